@@ -1,0 +1,1 @@
+//! Draws plots with plotters: SVG and PNG.

@@ -1,0 +1,1 @@
+//! Matrix-free algebra on slices: operators and Lanczos. No candle.

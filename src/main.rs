@@ -1,0 +1,3 @@
+//! Parse, dispatch, print the error chain.
+
+fn main() {}

@@ -1,0 +1,36 @@
+//! What every network can do.
+
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor};
+
+use crate::base::rng::Streams;
+use crate::record::TokenKind;
+
+use super::batch::InputTensor;
+use super::params::Layout;
+
+/// A network as a function of its parameters: it holds shapes, never values, so that slices and curvature
+/// products evaluate it anywhere.
+pub trait Model: Send + Sync {
+    fn layout(&self) -> &Arc<Layout>;
+
+    /// Names of the places where activations are looked at, input side first; [`Self::forward`] fills one tap each.
+    fn layers(&self) -> &[String];
+
+    /// What the second-to-last axis of a tap holds.
+    fn token_kind(&self) -> TokenKind;
+
+    /// Such as `vision transformer, width 32, depth 4, 4 heads, Pre-LN, GELU`.
+    fn title(&self) -> String;
+
+    /// Initial parameters in the flattening order, drawn from the streams `init/<tensor name>`.
+    fn init(&self, streams: &Streams) -> Vec<f64>;
+
+    /// Outputs: logits or values `[B, C]`, for token models `[B T, C]`. `params` in the order of the layout.
+    /// With `taps`, pushes a detached copy of each layer's activations: `[B, T, D]` with tokens, else `[B, D]`.
+    ///
+    /// # Errors
+    /// Whatever candle says of shapes and the device.
+    fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor>;
+}

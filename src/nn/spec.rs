@@ -1,0 +1,96 @@
+//! What network, and what loss.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelKind {
+    /// Fully connected: `depth` hidden layers of `width` units.
+    Mlp,
+    /// `h + residual_scale * W2 act(W1 norm(h))`, `depth` times.
+    ResidualMlp,
+    /// Patches of the image (or single features) are tokens of a bidirectional transformer, mean-pooled.
+    #[default]
+    VisionTransformer,
+    /// Causal transformer over token sequences.
+    Gpt,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    Relu,
+    #[default]
+    Gelu,
+    Tanh,
+    Silu,
+    /// No activation: a linear network.
+    Identity,
+}
+
+/// Where a residual block normalises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Norm {
+    /// `h + f(LN(h))`
+    #[default]
+    PreLn,
+    /// `LN(h + f(h))`
+    PostLn,
+    None,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSpec {
+    pub kind: ModelKind,
+    pub width: usize,
+    pub depth: usize,
+    /// Attention heads; must divide `width` (transformers only).
+    pub n_heads: usize,
+    pub activation: Activation,
+    pub norm: Norm,
+    /// Factor on every residual branch.
+    pub residual_scale: f64,
+    /// Side of the square patches that become tokens (vision transformer on images).
+    pub patch: usize,
+}
+
+impl Default for ModelSpec {
+    fn default() -> Self {
+        Self {
+            kind: ModelKind::VisionTransformer,
+            width: 32,
+            depth: 4,
+            n_heads: 4,
+            activation: Activation::Gelu,
+            norm: Norm::PreLn,
+            residual_scale: 1.0,
+            patch: 2,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// Mean over examples (and positions) of `-log softmax(logits / temperature)[label]`.
+    #[default]
+    CrossEntropy,
+    /// Mean over examples and outputs of `(output - target)^2`; labels become one-hot targets.
+    Mse,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossSpec {
+    pub kind: LossKind,
+    /// Divides the logits before the softmax; without effect on the squared error.
+    pub temperature: f64,
+}
+
+impl Default for LossSpec {
+    fn default() -> Self {
+        Self { kind: LossKind::CrossEntropy, temperature: 1.0 }
+    }
+}

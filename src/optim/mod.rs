@@ -1,0 +1,3 @@
+//! Optimisers and learning-rate schedules.
+
+pub mod spec;

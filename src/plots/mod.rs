@@ -1,0 +1,55 @@
+//! WHAT to draw, as plain data: a recording and a cursor become lines, fields, surfaces and ridges.
+//!
+//! The window and the figures draw the same [`Plot`], so screen and paper can't disagree.
+
+pub mod field;
+pub mod lines;
+pub mod options;
+pub mod pane;
+pub mod panes;
+pub mod ridges;
+pub mod surface;
+
+pub use field::{Colormap, FieldPlot};
+pub use lines::{Line, LinePlot, LineStyle};
+pub use options::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions};
+pub use pane::{Pane, PaneId};
+pub use ridges::{Ridge, RidgePlot};
+pub use surface::SurfacePlot;
+
+/// One picture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plot {
+    Lines(LinePlot),
+    Field(FieldPlot),
+    Surface(SurfacePlot),
+    Ridges(RidgePlot),
+    /// Nothing to draw yet, and why, in words for the user.
+    Empty {
+        title: String,
+        reason: String,
+    },
+}
+
+impl Plot {
+    pub fn title(&self) -> &str {
+        match self {
+            Self::Lines(plot) => &plot.title,
+            Self::Field(plot) => &plot.title,
+            Self::Surface(plot) => &plot.title,
+            Self::Ridges(plot) => &plot.title,
+            Self::Empty { title, .. } => title,
+        }
+    }
+
+    /// The plotted numbers as CSV with a header line; comments start with `#`.
+    pub fn to_csv(&self) -> String {
+        match self {
+            Self::Lines(plot) => plot.to_csv(),
+            Self::Field(plot) => plot.to_csv(),
+            Self::Surface(plot) => plot.to_csv(),
+            Self::Ridges(plot) => plot.to_csv(),
+            Self::Empty { title, reason } => format!("# {title}: {reason}\n"),
+        }
+    }
+}

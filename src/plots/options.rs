@@ -1,0 +1,58 @@
+//! How the reader wants to see the panes: state of the view, never of the run.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LandscapeMetric {
+    #[default]
+    Loss,
+    Accuracy,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LandscapeView {
+    #[default]
+    Surface,
+    HeatMap,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActivationView {
+    /// One ridge a layer, at the cursor.
+    #[default]
+    Ridges,
+    /// Histogram over time of one layer.
+    Waterfall,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PaneOptions {
+    pub loss_log: bool,
+    pub landscape_view: LandscapeView,
+    pub landscape_metric: LandscapeMetric,
+    pub landscape_log: bool,
+    pub sharpness_log: bool,
+    pub activation_view: ActivationView,
+    /// Layer of the waterfall: index into the header's layers, clamped.
+    pub activation_layer: usize,
+    /// Layer of the token x token matrix, likewise; `usize::MAX` is the last.
+    pub similarity_layer: usize,
+    pub gradients_log: bool,
+}
+
+impl Default for PaneOptions {
+    fn default() -> Self {
+        Self {
+            loss_log: false,
+            landscape_view: LandscapeView::Surface,
+            landscape_metric: LandscapeMetric::Loss,
+            landscape_log: false,
+            sharpness_log: true,
+            activation_view: ActivationView::Ridges,
+            activation_layer: 0,
+            similarity_layer: usize::MAX,
+            gradients_log: true,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One instrument per file: what each pane draws of a recording.
+
+pub mod activations;
+pub mod gradients;
+pub mod landscape;
+pub mod loss;
+pub mod rank_collapse;
+pub mod sharpness;

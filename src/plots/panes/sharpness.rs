@@ -1,0 +1,10 @@
+//! Sharpness.
+
+use crate::plots::{Pane, PaneId, PaneOptions, Plot};
+use crate::record::{Recording, TimeCursor};
+
+pub(crate) const PANE: Pane = Pane { id: PaneId::Sharpness, slug: "sharpness", title: "Sharpness", guide: "", plots };
+
+fn plots(_recording: &Recording, _cursor: TimeCursor, _options: &PaneOptions) -> Vec<Plot> {
+    vec![Plot::Empty { title: "Sharpness".into(), reason: "Not measured yet".into() }]
+}

@@ -1,0 +1,15 @@
+//! The waist of the program: what was measured, as plain data.
+//!
+//! Below this room numbers are produced; above it they are shown. Neither side knows the other.
+//! There is no tensor, no widget and no thread in here.
+
+pub mod cursor;
+pub mod names;
+pub mod reading;
+pub mod recording;
+pub mod series;
+
+pub use cursor::{TimeCommand, TimeCursor};
+pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
+pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};
+pub use series::{HeavySeries, ScalarSeries, Series, VectorSeries};

@@ -1,0 +1,40 @@
+//! The names of the series that the Playground records.
+//!
+//! Per-layer densities and matrices have one series a layer, `prefix/layer name`; per-layer numbers are one
+//! [`super::Reading::Vector`] whose entries follow [`super::Header::layers`] (activations, cosines) or
+//! [`super::Header::parameter_groups`] (gradients, updates).
+
+use super::SeriesId;
+
+/// Loss of the minibatch (with label noise and temperature), before the step's update.
+pub const TRAIN_LOSS: SeriesId = SeriesId::from_static("train_loss");
+/// Share of the minibatch that was classified as its (possibly noisy) label.
+pub const TRAIN_ACCURACY: SeriesId = SeriesId::from_static("train_accuracy");
+/// Loss on the test split.
+pub const TEST_LOSS: SeriesId = SeriesId::from_static("test_loss");
+/// Share of the test split that is classified correctly.
+pub const TEST_ACCURACY: SeriesId = SeriesId::from_static("test_accuracy");
+/// Learning rate that the step used, after the schedule.
+pub const LR: SeriesId = SeriesId::from_static("lr");
+/// Largest eigenvalue of the training-loss Hessian, an [`super::Estimate`].
+pub const SHARPNESS: SeriesId = SeriesId::from_static("sharpness");
+/// The sharpness at which gradient descent with this optimiser becomes unstable (2/lr, momentum-corrected).
+pub const SHARPNESS_THRESHOLD: SeriesId = SeriesId::from_static("sharpness_threshold");
+/// Euclidean norm of the gradient, a vector over parameter groups.
+pub const GRADIENT_NORM: SeriesId = SeriesId::from_static("gradient_norm");
+/// Norm of the update over norm of the parameters, a vector over parameter groups.
+pub const UPDATE_RATIO: SeriesId = SeriesId::from_static("update_ratio");
+/// Mean cosine between the tokens of a sequence, a vector over layers.
+pub const TOKEN_COSINE: SeriesId = SeriesId::from_static("token_cosine");
+/// Loss and accuracy on a plane through the parameters, a [`super::Surface`].
+pub const LANDSCAPE: SeriesId = SeriesId::from_static("landscape");
+
+/// Histogram of a layer's activations, a [`super::Density`].
+pub fn activations(layer: &str) -> SeriesId {
+    SeriesId::owned(format!("activations/{layer}"))
+}
+
+/// Mean over examples of the token x token cosine matrix of a layer, a [`super::Matrix`].
+pub fn token_similarity(layer: &str) -> SeriesId {
+    SeriesId::owned(format!("token_similarity/{layer}"))
+}

@@ -1,0 +1,295 @@
+//! Everything one session measured, and the questions panes ask of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::reading::{Estimate, Reading, SeriesId, Snapshot, TrackId};
+use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries, reading_bytes};
+
+/// Bytes of heavy readings (histograms, matrices, surfaces) kept before the older half is thinned.
+pub const HEAVY_BUDGET_BYTES: usize = 256 << 20;
+
+/// What the pane on token similarity compares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenKind {
+    /// Tokens of one sequence, averaged over examples.
+    #[default]
+    Tokens,
+    /// The model has no tokens: examples of a batch take their place.
+    Examples,
+}
+
+/// A place in the network where activations are looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerInfo {
+    /// Such as `embedding`, `block 2 attention`, `block 2`.
+    pub name: String,
+}
+
+/// What a reader needs to know of a run before its first step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    pub program_version: String,
+    /// The run's specification as canonical TOML.
+    pub spec: String,
+    pub task_title: String,
+    pub model_title: String,
+    pub loss_title: String,
+    pub parameters: usize,
+    pub train_examples: usize,
+    pub test_examples: usize,
+    /// Classes, or 0 for regression.
+    pub classes: usize,
+    /// Where activations and cosines are measured, input side first.
+    pub layers: Vec<LayerInfo>,
+    /// Groups of parameters that gradient norms are given for, input side first.
+    pub parameter_groups: Vec<String>,
+    pub token_kind: TokenKind,
+    pub device: String,
+    /// What the sharpness is compared with, such as `2(1 + momentum)/lr`; empty where nothing is.
+    pub threshold_formula: String,
+    /// Optimiser steps the run is meant to take.
+    pub planned_steps: u64,
+}
+
+/// A knob that was moved while the run went on, or another mark on the time line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intervention {
+    /// The change takes effect with the update after this step.
+    pub step: u64,
+    /// Id of the knob, or `restore`.
+    pub knob: String,
+    pub from: String,
+    pub to: String,
+}
+
+/// Where numbers stopped being numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    pub step: u64,
+    /// The layer (or `loss`, or the parameter group) that was first not finite in the order of computation.
+    pub layer: String,
+    /// `activation`, `loss`, `gradient` or `update`.
+    pub quantity: String,
+}
+
+/// How a track ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Finished,
+    Stopped,
+    Diverged(Divergence),
+    Failed(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Track {
+    pub label: String,
+    series: BTreeMap<SeriesId, Series>,
+}
+
+impl Track {
+    pub fn series(&self) -> impl Iterator<Item = (&SeriesId, &Series)> {
+        self.series.iter()
+    }
+}
+
+/// A snapshot that doesn't fit the series it names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("reading {series:?} at step {step} is of another kind, size or an earlier step than the readings before it")]
+pub struct Misfit {
+    pub series: String,
+    pub step: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    pub header: Header,
+    pub interventions: Vec<Intervention>,
+    pub outcome: Option<Outcome>,
+    tracks: BTreeMap<TrackId, Track>,
+    newest_step: u64,
+    heavy_bytes: usize,
+    thinned: u32,
+    version: u64,
+}
+
+impl Recording {
+    pub fn new(header: Header) -> Self {
+        Self { header, ..Self::default() }
+    }
+
+    /// Grows with every change: a cache key.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Marks a change made through a public field.
+    pub fn touch(&mut self) {
+        self.version += 1;
+    }
+
+    pub fn newest_step(&self) -> u64 {
+        self.newest_step
+    }
+
+    /// How often older histograms, matrices and surfaces were thinned to every second one.
+    pub fn times_thinned(&self) -> u32 {
+        self.thinned
+    }
+
+    pub fn heavy_bytes(&self) -> usize {
+        self.heavy_bytes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+
+    pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
+        self.tracks.iter().map(|(id, track)| (*id, track))
+    }
+
+    /// Adds a snapshot. Steps of one series don't go backwards; the same step replaces.
+    ///
+    /// # Errors
+    /// [`Misfit`] names the first reading that doesn't fit; nothing of the snapshot is then added.
+    pub fn push(&mut self, snapshot: &Snapshot) -> Result<(), Misfit> {
+        let track = self.tracks.entry(snapshot.track).or_default();
+        for (id, reading) in &snapshot.readings {
+            if track.series.get(id).is_some_and(|series| !series.accepts(snapshot.step, reading)) {
+                return Err(Misfit { series: id.to_string(), step: snapshot.step });
+            }
+        }
+        for (id, reading) in &snapshot.readings {
+            let series = track.series.entry(id.clone()).or_insert_with(|| Series::for_reading(reading));
+            series.push(snapshot.step, reading);
+            if matches!(series, Series::Heavy(_)) {
+                self.heavy_bytes += reading_bytes(reading);
+            }
+        }
+        self.newest_step = self.newest_step.max(snapshot.step);
+        self.version += 1;
+        if self.heavy_bytes > HEAVY_BUDGET_BYTES {
+            self.thin();
+        }
+        Ok(())
+    }
+
+    fn thin(&mut self) {
+        self.heavy_bytes = 0;
+        for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
+            if let Series::Heavy(heavy) = series {
+                heavy.thin();
+                self.heavy_bytes += heavy.bytes();
+            }
+        }
+        self.thinned += 1;
+    }
+
+    /// Forgets everything after `step`: the run goes on from there.
+    pub fn rewind(&mut self, step: u64) {
+        for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
+            series.truncate_after(step);
+        }
+        self.interventions.retain(|mark| mark.step <= step);
+        self.newest_step = self.newest_step.min(step);
+        self.outcome = None;
+        self.version += 1;
+    }
+
+    pub fn intervene(&mut self, mark: Intervention) {
+        self.interventions.push(mark);
+        self.version += 1;
+    }
+
+    /// A series of the first track.
+    pub fn series(&self, id: &SeriesId) -> Option<&Series> {
+        self.tracks.values().next()?.series.get(id)
+    }
+
+    pub fn scalar(&self, id: &SeriesId) -> Option<&ScalarSeries> {
+        match self.series(id)? {
+            Series::Scalar(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    pub fn vector(&self, id: &SeriesId) -> Option<&VectorSeries> {
+        match self.series(id)? {
+            Series::Vector(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    pub fn heavy(&self, id: &SeriesId) -> Option<&HeavySeries> {
+        match self.series(id)? {
+            Series::Heavy(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    pub fn estimate_at(&self, id: &SeriesId, step: u64) -> Option<(u64, &Estimate)> {
+        self.scalar(id)?.estimate_at(step)
+    }
+
+    /// The newest heavy reading at or before `step`, with its own step.
+    pub fn latest_at(&self, id: &SeriesId, step: u64) -> Option<(u64, &Reading)> {
+        self.heavy(id)?.latest_at(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::reading::Matrix;
+    use super::*;
+
+    fn snapshot(step: u64, id: &str, reading: Reading) -> Snapshot {
+        Snapshot { track: TrackId(0), step, readings: vec![(SeriesId::owned(id), reading)] }
+    }
+
+    fn matrix(side: usize) -> Reading {
+        Reading::Matrix(Arc::new(Matrix { rows: side, columns: side, values: vec![0.0; side * side] }))
+    }
+
+    #[test]
+    fn a_snapshot_of_another_kind_or_an_earlier_step_is_refused_whole() {
+        let mut recording = Recording::default();
+        recording.push(&snapshot(3, "x", Reading::Scalar(1.0))).unwrap();
+        assert!(recording.push(&snapshot(4, "x", Reading::Vector(vec![1.0]))).is_err());
+        assert!(recording.push(&snapshot(2, "x", Reading::Scalar(1.0))).is_err());
+        assert_eq!(recording.newest_step(), 3);
+        assert_eq!(recording.scalar(&SeriesId::owned("x")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn rewinding_forgets_later_readings_and_marks() {
+        let mut recording = Recording::default();
+        for step in 0..10 {
+            recording.push(&snapshot(step, "x", Reading::Scalar(step as f64))).unwrap();
+            let mark = Intervention { step, knob: "lr".into(), from: "1".into(), to: "2".into() };
+            recording.intervene(mark);
+        }
+        recording.rewind(4);
+        assert_eq!(recording.newest_step(), 4);
+        assert_eq!(recording.interventions.len(), 5);
+        assert_eq!(recording.scalar(&SeriesId::owned("x")).unwrap().latest_at(99), Some((4, 4.0)));
+    }
+
+    #[test]
+    fn heavy_readings_stay_within_their_budget_and_the_newest_survive() {
+        let mut recording = Recording::default();
+        let side = 1_024;
+        for step in 0..100 {
+            recording.push(&snapshot(step, "m", matrix(side))).unwrap();
+            assert!(recording.heavy_bytes() <= HEAVY_BUDGET_BYTES);
+        }
+        assert!(recording.times_thinned() > 0);
+        let id = SeriesId::owned("m");
+        assert_eq!(recording.latest_at(&id, 99).unwrap().0, 99);
+        assert_eq!(recording.latest_at(&id, 0).unwrap().0, 0);
+    }
+}

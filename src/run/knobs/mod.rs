@@ -1,0 +1,331 @@
+//! One definition of a knob gives the slider, the command-line flag, the range check and the help.
+
+mod measuring;
+mod model;
+mod task;
+mod training;
+
+use super::spec::RunSpec;
+
+/// When a new value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// With the next update.
+    Live,
+    /// The run restarts.
+    Cold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    Linear,
+    Logarithmic,
+}
+
+/// What values a knob takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KnobKind {
+    /// `min..=max`. On a logarithmic scale whose `min` is 0 the slider reaches zero below `smallest`.
+    Float {
+        min: f64,
+        max: f64,
+        smallest: f64,
+        scale: Scale,
+    },
+    /// `min..=max`; `zero_means` says what 0 stands for where it isn't a number (`all`, `full batch`).
+    Int {
+        min: u64,
+        max: u64,
+        scale: Scale,
+        zero_means: Option<&'static str>,
+    },
+    /// One of (id, what to show).
+    Choice(&'static [(&'static str, &'static str)]),
+    Toggle,
+    /// A file or folder, or nothing.
+    Path,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum KnobValue {
+    Float(f64),
+    Int(u64),
+    /// A choice's id.
+    Choice(String),
+    Toggle(bool),
+    /// Empty for none.
+    Path(String),
+}
+
+/// Groups, in the order of the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    Training,
+    Model,
+    Task,
+    Measuring,
+}
+
+impl Group {
+    pub const ALL: [Self; 4] = [Self::Training, Self::Model, Self::Task, Self::Measuring];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Training => "Training",
+            Self::Model => "Model",
+            Self::Task => "Task",
+            Self::Measuring => "Measuring",
+        }
+    }
+}
+
+/// A value of the specification that people turn.
+pub struct Knob {
+    /// In kebab case: the flag is `--id`.
+    pub id: &'static str,
+    pub label: &'static str,
+    pub group: Group,
+    pub liveness: Liveness,
+    pub kind: KnobKind,
+    /// What it is.
+    pub definition: &'static str,
+    /// The formula it enters.
+    pub formula: &'static str,
+    /// What turning it does.
+    pub effect: &'static str,
+    get: fn(&RunSpec) -> KnobValue,
+    set: fn(&mut RunSpec, &KnobValue),
+    /// Whether the rest of the specification makes use of it.
+    relevant: fn(&RunSpec) -> bool,
+}
+
+/// All knobs of the Playground, in the order of the panel.
+pub fn all() -> impl Iterator<Item = &'static Knob> {
+    training::KNOBS.iter().chain(model::KNOBS).chain(task::KNOBS).chain(measuring::KNOBS)
+}
+
+pub fn find(id: &str) -> Option<&'static Knob> {
+    all().find(|knob| knob.id == id)
+}
+
+impl Knob {
+    pub fn get(&self, spec: &RunSpec) -> KnobValue {
+        (self.get)(spec)
+    }
+
+    /// The value in a new specification.
+    pub fn default_value(&self) -> KnobValue {
+        (self.get)(&RunSpec::default())
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.liveness == Liveness::Live
+    }
+
+    /// Whether the knob does anything for this specification (heads of an MLP don't).
+    pub fn is_relevant(&self, spec: &RunSpec) -> bool {
+        (self.relevant)(spec)
+    }
+
+    /// Sets a value of this knob.
+    ///
+    /// # Errors
+    /// One sentence that names the knob, the value and the allowed range.
+    pub fn set(&self, spec: &mut RunSpec, value: &KnobValue) -> Result<(), String> {
+        self.check(value)?;
+        (self.set)(spec, value);
+        Ok(())
+    }
+
+    /// The range check of [`Self::set`], alone.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn check(&self, value: &KnobValue) -> Result<(), String> {
+        let fits = match (self.kind, value) {
+            (KnobKind::Float { min, max, .. }, KnobValue::Float(v)) => (min..=max).contains(v),
+            (KnobKind::Int { min, max, zero_means, .. }, KnobValue::Int(v)) => {
+                (min..=max).contains(v) || (*v == 0 && zero_means.is_some())
+            }
+            (KnobKind::Choice(options), KnobValue::Choice(v)) => options.iter().any(|(id, _)| id == v),
+            (KnobKind::Toggle, KnobValue::Toggle(_)) | (KnobKind::Path, KnobValue::Path(_)) => true,
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(format!("{} can't be {}; give {}", self.id, value, self.allowed())) }
+    }
+
+    /// The allowed values, in words.
+    pub fn allowed(&self) -> String {
+        match self.kind {
+            KnobKind::Float { min, max, .. } => format!("a number from {} to {}", short(min), short(max)),
+            KnobKind::Int { min, max, zero_means, .. } => match zero_means {
+                Some(meaning) if min > 0 => format!("a whole number from {min} to {max}, or 0 for {meaning}"),
+                Some(meaning) => format!("a whole number from {min} to {max} (0: {meaning})"),
+                None => format!("a whole number from {min} to {max}"),
+            },
+            KnobKind::Choice(options) => {
+                let ids: Vec<_> = options.iter().map(|(id, _)| *id).collect();
+                format!("one of {}", ids.join(", "))
+            }
+            KnobKind::Toggle => "true or false".into(),
+            KnobKind::Path => "the path of a file or folder".into(),
+        }
+    }
+
+    /// Reads a value from a flag or a text field.
+    ///
+    /// # Errors
+    /// One sentence that names the knob, the text and the allowed range.
+    pub fn parse(&self, text: &str) -> Result<KnobValue, String> {
+        let text = text.trim();
+        let wrong = || format!("{} can't be {text:?}; give {}", self.id, self.allowed());
+        let value = match self.kind {
+            KnobKind::Float { .. } => {
+                KnobValue::Float(text.parse().ok().filter(|v: &f64| v.is_finite()).ok_or_else(wrong)?)
+            }
+            KnobKind::Int { .. } => KnobValue::Int(text.replace('_', "").parse().map_err(|_| wrong())?),
+            KnobKind::Choice(_) => KnobValue::Choice(text.to_owned()),
+            KnobKind::Toggle => KnobValue::Toggle(text.parse().map_err(|_| wrong())?),
+            KnobKind::Path => KnobValue::Path(text.to_owned()),
+        };
+        self.check(&value).map_err(|_| wrong())?;
+        Ok(value)
+    }
+}
+
+impl std::fmt::Display for KnobValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Float(v) => f.write_str(&short(*v)),
+            Self::Int(v) => write!(f, "{v}"),
+            Self::Choice(v) | Self::Path(v) => f.write_str(v),
+            Self::Toggle(v) => write!(f, "{v}"),
+        }
+    }
+}
+
+/// A number as people write it: `0.001`, `1e-6`, `2.5`.
+fn short(v: f64) -> String {
+    if v != 0.0 && (v.abs() < 1e-3 || v.abs() >= 1e6) { format!("{v:e}") } else { format!("{v}") }
+}
+
+/// Checks every knob's range and the rules between them.
+///
+/// # Errors
+/// One sentence that names the knob, the value and what to do.
+pub fn validate(spec: &RunSpec) -> Result<(), String> {
+    for knob in all() {
+        knob.check(&knob.get(spec))?;
+    }
+    let model = &spec.model;
+    let is_transformer = model::is_transformer(spec);
+    if is_transformer && !model.width.is_multiple_of(model.n_heads) {
+        return Err(format!(
+            "heads can't be {} with width {}: each head gets width/heads channels; give a divisor of the width",
+            model.n_heads, model.width
+        ));
+    }
+    if spec.task.kind.is_sequence() != (model.kind == crate::nn::spec::ModelKind::Gpt) {
+        return Err(format!(
+            "model {} can't learn task {}: sequences of tokens need `gpt`, everything else one of mlp, residual-mlp, vision-transformer",
+            find("model").expect("registered").get(spec),
+            find("task").expect("registered").get(spec)
+        ));
+    }
+    if spec.task.kind.needs_path() && spec.task.path.is_none() {
+        return Err(format!(
+            "task {} reads your own data: give its place with --data",
+            find("task").expect("registered").get(spec)
+        ));
+    }
+    if !(0.0..1.0).contains(&spec.optimizer.beta2) {
+        return Err(format!(
+            "optimizer.beta2 can't be {}; give a number from 0 up to, not including, 1",
+            spec.optimizer.beta2
+        ));
+    }
+    if !(spec.optimizer.epsilon > 0.0 && spec.optimizer.epsilon <= 1.0) {
+        return Err(format!("optimizer.epsilon can't be {}; give a number above 0, at most 1", spec.optimizer.epsilon));
+    }
+    if spec.eval_every == 0 {
+        return Err("eval_every can't be 0; give the number of steps between evaluations, 1 or more".into());
+    }
+    Ok(())
+}
+
+/// Serialises an enum variant to its kebab-case name.
+fn name_of<T: serde::Serialize>(value: &T) -> KnobValue {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => KnobValue::Choice(name),
+        other => unreachable!("choices are unit variants: {other:?}"),
+    }
+}
+
+/// The inverse of [`name_of`], for names that [`Knob::check`] has let pass.
+fn named<T: serde::de::DeserializeOwned>(value: &KnobValue) -> T {
+    let KnobValue::Choice(name) = value else { unreachable!("checked") };
+    serde_json::from_value(serde_json::Value::String(name.clone())).expect("every listed choice is a variant")
+}
+
+fn float(value: &KnobValue) -> f64 {
+    let KnobValue::Float(v) = value else { unreachable!("checked") };
+    *v
+}
+
+fn int(value: &KnobValue) -> u64 {
+    let KnobValue::Int(v) = value else { unreachable!("checked") };
+    *v
+}
+
+fn always(_: &RunSpec) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_every_knob_explains_itself() {
+        let mut seen = std::collections::BTreeSet::new();
+        for knob in all() {
+            assert!(seen.insert(knob.id), "{} twice", knob.id);
+            for text in [knob.label, knob.definition, knob.formula, knob.effect] {
+                assert!(!text.is_empty(), "{}", knob.id);
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_are_valid_and_survive_set_get_and_print_parse() {
+        validate(&RunSpec::default()).unwrap();
+        for knob in all() {
+            let value = knob.default_value();
+            let mut spec = RunSpec::default();
+            knob.set(&mut spec, &value).unwrap();
+            assert_eq!(spec, RunSpec::default(), "{}", knob.id);
+            assert_eq!(knob.parse(&value.to_string()).unwrap(), value, "{}", knob.id);
+        }
+    }
+
+    #[test]
+    fn every_choice_sets_what_it_gets() {
+        for knob in all() {
+            if let KnobKind::Choice(options) = knob.kind {
+                for (id, _) in options {
+                    let mut spec = RunSpec::default();
+                    knob.set(&mut spec, &KnobValue::Choice((*id).into())).unwrap();
+                    assert_eq!(knob.get(&spec), KnobValue::Choice((*id).into()), "{}", knob.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_answered_with_the_knob_the_value_and_the_range() {
+        let message = find("lr").unwrap().parse("fast").unwrap_err();
+        assert!(message.contains("lr") && message.contains("fast") && message.contains("from"), "{message}");
+        assert!(find("momentum").unwrap().parse("1.5").is_err());
+        assert!(find("lr").unwrap().parse("NaN").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! The whole vocabulary between the worker and whoever listens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::record::{Divergence, Header, Intervention, Outcome, Snapshot};
+
+use super::knobs::KnobValue;
+use super::spec::RunSpec;
+
+/// What a listener may ask of the worker. Each takes effect within 50 ms, even during a measurement.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Train on (after a pause, or past the planned number of steps).
+    Play,
+    Pause,
+    /// One optimiser update, then pause.
+    Step,
+    /// Drop the run and begin another: [`Event::Started`] follows, paused or playing as before.
+    Restart(Box<RunSpec>),
+    /// Set a live knob before the next update: [`Event::Intervention`] follows. Cold knobs need [`Command::Restart`].
+    SetKnob {
+        id: &'static str,
+        value: KnobValue,
+    },
+    /// At most so many updates a second; `None` lifts the limit.
+    SpeedLimit(Option<f64>),
+    /// After a divergence: back to the last good step with the learning rate times `lr_factor`, and play.
+    RestoreLastGood {
+        lr_factor: f64,
+    },
+    /// Write all that was recorded into a file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
+    Save(PathBuf),
+    /// End the worker thread.
+    Quit,
+}
+
+/// What the worker does at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunState {
+    /// Building data and model.
+    #[default]
+    Preparing,
+    Running,
+    Paused,
+    /// The planned steps are done; `Play` goes on.
+    Finished,
+    Diverged,
+    /// The run can't go on (an error or a bug); `Restart` begins anew.
+    Failed,
+}
+
+/// How fast it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PaceReport {
+    pub step: u64,
+    /// Optimiser updates per wall-clock second over the last second or so.
+    pub steps_per_sec: f64,
+    /// Share of the worker's time that probes took over the same span.
+    pub probe_share: f64,
+}
+
+/// What the worker tells. Events arrive in order and complete, but for [`Event::Picture`].
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A run begins; earlier events belong to earlier runs.
+    Started {
+        header: Arc<Header>,
+        spec: Box<RunSpec>,
+    },
+    /// Readings to be recorded.
+    Snapshot(Arc<Snapshot>),
+    /// An unfinished slice for the eye alone; newer ones replace it, any may be missing.
+    Picture(Arc<Snapshot>),
+    /// A live knob changed; `spec` is the specification now in force.
+    Intervention {
+        mark: Intervention,
+        spec: Box<RunSpec>,
+    },
+    State(RunState),
+    Pace(PaceReport),
+    /// Training stopped by itself at a number that isn't finite.
+    Diverged(Divergence),
+    /// The run went back to `step`; what was recorded after it is void.
+    Rewound {
+        step: u64,
+    },
+    /// The run ended so.
+    Ended(Outcome),
+    /// An error or a panic of the worker, in words for the user; what was recorded is safe.
+    Failed(String),
+    Saved(PathBuf),
+    SaveFailed(String),
+}

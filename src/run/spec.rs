@@ -1,0 +1,149 @@
+//! Everything that determines one training run.
+//!
+//! Two equal specs give two equal runs on one machine. The canonical form is TOML: every field written,
+//! in the order of the struct.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::spec::{LossSpec, ModelSpec};
+use crate::optim::spec::{OptimizerSpec, ScheduleSpec};
+use crate::tasks::spec::TaskSpec;
+
+/// When the heavy probes (slice, sharpness) measure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// Whenever the budget allows: what the eye wants. Which steps get measured depends on the machine's speed.
+    #[default]
+    Budget,
+    /// Every `every` steps, to the end: equal specs then give equal recordings, too.
+    Steps,
+}
+
+/// What is measured, how often and with how many examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProbeSpec {
+    /// Share of the worker's time that probes may take, in [0, 1]; 0 measures nothing but the losses.
+    pub budget: f64,
+    pub pace: Pace,
+    /// Steps between measurements of the heavy probes when `pace` is `steps`.
+    pub every: u64,
+    /// Half the side of the slice, in units of the filter-normalised directions.
+    pub landscape_radius: f64,
+    /// Training examples behind each point of the slice.
+    pub landscape_examples: usize,
+    /// Training examples behind the Hessian.
+    pub sharpness_examples: usize,
+}
+
+impl Default for ProbeSpec {
+    fn default() -> Self {
+        Self {
+            budget: 0.25,
+            pace: Pace::Budget,
+            every: 100,
+            landscape_radius: 1.0,
+            landscape_examples: 128,
+            sharpness_examples: 128,
+        }
+    }
+}
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    /// The first of CUDA and Metal that the program was built for and that answers, else the CPU.
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+/// Everything that determines one training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSpec {
+    pub seed: u64,
+    /// Optimiser updates in the whole run; the window goes on until stopped when it is reached.
+    pub steps: u64,
+    /// Training examples a step; 0 means all of them (full batch).
+    pub batch_size: usize,
+    /// Steps between evaluations of the test split.
+    pub eval_every: u64,
+    pub device: DeviceChoice,
+    pub task: TaskSpec,
+    pub model: ModelSpec,
+    pub loss: LossSpec,
+    pub optimizer: OptimizerSpec,
+    pub schedule: ScheduleSpec,
+    pub probes: ProbeSpec,
+}
+
+impl Default for RunSpec {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            steps: 1_500,
+            batch_size: 64,
+            eval_every: 25,
+            device: DeviceChoice::Auto,
+            task: TaskSpec::default(),
+            model: ModelSpec::default(),
+            loss: LossSpec::default(),
+            optimizer: OptimizerSpec::default(),
+            schedule: ScheduleSpec::default(),
+            probes: ProbeSpec::default(),
+        }
+    }
+}
+
+/// A specification that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    #[error(
+        "can't read the specification {path:?}: {source}; give the path of a TOML file that `landscope run` wrote, or leave `--config` out"
+    )]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the specification {origin} isn't valid: {message}")]
+    Invalid { origin: String, message: String },
+}
+
+impl RunSpec {
+    /// The canonical text: equal specs have equal texts.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a spec holds only what TOML can say")
+    }
+
+    /// # Errors
+    /// [`SpecError::Invalid`] with the line, for unknown fields, wrong types and impossible values.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, SpecError> {
+        let spec: Self = toml::from_str(text).map_err(|error| SpecError::Invalid {
+            origin: origin.into(),
+            message: error.to_string().trim().replace('\n', " "),
+        })?;
+        super::knobs::validate(&spec).map_err(|message| SpecError::Invalid { origin: origin.into(), message })?;
+        Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_text_reads_back_equal() {
+        let spec = RunSpec { seed: 3, batch_size: 0, ..RunSpec::default() };
+        assert_eq!(RunSpec::from_toml(&spec.to_toml(), "test").unwrap(), spec);
+    }
+
+    #[test]
+    fn unknown_fields_are_named() {
+        let error = RunSpec::from_toml("sede = 1", "test").unwrap_err().to_string();
+        assert!(error.contains("sede"), "{error}");
+    }
+}

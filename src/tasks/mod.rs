@@ -1,0 +1,4 @@
+//! Data sets, generators and loaders. Plain numbers: no candle.
+
+pub mod data;
+pub mod spec;

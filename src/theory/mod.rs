@@ -1,0 +1,1 @@
+//! What papers predict, as plain numbers. No candle.
