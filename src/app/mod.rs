@@ -1,1 +1,3 @@
 //! The only egui code: the window.
+
+pub mod theme;
