@@ -1,4 +1,14 @@
 //! Data sets, generators and loaders. Plain numbers: no candle.
+//!
+//! A task is one file and one line in the registry of [`load`]. What it makes is a [`data::Task`]: numbers for
+//! training and for testing. Generators draw from streams of the run's seed; what divides given data into
+//! training and test examples doesn't depend on it ([`splits`]).
 
 pub mod data;
+pub mod error;
+pub mod load;
 pub mod spec;
+pub mod splits;
+pub mod standardise;
+
+mod digits;
