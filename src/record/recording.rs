@@ -108,6 +108,8 @@ pub struct Recording {
     pub header: Header,
     pub interventions: Vec<Intervention>,
     pub outcome: Option<Outcome>,
+    /// (step, hash of the parameters after so many updates): equal hashes, equal bits.
+    pub fingerprints: Vec<(u64, String)>,
     tracks: BTreeMap<TrackId, Track>,
     newest_step: u64,
     heavy_bytes: usize,
@@ -194,6 +196,7 @@ impl Recording {
             series.truncate_after(step);
         }
         self.interventions.retain(|mark| mark.step <= step);
+        self.fingerprints.retain(|(at, _)| *at <= step);
         self.newest_step = self.newest_step.min(step);
         self.outcome = None;
         self.version += 1;

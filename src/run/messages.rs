@@ -81,6 +81,11 @@ pub enum Event {
     Pace(PaceReport),
     /// Training stopped by itself at a number that isn't finite.
     Diverged(Divergence),
+    /// The parameters after `step` updates, as a hash: equal hashes, equal bits.
+    Fingerprint {
+        step: u64,
+        param_hash: String,
+    },
     /// The run went back to `step`; what was recorded after it is void.
     Rewound {
         step: u64,
