@@ -4,9 +4,11 @@
 //! training and for testing. Generators draw from streams of the run's seed; what divides given data into
 //! training and test examples doesn't depend on it ([`splits`]).
 
+pub mod batches;
 pub mod data;
 pub mod error;
 pub mod load;
+pub mod noise;
 pub mod spec;
 pub mod splits;
 pub mod standardise;
