@@ -12,6 +12,26 @@ pub enum InputTensor {
     Tokens(Tensor),
 }
 
+impl InputTensor {
+    /// # Errors
+    /// If these are tokens: the model was built for another task.
+    pub fn features(&self) -> Result<&Tensor> {
+        match self {
+            Self::Features(features) => Ok(features),
+            Self::Tokens(_) => candle_core::bail!("the model reads features and was given tokens"),
+        }
+    }
+
+    /// # Errors
+    /// If these are features: the model was built for another task.
+    pub fn tokens(&self) -> Result<&Tensor> {
+        match self {
+            Self::Tokens(tokens) => Ok(tokens),
+            Self::Features(_) => candle_core::bail!("the model reads tokens and was given features"),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum TargetTensor {
     /// `[R]` u32 labels for the R rows of logits, with `[R]` weights (1, or 0 where ungraded) that sum to `graded`.

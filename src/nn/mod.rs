@@ -1,6 +1,15 @@
 //! Networks on candle: parameters, models, losses, curvature products, slices.
 
+pub mod autodiff;
 pub mod batch;
+mod blueprint;
+mod branch;
+pub mod build;
+pub mod loss;
+pub mod mlp;
 pub mod model;
+pub mod ops;
 pub mod params;
+pub mod residual_mlp;
 pub mod spec;
+pub mod transformer;

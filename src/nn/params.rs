@@ -34,7 +34,7 @@ impl Role {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamInfo {
-    /// Such as `block 1.attention.query.weight`.
+    /// Such as `block 1.attention.project.weight`.
     pub name: String,
     pub shape: Vec<usize>,
     pub role: Role,

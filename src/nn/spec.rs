@@ -28,6 +28,19 @@ pub enum Activation {
     Identity,
 }
 
+impl Activation {
+    /// As titles write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Relu => "ReLU",
+            Self::Gelu => "GELU",
+            Self::Tanh => "tanh",
+            Self::Silu => "SiLU",
+            Self::Identity => "linear",
+        }
+    }
+}
+
 /// Where a residual block normalises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

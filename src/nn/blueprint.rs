@@ -1,0 +1,133 @@
+//! Where parameters start: a layout with a rule of initialisation a tensor.
+//!
+//! Matrices start normal with standard deviation `gain / sqrt(fan_in)` (LeCun et al. 1998), `gain` 1, or `sqrt(2)`
+//! in front of activations that drop half their input (ReLU, GELU, SiLU in plain MLPs; He et al. 2015). Token and
+//! position embeddings start normal with standard deviation 0.02 (Radford et al. 2019). Biases start at 0, gains
+//! of normalisations at 1. The residual branches aren't shrunk with depth: that is what `residual_scale` is for.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use crate::base::rng::{Streams, normals};
+
+use super::params::{Layout, Role};
+use super::spec::Activation;
+
+/// Standard deviation of embeddings.
+const EMBEDDING_STD: f64 = 0.02;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Start {
+    Constant(f64),
+    Normal { std: f64 },
+}
+
+/// A layout in the making.
+#[derive(Debug, Default)]
+pub(super) struct Blueprint {
+    layout: Layout,
+    starts: Vec<Start>,
+}
+
+impl Blueprint {
+    /// `[fan_in, fan_out]` and its bias `[fan_out]`, as `prefix.weight` and `prefix.bias`.
+    pub fn linear(&mut self, group: &str, prefix: &str, fan: [usize; 2], role: Role, gain: f64) {
+        let std = gain / (fan[0] as f64).sqrt();
+        self.push(group, format!("{prefix}.weight"), &fan, role, Start::Normal { std });
+        self.push(group, format!("{prefix}.bias"), &fan[1..], Role::Bias, Start::Constant(0.0));
+    }
+
+    /// Gain and bias of a layer normalisation, as `prefix.gain` and `prefix.bias`.
+    pub fn layer_norm(&mut self, group: &str, prefix: &str, width: usize) {
+        self.push(group, format!("{prefix}.gain"), &[width], Role::Gain, Start::Constant(1.0));
+        self.push(group, format!("{prefix}.bias"), &[width], Role::Bias, Start::Constant(0.0));
+    }
+
+    /// A table of `rows` vectors.
+    pub fn table(&mut self, group: &str, name: &str, rows: usize, width: usize, role: Role) {
+        self.push(group, name.to_owned(), &[rows, width], role, Start::Normal { std: EMBEDDING_STD });
+    }
+
+    fn push(&mut self, group: &str, name: String, shape: &[usize], role: Role, start: Start) {
+        self.layout.push(group, name, shape, role);
+        self.starts.push(start);
+    }
+
+    pub fn finish(self) -> Initializer {
+        Initializer { layout: Arc::new(self.layout), starts: self.starts }
+    }
+}
+
+/// A finished layout that knows how its parameters start.
+#[derive(Clone, Debug)]
+pub(super) struct Initializer {
+    pub layout: Arc<Layout>,
+    starts: Vec<Start>,
+}
+
+impl Initializer {
+    /// Initial values in the flattening order; tensor `name` is drawn from the stream `init/<name>`.
+    pub fn draw(&self, streams: &Streams) -> Vec<f64> {
+        let mut flat = Vec::with_capacity(self.layout.total());
+        for (info, start) in self.layout.infos().iter().zip(&self.starts) {
+            match *start {
+                Start::Constant(value) => flat.extend(std::iter::repeat_n(value, info.len())),
+                Start::Normal { std } => {
+                    let mut stream = streams.stream(&format!("init/{}", info.name));
+                    flat.extend(normals(&mut stream, info.len()).into_iter().map(|z| z * std));
+                }
+            }
+        }
+        flat
+    }
+}
+
+/// Gain of a matrix in front of `activation` that keeps the second moment of a plain MLP's signal about constant.
+pub(super) fn hidden_gain(activation: Activation) -> f64 {
+    match activation {
+        Activation::Relu | Activation::Gelu | Activation::Silu => std::f64::consts::SQRT_2,
+        Activation::Tanh | Activation::Identity => 1.0,
+    }
+}
+
+/// Hands out parameters in the order of the layout, so that a forward pass reads as the blueprint does.
+pub(super) struct Reader<'a> {
+    params: &'a [Tensor],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(params: &'a [Tensor], layout: &Layout) -> Self {
+        assert_eq!(params.len(), layout.infos().len(), "one tensor for each entry of the layout");
+        Self { params, at: 0 }
+    }
+
+    pub fn one(&mut self) -> &'a Tensor {
+        self.at += 1;
+        &self.params[self.at - 1]
+    }
+
+    /// Weight and bias, or gain and bias.
+    pub fn pair(&mut self) -> (&'a Tensor, &'a Tensor) {
+        (self.one(), self.one())
+    }
+
+    /// Every parameter has its place in the forward pass.
+    pub fn finish(self) {
+        assert_eq!(self.at, self.params.len(), "the forward pass uses each parameter once");
+    }
+}
+
+/// Keeps a detached copy of a layer's activations `[R, D]`, as `[B, tokens, D]` if there are tokens.
+pub(super) fn tap(taps: &mut Option<&mut Vec<Tensor>>, h: &Tensor, tokens: Option<usize>) -> candle_core::Result<()> {
+    if let Some(taps) = taps {
+        let h = h.detach();
+        let (rows, width) = h.dims2()?;
+        taps.push(match tokens {
+            Some(tokens) => h.reshape((rows / tokens, tokens, width))?,
+            None => h,
+        });
+    }
+    Ok(())
+}

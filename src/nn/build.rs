@@ -1,0 +1,234 @@
+//! From a specification and a task's shapes to a network.
+
+use std::sync::Arc;
+
+use crate::tasks::data::{Inputs, Split};
+
+use super::mlp::Mlp;
+use super::model::Model;
+use super::residual_mlp::ResidualMlp;
+use super::spec::{ModelKind, ModelSpec};
+use super::transformer::{Front, Transformer};
+
+/// A network that can't be built, in terms of the knobs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    #[error("{knob} can't be 0; give a whole number from 1")]
+    Zero { knob: &'static str },
+    #[error(
+        "heads can't be {heads} with width {width}: each head gets width/heads channels; give a divisor of the width"
+    )]
+    Heads { heads: usize, width: usize },
+    #[error("patch can't be {patch} for pictures of {height}x{width} pixels; give a number that divides both sides")]
+    Patch { patch: usize, height: usize, width: usize },
+    #[error(
+        "the vision transformer can't read examples of shape {shape:?}: it needs pictures [height, width, channels] or features [count]; take model `mlp`"
+    )]
+    Shape { shape: Vec<usize> },
+    #[error("model `{model}` can't read sequences of tokens; take model `gpt`")]
+    NeedsFeatures { model: &'static str },
+    #[error(
+        "model `gpt` reads sequences of tokens, and this task has pictures or features; take `mlp`, `residual-mlp` or `vision-transformer`"
+    )]
+    NeedsTokens,
+    #[error(
+        "the task has no {what}, so there is nothing to build a network for; give a task with at least one example and one output"
+    )]
+    Empty { what: &'static str },
+}
+
+/// The network of `spec` for examples like those of `train`.
+///
+/// # Errors
+/// [`BuildError`] names the knob that doesn't fit the task.
+pub fn build(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildError> {
+    for (knob, value) in [("width", spec.width), ("depth", spec.depth)] {
+        if value == 0 {
+            return Err(BuildError::Zero { knob });
+        }
+    }
+    let outputs = train.targets.outputs();
+    if outputs == 0 {
+        return Err(BuildError::Empty { what: "outputs" });
+    }
+    match &train.inputs {
+        Inputs::Tokens { length, vocabulary, .. } => {
+            let model = match spec.kind {
+                ModelKind::Gpt => {
+                    check_heads(spec)?;
+                    if *length == 0 || *vocabulary == 0 {
+                        return Err(BuildError::Empty { what: "tokens" });
+                    }
+                    Transformer::new(spec, Front::Ids { vocabulary: *vocabulary, length: *length }, outputs)
+                }
+                ModelKind::Mlp => return Err(BuildError::NeedsFeatures { model: "mlp" }),
+                ModelKind::ResidualMlp => return Err(BuildError::NeedsFeatures { model: "residual-mlp" }),
+                ModelKind::VisionTransformer => {
+                    return Err(BuildError::NeedsFeatures { model: "vision-transformer" });
+                }
+            };
+            Ok(Arc::new(model))
+        }
+        Inputs::Features { shape, .. } => {
+            let fan_in: usize = shape.iter().product();
+            if fan_in == 0 {
+                return Err(BuildError::Empty { what: "features" });
+            }
+            match spec.kind {
+                ModelKind::Mlp => Ok(Arc::new(Mlp::new(spec, fan_in, outputs))),
+                ModelKind::ResidualMlp => Ok(Arc::new(ResidualMlp::new(spec, fan_in, outputs))),
+                ModelKind::VisionTransformer => {
+                    check_heads(spec)?;
+                    Ok(Arc::new(Transformer::new(spec, vision_front(spec, shape)?, outputs)))
+                }
+                ModelKind::Gpt => Err(BuildError::NeedsTokens),
+            }
+        }
+    }
+}
+
+fn check_heads(spec: &ModelSpec) -> Result<(), BuildError> {
+    if spec.n_heads == 0 || !spec.width.is_multiple_of(spec.n_heads) {
+        return Err(BuildError::Heads { heads: spec.n_heads, width: spec.width });
+    }
+    Ok(())
+}
+
+fn vision_front(spec: &ModelSpec, shape: &[usize]) -> Result<Front, BuildError> {
+    match *shape {
+        [count] => Ok(Front::Scalars { count }),
+        [height, width, channels] => {
+            let side = spec.patch;
+            if side == 0 || !height.is_multiple_of(side) || !width.is_multiple_of(side) {
+                return Err(BuildError::Patch { patch: side, height, width });
+            }
+            Ok(Front::Patches { height, width, channels, side })
+        }
+        _ => Err(BuildError::Shape { shape: shape.to_vec() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use crate::base::rng::Streams;
+    use crate::nn::batch::Batch;
+    use crate::nn::spec::{Activation, Norm};
+    use crate::tasks::data::Targets;
+
+    use super::*;
+
+    fn pictures() -> Split {
+        let values = (0..3 * 4 * 6).map(|i| (i as f32 * 0.37).sin()).collect();
+        Split {
+            inputs: Inputs::Features { values, shape: vec![4, 6, 1] },
+            targets: Targets::Classes { labels: vec![0, 1, 4], classes: 5 },
+        }
+    }
+
+    fn points() -> Split {
+        Split {
+            inputs: Inputs::Features { values: vec![0.1, 0.2, 0.3, 0.4], shape: vec![2] },
+            targets: Targets::Values { values: vec![1.0, 2.0], outputs: 1 },
+        }
+    }
+
+    fn sequences() -> Split {
+        Split {
+            inputs: Inputs::Tokens { ids: vec![0, 1, 2, 3, 4, 5], length: 3, vocabulary: 7 },
+            targets: Targets::NextTokens { ids: vec![1, 2, 3, 4, 5, 6], length: 3, vocabulary: 7 },
+        }
+    }
+
+    fn spec(kind: ModelKind) -> ModelSpec {
+        ModelSpec { kind, width: 8, depth: 2, n_heads: 2, ..ModelSpec::default() }
+    }
+
+    /// Shapes of the outputs and of every tap.
+    fn shapes(spec: &ModelSpec, split: &Split) -> (Vec<usize>, Vec<Vec<usize>>) {
+        let model = build(spec, split).unwrap();
+        let flat = model.init(&Streams::new(0));
+        let params = model.layout().unflatten(&flat, DType::F32, &Device::Cpu).unwrap();
+        let batch = Batch::new(split, DType::F32, &Device::Cpu).unwrap();
+        let mut taps = Vec::new();
+        let outputs = model.forward(&params, &batch.inputs, Some(&mut taps)).unwrap();
+        assert_eq!(taps.len(), model.layers().len(), "{}", model.title());
+        (outputs.dims().to_vec(), taps.iter().map(|t| t.dims().to_vec()).collect())
+    }
+
+    #[test]
+    fn outputs_and_taps_have_the_documented_shapes() {
+        assert_eq!(shapes(&spec(ModelKind::Mlp), &pictures()), (vec![3, 5], vec![vec![3, 8]; 2]));
+        assert_eq!(shapes(&spec(ModelKind::ResidualMlp), &points()), (vec![2, 1], vec![vec![2, 8]; 3]));
+        // 2x3 patches; two coordinates; three tokens
+        assert_eq!(shapes(&spec(ModelKind::VisionTransformer), &pictures()), (vec![3, 5], vec![vec![3, 6, 8]; 5]));
+        assert_eq!(shapes(&spec(ModelKind::VisionTransformer), &points()), (vec![2, 1], vec![vec![2, 2, 8]; 5]));
+        assert_eq!(shapes(&spec(ModelKind::Gpt), &sequences()), (vec![6, 7], vec![vec![2, 3, 8]; 5]));
+        for norm in [Norm::PostLn, Norm::None] {
+            shapes(
+                &ModelSpec { norm, activation: Activation::Relu, ..spec(ModelKind::VisionTransformer) },
+                &pictures(),
+            );
+        }
+    }
+
+    #[test]
+    fn a_patch_holds_the_neighbouring_pixels() {
+        let side = 2;
+        let split = pictures();
+        let Inputs::Features { values, .. } = &split.inputs else { unreachable!() };
+        let batch = Batch::new(&split, DType::F32, &Device::Cpu).unwrap();
+        let front = Front::Patches { height: 4, width: 6, channels: 1, side };
+        let tokens = front.cut(batch.inputs.features().unwrap()).unwrap().to_vec2::<f32>().unwrap();
+        // Example 1, patch row 1, patch column 2: pixels (2..4, 4..6).
+        let at = |row: usize, column: usize| values[24 + row * 6 + column];
+        assert_eq!(tokens[6 + 3 + 2], [at(2, 4), at(2, 5), at(3, 4), at(3, 5)]);
+    }
+
+    #[test]
+    fn a_gpt_does_not_see_the_future() {
+        let split = sequences();
+        let model = build(&spec(ModelKind::Gpt), &split).unwrap();
+        let params = model.layout().unflatten(&model.init(&Streams::new(1)), DType::F64, &Device::Cpu).unwrap();
+        let outputs = |ids: Vec<u32>| {
+            let inputs = Inputs::Tokens { ids, length: 3, vocabulary: 7 };
+            let batch = Batch::new(&Split { inputs, ..split.clone() }, DType::F64, &Device::Cpu).unwrap();
+            model.forward(&params, &batch.inputs, None).unwrap().to_vec2::<f64>().unwrap()
+        };
+        let (a, b) = (outputs(vec![0, 1, 2, 3, 4, 5]), outputs(vec![0, 1, 6, 3, 4, 5]));
+        assert_eq!(a[..2], b[..2]);
+        assert_ne!(a[2], b[2]);
+        assert_eq!(a[3..], b[3..]);
+    }
+
+    #[test]
+    fn initial_values_follow_the_names() {
+        let model = build(&spec(ModelKind::VisionTransformer), &pictures()).unwrap();
+        let (a, b) = (model.init(&Streams::new(3)), model.init(&Streams::new(3)));
+        assert_eq!(a, b);
+        assert_ne!(a, model.init(&Streams::new(4)));
+        assert_eq!(a.len(), model.layout().total());
+    }
+
+    #[track_caller]
+    fn refuses(spec: &ModelSpec, split: &Split, words: &[&str]) {
+        let error = build(spec, split).err().expect("this can't be built").to_string();
+        for word in words {
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_knob() {
+        let vit = spec(ModelKind::VisionTransformer);
+        refuses(&ModelSpec { patch: 3, ..vit.clone() }, &pictures(), &["patch", "3", "4x6"]);
+        refuses(&ModelSpec { patch: 0, ..vit.clone() }, &pictures(), &["patch"]);
+        refuses(&ModelSpec { n_heads: 3, ..vit.clone() }, &pictures(), &["heads", "3", "8"]);
+        refuses(&ModelSpec { n_heads: 0, ..vit.clone() }, &pictures(), &["heads"]);
+        refuses(&ModelSpec { depth: 0, ..vit.clone() }, &pictures(), &["depth"]);
+        refuses(&vit, &sequences(), &["vision-transformer", "gpt"]);
+        refuses(&spec(ModelKind::Mlp), &sequences(), &["mlp", "gpt"]);
+        refuses(&spec(ModelKind::Gpt), &pictures(), &["gpt", "mlp"]);
+    }
+}

@@ -1,0 +1,15 @@
+//! The operations that networks are made of: one idea a file.
+//!
+//! Every operation has a *composed* form in candle's own differentiable operations: it runs on GPUs and is the
+//! oracle of the tests. All are twice differentiable.
+//!
+//! Activations are matrices `[R, D]`: one row a token (or an example, without tokens), batch-major.
+
+pub mod activation;
+pub mod attention;
+pub mod cross_entropy;
+pub mod embedding;
+pub mod layer_norm;
+pub mod linear;
+pub mod pooling;
+pub mod residual;
