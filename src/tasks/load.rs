@@ -3,13 +3,28 @@
 use super::data::Task;
 use super::error::TaskError;
 use super::spec::{TaskKind, TaskSpec};
-use super::{digits, splits};
+use super::{digits, plane, regression, sequence, splits};
 use crate::base::rng::Streams;
 
 type Loader = fn(&TaskSpec, &Streams) -> Result<Task, TaskError>;
 
 /// Every task, in the order of [`TaskKind`], which is the order on screen.
-const TASKS: &[(TaskKind, Loader)] = &[(TaskKind::Digits, digits::load)];
+const TASKS: &[(TaskKind, Loader)] = &[
+    (TaskKind::Digits, digits::load),
+    (TaskKind::Spirals, plane::spirals::load),
+    (TaskKind::Moons, plane::moons::load),
+    (TaskKind::Circles, plane::circles::load),
+    (TaskKind::Xor, plane::xor::load),
+    (TaskKind::Gaussians, plane::gaussians::load),
+    (TaskKind::TeacherStudent, regression::teacher_student::load),
+    (TaskKind::Sine, regression::sine::load),
+    (TaskKind::ModularAddition, sequence::modular_addition::load),
+    (TaskKind::Copy, sequence::copy::load),
+    (TaskKind::Grammar, sequence::grammar::load),
+    (TaskKind::SourceBytes, sequence::source_text::load_bytes),
+    (TaskKind::SourceCharacters, sequence::source_text::load_characters),
+    (TaskKind::Text, sequence::text::load),
+];
 
 /// Makes or reads the data that `spec` describes.
 ///

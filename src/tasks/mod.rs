@@ -5,6 +5,7 @@
 //! training and test examples doesn't depend on it ([`splits`]).
 
 pub mod batches;
+pub mod budget;
 pub mod data;
 pub mod error;
 pub mod load;
@@ -14,3 +15,7 @@ pub mod splits;
 pub mod standardise;
 
 mod digits;
+mod files;
+mod plane;
+mod regression;
+mod sequence;

@@ -1,0 +1,3 @@
+//! Readers of the user's files.
+
+pub mod reading;
