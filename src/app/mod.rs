@@ -1,3 +1,4 @@
 //! The only egui code: the window.
 
 pub mod theme;
+pub mod views;

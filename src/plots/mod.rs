@@ -2,6 +2,7 @@
 //!
 //! The window and the figures draw the same [`Plot`], so screen and paper can't disagree.
 
+pub mod colormap;
 pub mod field;
 pub mod lines;
 pub mod options;

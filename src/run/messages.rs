@@ -87,7 +87,9 @@ pub enum Event {
         param_hash: String,
     },
     /// Training rests and all is measured there is to measure: the worker sleeps until a command comes.
-    AtRest { step: u64 },
+    AtRest {
+        step: u64,
+    },
     /// The run went back to `step`; what was recorded after it is void.
     Rewound {
         step: u64,

@@ -1,0 +1,167 @@
+//! The frame around a picture: numbers, grid, names of the axes, and the notes at its foot.
+
+use egui::{Align2, Color32, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+use super::ticks::Tick;
+use crate::app::theme::{self, Tokens};
+
+/// Between a tick's label and the picture.
+const LABEL_GAP: f32 = 5.0;
+/// Height of the row of tick labels, and of the foot.
+pub const ROW: f32 = 16.0;
+
+/// A linear map from axis units to points on the screen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    pub units: [f64; 2],
+    pub points: [f32; 2],
+}
+
+impl Scale {
+    /// Along the bottom of `rect`.
+    pub fn x(units: [f64; 2], rect: Rect) -> Self {
+        Self { units, points: [rect.left(), rect.right()] }
+    }
+
+    /// Up the side of `rect`.
+    pub fn y(units: [f64; 2], rect: Rect) -> Self {
+        Self { units, points: [rect.bottom(), rect.top()] }
+    }
+
+    pub fn point(&self, value: f64) -> f32 {
+        let ([low, high], [a, b]) = (self.units, self.points);
+        let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+        a + (b - a) * share as f32
+    }
+
+    pub fn unit(&self, point: f32) -> f64 {
+        let ([low, high], [a, b]) = (self.units, self.points);
+        if a == b { low } else { low + (high - low) * f64::from((point - a) / (b - a)) }
+    }
+}
+
+/// How many labelled ticks fit on an axis of this length.
+pub fn x_room(width: f32) -> usize {
+    ((width / 62.0) as usize).clamp(1, 12)
+}
+
+pub fn y_room(height: f32) -> usize {
+    ((height / 34.0) as usize).clamp(1, 12)
+}
+
+pub fn text_width(ui: &Ui, text: &str) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), theme::small(), Color32::WHITE).size().x
+}
+
+/// Width of the column that the labels need, in whole steps so that it doesn't tremble while numbers change.
+pub fn labels_width<'a>(ui: &Ui, labels: impl Iterator<Item = &'a str>) -> f32 {
+    let widest = labels.map(|text| text_width(ui, text)).fold(0.0, f32::max);
+    ((widest + LABEL_GAP + 3.0) / 6.0).ceil() * 6.0
+}
+
+/// Grid lines of both axes, to be put behind the data.
+pub fn grid(
+    rect: Rect,
+    (x, x_ticks): (&Scale, &[Tick]),
+    (y, y_ticks): (&Scale, &[Tick]),
+    tokens: &Tokens,
+) -> Vec<Shape> {
+    let line = |tick: &Tick, ends: [Pos2; 2]| {
+        let color = if tick.label.is_empty() { tokens.grid.gamma_multiply(0.45) } else { tokens.grid };
+        Shape::line_segment(ends, Stroke::new(1.0, color))
+    };
+    let vertical = x_ticks.iter().map(|tick| {
+        let at = x.point(tick.at).round() + 0.5;
+        line(tick, [pos2(at, rect.top()), pos2(at, rect.bottom())])
+    });
+    let horizontal = y_ticks.iter().map(|tick| {
+        let at = y.point(tick.at).round() + 0.5;
+        line(tick, [pos2(rect.left(), at), pos2(rect.right(), at)])
+    });
+    vertical.chain(horizontal).collect()
+}
+
+/// Numbers below the picture. A label that would touch its neighbour is left out; none leaves `within`.
+pub fn x_labels(painter: &Painter, rect: Rect, within: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tokens) {
+    let mut free_from = f32::NEG_INFINITY;
+    for tick in ticks.iter().filter(|tick| !tick.label.is_empty()) {
+        let centre = scale.point(tick.at);
+        if centre < rect.left() - 1.0 || centre > rect.right() + 1.0 {
+            continue;
+        }
+        let galley = painter.layout_no_wrap(tick.label.clone(), theme::small(), tokens.text_faint);
+        let width = galley.size().x;
+        let left = (centre - width / 2.0).min(within.right() - width).max(within.left());
+        if left >= free_from {
+            painter.galley(pos2(left, rect.bottom() + LABEL_GAP - 2.0), galley, tokens.text_faint);
+            free_from = left + width + 8.0;
+        }
+    }
+}
+
+/// Numbers to the left of the picture; a label that would touch its neighbour is left out.
+pub fn y_labels(painter: &Painter, rect: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tokens) {
+    let mut last = f32::INFINITY;
+    for tick in ticks.iter().filter(|tick| !tick.label.is_empty()) {
+        let at = scale.point(tick.at);
+        if (last - at).abs() < 13.0 || at < rect.top() - 1.0 || at > rect.bottom() + 1.0 {
+            continue;
+        }
+        last = at;
+        let place = pos2(rect.left() - LABEL_GAP, at);
+        painter.text(place, Align2::RIGHT_CENTER, &tick.label, theme::small(), tokens.text_faint);
+    }
+}
+
+/// The row below the picture: notes on the left, as many as fit, and the name of the x axis on the right. What does
+/// not fit is shown on hover.
+pub fn foot(ui: &mut Ui, id: egui::Id, rect: Rect, notes: &[String], x_label: &str) {
+    let tokens = theme::of(ui.visuals());
+    let label = ui.painter().layout_no_wrap(x_label.to_owned(), theme::small(), tokens.text_weak);
+    let label_at = rect.right() - label.size().x;
+    ui.painter().galley(pos2(label_at, rect.bottom() - label.size().y), label, tokens.text_weak);
+    let room = label_at - rect.left() - 12.0;
+    if notes.is_empty() || room < 8.0 {
+        return;
+    }
+    let text = notes.join("  ·  ");
+    let mut job = egui::text::LayoutJob::simple_singleline(text.clone(), theme::small(), tokens.text_faint);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(room);
+    let galley = ui.painter().layout_job(job);
+    let place = Rect::from_min_size(pos2(rect.left(), rect.bottom() - galley.size().y), vec2(room, galley.size().y));
+    let elided = galley.elided;
+    ui.painter().galley(place.min, galley, tokens.text_faint);
+    let response = ui.interact(place, id.with("notes"), Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &text));
+    if elided {
+        response.on_hover_ui(|ui| {
+            for note in notes {
+                ui.label(note);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_goes_there_and_back() {
+        let rect = Rect::from_min_max(pos2(10.0, 20.0), pos2(110.0, 220.0));
+        for scale in [Scale::x([-3.0, 5.0], rect), Scale::y([0.0, 1e-3], rect)] {
+            let span = scale.units[1] - scale.units[0];
+            for share in [0.0, 0.25, 1.0] {
+                let value = scale.units[0] + share * span;
+                assert!((scale.unit(scale.point(value)) - value).abs() < 1e-5 * span);
+            }
+        }
+        assert_eq!(Scale::y([0.0, 1.0], rect).point(1.0), 20.0, "up is up");
+    }
+
+    #[test]
+    fn an_empty_range_is_drawn_in_the_middle() {
+        let rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(10.0, 10.0));
+        assert_eq!(Scale::x([2.0, 2.0], rect).point(2.0), 5.0);
+    }
+}

@@ -1,0 +1,162 @@
+//! One row of names and values above a picture, so that no data is covered.
+
+use std::collections::BTreeSet;
+
+use egui::{Color32, Id, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use super::{axes, ticks};
+use crate::app::theme;
+use crate::plots::LineStyle;
+
+pub struct Entry<'a> {
+    pub label: &'a str,
+    pub color: Color32,
+    pub style: LineStyle,
+    /// At the cursor, or under the pointer.
+    pub value: Option<f64>,
+}
+
+const SWATCH: f32 = 14.0;
+const GAP: f32 = 12.0;
+const ROW: f32 = 17.0;
+
+/// Draws the name of the y axis and the entries into rows from `top_left`; returns the height used. At most
+/// `max_rows` rows: the rest is named on hover. A click hides or shows a line; the entry under the pointer is
+/// returned, to be brought out.
+pub fn show(
+    ui: &mut Ui,
+    id: Id,
+    area: Rect,
+    max_rows: usize,
+    y_label: &str,
+    entries: &[Entry],
+    hidden: &mut BTreeSet<String>,
+) -> (f32, Option<usize>) {
+    let tokens = theme::of(ui.visuals());
+    let mut at = area.min;
+    if !y_label.is_empty() {
+        let galley = ui.painter().layout_no_wrap(y_label.to_owned(), theme::small(), tokens.text_weak);
+        let width = galley.size().x;
+        ui.painter().galley(at + vec2(0.0, 2.0), galley, tokens.text_weak);
+        at.x += width + GAP + 4.0;
+    }
+    // A value keeps its room while it changes, so that the rows don't jump.
+    let value_width = axes::text_width(ui, "0.0000") + 4.0;
+    let widths: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let value = if entry.value.is_some() { value_width } else { 0.0 };
+            SWATCH + 4.0 + axes::text_width(ui, entry.label) + value + GAP
+        })
+        .collect();
+    let (places, shown) = arrange(at, area, max_rows.max(1), &widths);
+    let mut pointed = None;
+    for (i, (entry, place)) in entries.iter().zip(&places).take(shown).enumerate() {
+        let rect = Rect::from_min_size(*place, vec2(widths[i] - GAP, ROW));
+        let response = ui.interact(rect, id.with(("legend", i)), Sense::click());
+        response.widget_info(|| {
+            let on = !hidden.contains(entry.label);
+            egui::WidgetInfo::selected(egui::Role::CheckBox, true, on, format!("Line {}", entry.label))
+        });
+        if response.clicked() && !hidden.remove(entry.label) {
+            hidden.insert(entry.label.to_owned());
+        }
+        if response.hovered() {
+            pointed = Some(i);
+        }
+        paint(ui, rect, entry, hidden.contains(entry.label));
+        response.on_hover_text(if hidden.contains(entry.label) { "Show this line" } else { "Hide this line" });
+    }
+    if shown < entries.len() {
+        let place = places.get(shown).copied().unwrap_or(at);
+        let text = format!("+{} more", entries.len() - shown);
+        let rect = Rect::from_min_size(place, vec2(axes::text_width(ui, &text), ROW));
+        ui.painter().text(place + vec2(0.0, 2.0), egui::Align2::LEFT_TOP, &text, theme::small(), tokens.text_faint);
+        ui.interact(rect, id.with("legend rest"), Sense::hover()).on_hover_ui(|ui| {
+            for entry in &entries[shown..] {
+                let value = entry.value.map(ticks::number).unwrap_or_default();
+                ui.colored_label(entry.color, format!("{}  {value}", entry.label));
+            }
+        });
+    }
+    let bottom = places.iter().take(shown.max(1)).map(|place| place.y + ROW).fold(at.y + ROW, f32::max);
+    (bottom - area.top(), pointed)
+}
+
+/// Places entries of the given widths row by row; of those that don't fit into `max_rows`, the first place is where
+/// to say how many there are. Returns the places and how many entries are shown.
+fn arrange(start: Pos2, area: Rect, max_rows: usize, widths: &[f32]) -> (Vec<Pos2>, usize) {
+    const REST: f32 = 48.0;
+    let mut places = Vec::with_capacity(widths.len());
+    let (mut at, mut row) = (start, 1);
+    for (i, &width) in widths.iter().enumerate() {
+        let last = i + 1 == widths.len();
+        if at.x + width - GAP > area.right() && at.x > area.left() && row < max_rows {
+            at = pos2(area.left(), at.y + ROW);
+            row += 1;
+        }
+        let need = if row == max_rows && !last { width + REST } else { width - GAP };
+        if row == max_rows && at.x + need > area.right() + 0.5 {
+            // Everything left may still fit without the room for the rest's number.
+            let left: f32 = widths[i..].iter().sum::<f32>() - GAP;
+            if at.x + left > area.right() + 0.5 {
+                places.push(at);
+                return (places, i);
+            }
+        }
+        places.push(at);
+        at.x += width;
+    }
+    (places, widths.len())
+}
+
+fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
+    let tokens = theme::of(ui.visuals());
+    let fade = if hidden { 0.35 } else { 1.0 };
+    let y = rect.center().y;
+    let (left, right) = (rect.left(), rect.left() + SWATCH);
+    let stroke = match entry.style {
+        LineStyle::Faint => Stroke::new(2.0, entry.color.gamma_multiply(0.45 * fade)),
+        _ => Stroke::new(2.5, entry.color.gamma_multiply(fade)),
+    };
+    if entry.style == LineStyle::Dashed {
+        ui.painter().hline(left..=left + 5.5, y, stroke);
+        ui.painter().hline(right - 5.5..=right, y, stroke);
+    } else {
+        ui.painter().hline(left..=right, y, stroke);
+    }
+    let text = |at: f32, text: &str, color: Color32| {
+        let font = theme::small();
+        ui.painter().text(pos2(at, y), egui::Align2::LEFT_CENTER, text, font, color.gamma_multiply(fade)).right()
+    };
+    let end = text(right + 4.0, entry.label, tokens.text_weak);
+    if let Some(value) = entry.value {
+        text(end + 4.0, &ticks::number(value), tokens.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_wrap_and_the_rest_is_counted() {
+        let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(200.0, 100.0));
+        let start = pos2(40.0, 0.0);
+        let (places, shown) = arrange(start, area, 3, &[72.0; 2]);
+        assert_eq!((shown, places[1]), (2, pos2(112.0, 0.0)));
+        let (places, shown) = arrange(start, area, 3, &[72.0; 5]);
+        assert_eq!(shown, 5);
+        assert_eq!(places.iter().map(|p| p.y).fold(0.0, f32::max), 2.0 * ROW - ROW);
+        let (places, shown) = arrange(start, area, 1, &[72.0; 5]);
+        assert_eq!((shown, places.len()), (1, 2));
+        assert!(places[1].x + 48.0 <= 200.0);
+    }
+
+    #[test]
+    fn nothing_fits_into_nothing() {
+        let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(10.0, 10.0));
+        let (places, shown) = arrange(area.min, area, 1, &[72.0; 5]);
+        assert_eq!((places.len(), shown), (1, 0));
+    }
+}

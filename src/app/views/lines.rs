@@ -1,0 +1,338 @@
+//! Curves over steps.
+
+use std::collections::BTreeSet;
+
+use egui::{Color32, Id, Rect, Sense, Shape, Stroke, Ui, UiBuilder, Vec2b, pos2, vec2};
+use egui_plot::{PlotMemory, PlotPoint, PlotPoints};
+
+use super::axes::{self, Scale};
+use super::legend::{self, Entry};
+use super::ticks::{self, Tick};
+use crate::app::theme::{self, Tokens};
+use crate::plots::{Line, LinePlot, LineStyle};
+
+/// What a reader changed, and what was under the pointer a frame ago.
+#[derive(Default)]
+pub struct Memory {
+    hidden: BTreeSet<String>,
+    hover: Option<f64>,
+    /// The scale that the remembered zoom belongs to; `None` before the first frame.
+    log: Option<bool>,
+}
+
+pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
+    let tokens = theme::of(ui.visuals());
+    let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    if area.width() < 60.0 || area.height() < 60.0 {
+        return;
+    }
+    let entries: Vec<_> = plot.lines.iter().map(|line| entry(line, plot, memory, tokens)).collect();
+    let rows = ((area.height() / 110.0) as usize).clamp(1, 4);
+    let (head, pointed) = legend::show(ui, id, area, rows, &plot.y_label, &entries, &mut memory.hidden);
+    let visible: Vec<_> = plot.lines.iter().map(|line| !memory.hidden.contains(&line.label)).collect();
+
+    // The zoom that the reader left, if any; until then the whole run is in view.
+    let remembered = PlotMemory::load(ui.ctx(), id).filter(|_| memory.log == Some(plot.y_log));
+    let auto = remembered.as_ref().map_or(Vec2b::TRUE, |m| m.auto_bounds);
+    let whole = [0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }];
+    let zoomed = |axis: usize| {
+        let bounds = remembered.as_ref().filter(|_| !auto[axis])?.bounds();
+        Some([bounds.min()[axis], bounds.max()[axis]])
+    };
+    let x_range = zoomed(0).unwrap_or(whole);
+    let fitted = y_range(plot, &visible, x_range);
+    let y_range = zoomed(1).unwrap_or(fitted);
+
+    let inner_height = area.height() - head - axes::ROW * 2.0 - 2.0;
+    let y_ticks = y_ticks(plot.y_log, y_range, inner_height);
+    let column = axes::labels_width(ui, y_ticks.iter().map(|t| t.label.as_str())).max(24.0);
+    let inner = Rect::from_min_max(
+        pos2(area.left() + column, area.top() + head + 2.0),
+        pos2(area.right() - 6.0, area.bottom() - axes::ROW * 2.0),
+    );
+    if inner.width() < 20.0 || inner.height() < 16.0 {
+        return;
+    }
+
+    ui.painter().rect_filled(inner, 2.0, tokens.well);
+    let behind = ui.painter().add(Shape::Noop);
+    let items = items(plot, &visible, pointed, tokens);
+    let shown = ui.scope_builder(UiBuilder::new().max_rect(inner).id_salt(id), |ui| {
+        egui_plot::Plot::new(id)
+            .id(id)
+            .default_x_bounds(whole[0], whole[1])
+            .default_y_bounds(fitted[0], fitted[1])
+            .show_axes(false)
+            .show_grid(false)
+            .show_background(false)
+            .show_crosshair(false)
+            .show_x(false)
+            .show_y(false)
+            .allow_scroll(false)
+            .label_formatter(|_| None)
+            .show(ui, |plot_ui| {
+                if remembered.is_none() || plot_ui.plot_bounds().width() > 1.5 * (whole[1] - whole[0]) {
+                    plot_ui.set_auto_bounds(true);
+                }
+                let wheel = plot_ui.ctx().input(|input| input.smooth_scroll_delta.y);
+                if wheel != 0.0 && plot_ui.response().contains_pointer() {
+                    plot_ui.zoom_bounds_around_hovered(vec2((wheel / 240.0).exp(), 1.0));
+                    // The wheel stretches time; the values are fitted to what is in view.
+                    plot_ui.set_auto_bounds(Vec2b::new(false, auto.y));
+                }
+                for item in items {
+                    match item {
+                        Item::Line(line) => plot_ui.line(line),
+                        Item::Points(points) => plot_ui.points(points),
+                    }
+                }
+            })
+    });
+    memory.log = Some(plot.y_log);
+    let response = shown.inner.response;
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &plot.title));
+
+    let bounds = shown.inner.transform.bounds();
+    let x = Scale::x([bounds.min()[0], bounds.max()[0]], inner);
+    let y = Scale::y([bounds.min()[1], bounds.max()[1]], inner);
+    let x_ticks = ticks::whole(x.units, axes::x_room(inner.width()));
+    ui.painter().set(behind, Shape::Vec(axes::grid(inner, (&x, &x_ticks), (&y, &y_ticks), tokens)));
+    axes::x_labels(ui.painter(), inner, area, &x, &x_ticks, tokens);
+    axes::y_labels(ui.painter(), inner, &y, &y_ticks, tokens);
+    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::ROW), area.max);
+    axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
+
+    cursor_and_marks(ui, inner, &x, plot, tokens);
+    memory.hover = None;
+    if let Some(pointer) = response.hover_pos().filter(|p| inner.contains(*p) && !response.dragged()) {
+        memory.hover = Some(x.unit(pointer.x));
+        hover(ui, inner, area, (&x, &y), plot, &visible, pointer, tokens);
+        if let Some(text) = marks_near(plot, &x, pointer.x) {
+            response.on_hover_text_at_pointer(text);
+        }
+    }
+}
+
+fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
+    let value = match memory.hover {
+        Some(x) => nearest(&line.points, x).map(|[_, y]| y),
+        None => plot.at_cursor.iter().find(|(label, _)| *label == line.label).map(|(_, value)| *value),
+    };
+    Entry { label: &line.label, color: tokens.series(line.color), style: line.style, value }
+}
+
+/// The point whose x is nearest; points are in order of x.
+fn nearest(points: &[[f64; 2]], x: f64) -> Option<[f64; 2]> {
+    let after = points.partition_point(|p| p[0] < x);
+    let (left, right) = (after.checked_sub(1).map(|i| points[i]), points.get(after).copied());
+    match (left, right) {
+        (Some(l), Some(r)) => Some(if x - l[0] <= r[0] - x { l } else { r }),
+        (one, other) => one.or(other),
+    }
+}
+
+/// On the scale of the picture; NaN where it cannot be drawn.
+fn transform(value: f64, log: bool) -> f64 {
+    if !log {
+        if value.is_finite() { value } else { f64::NAN }
+    } else if value > 0.0 && value.is_finite() {
+        value.log10()
+    } else {
+        f64::NAN
+    }
+}
+
+/// The range that holds all that is visible, with a little air.
+fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2]) -> [f64; 2] {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    match plot.y_range {
+        Some([a, b]) => (low, high) = (transform(a, plot.y_log), transform(b, plot.y_log)),
+        None => {
+            for (line, _) in plot.lines.iter().zip(visible).filter(|(_, visible)| **visible) {
+                // One point beyond either side, since the curve comes from there.
+                let from = line.points.partition_point(|p| p[0] < x_low).saturating_sub(1);
+                let to = (line.points.partition_point(|p| p[0] <= x_high) + 1).min(line.points.len());
+                for [_, value] in &line.points[from..to.max(from)] {
+                    let value = transform(*value, plot.y_log);
+                    (low, high) = (low.min(value), high.max(value));
+                }
+            }
+        }
+    }
+    if !(low.is_finite() && high.is_finite()) {
+        return if plot.y_log { [-3.0, 0.0] } else { [0.0, 1.0] };
+    }
+    let span = high - low;
+    let air = if plot.y_range.is_some() { 0.025 } else { 0.06 };
+    let flat = if plot.y_log { 0.15 } else { (0.1 * high.abs()).max(1e-6) };
+    let pad = if span > 1e-9 * high.abs().max(1e-9) { span * air } else { flat };
+    [low - pad, high + pad]
+}
+
+fn y_ticks(log: bool, range: [f64; 2], height: f32) -> Vec<Tick> {
+    let room = axes::y_room(height);
+    if log { ticks::logarithmic(range, room) } else { ticks::linear(range, room) }
+}
+
+enum Item<'a> {
+    Line(egui_plot::Line<'a>),
+    Points(egui_plot::Points<'a>),
+}
+
+/// The unbroken stretches of all visible lines, the pointed one last so that it lies on top.
+fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, tokens: &Tokens) -> Vec<Item<'a>> {
+    let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| visible[i]).collect();
+    order.sort_by_key(|&i| (pointed == Some(i), plot.lines[i].style != LineStyle::Faint));
+    let mut items = Vec::new();
+    for i in order {
+        let line = &plot.lines[i];
+        let alone = pointed.is_none_or(|p| p == i);
+        let (color, width) = look(line.style, tokens.series(line.color), alone);
+        for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
+            let points = |stretch: &[[f64; 2]]| {
+                PlotPoints::Owned(stretch.iter().map(|&[x, y]| PlotPoint { x, y: transform(y, plot.y_log) }).collect())
+            };
+            match stretch.len() {
+                0 => {}
+                1 => items.push(Item::Points(
+                    egui_plot::Points::new(line.label.as_str(), points(stretch)).color(color).radius(width + 0.5),
+                )),
+                _ => {
+                    let style = match line.style {
+                        LineStyle::Dashed => egui_plot::LineStyle::Dashed { length: 7.0 },
+                        _ => egui_plot::LineStyle::Solid,
+                    };
+                    items.push(Item::Line(
+                        egui_plot::Line::new(line.label.as_str(), points(stretch))
+                            .color(color)
+                            .width(width)
+                            .style(style),
+                    ));
+                }
+            }
+        }
+    }
+    items
+}
+
+fn look(style: LineStyle, color: Color32, alone: bool) -> (Color32, f32) {
+    let fade = if alone { 1.0 } else { 0.3 };
+    match style {
+        LineStyle::Solid => (color.gamma_multiply(fade), 1.8),
+        LineStyle::Dashed => (color.gamma_multiply(fade), 1.6),
+        LineStyle::Faint => (color.gamma_multiply(0.38 * fade), 1.0),
+    }
+}
+
+fn cursor_and_marks(ui: &Ui, inner: Rect, x: &Scale, plot: &LinePlot, tokens: &Tokens) {
+    let painter = ui.painter().with_clip_rect(inner);
+    let mut last = f32::NEG_INFINITY;
+    for (step, _) in &plot.marks {
+        let at = x.point(*step).round() + 0.5;
+        // A knob that is being dragged leaves a mark a frame: one line for each few points is enough.
+        if at - last < 3.0 {
+            continue;
+        }
+        last = at;
+        let stroke = Stroke::new(1.0, tokens.mark.gamma_multiply(0.55));
+        painter.extend(Shape::dashed_line(&[pos2(at, inner.top()), pos2(at, inner.bottom())], stroke, 3.0, 4.0));
+        let tip = [pos2(at - 4.0, inner.top()), pos2(at + 4.0, inner.top()), pos2(at, inner.top() + 6.0)];
+        painter.add(Shape::convex_polygon(tip.to_vec(), tokens.mark, Stroke::NONE));
+    }
+    if let Some(step) = plot.cursor {
+        let at = x.point(step).round() + 0.5;
+        if at < inner.right() {
+            // What lies after the cursor has not happened yet for the reader.
+            let later = Rect::from_min_max(pos2(at.max(inner.left()), inner.top()), inner.max);
+            painter.rect_filled(later, 0.0, tokens.well.gamma_multiply(0.6));
+        }
+        painter.vline(at, inner.y_range(), Stroke::new(1.5, tokens.cursor));
+    }
+}
+
+fn marks_near(plot: &LinePlot, x: &Scale, pointer: f32) -> Option<String> {
+    let near = plot.marks.iter().filter(|(step, _)| (x.point(*step) - pointer).abs() < 5.0);
+    let lines: Vec<_> = near.map(|(step, what)| format!("Step {step}: {what}")).collect();
+    match lines.len() {
+        0 => None,
+        n @ 1..=6 => Some(lines[..n].join("\n")),
+        n => Some(format!("{}\n… and {} more", lines[..5].join("\n"), n - 5)),
+    }
+}
+
+/// A hairline at the pointer's step with a dot on every curve; the values are in the legend.
+#[expect(clippy::too_many_arguments, reason = "the geometry of one picture, not worth a name of its own")]
+fn hover(
+    ui: &Ui,
+    inner: Rect,
+    area: Rect,
+    (x, y): (&Scale, &Scale),
+    plot: &LinePlot,
+    visible: &[bool],
+    pointer: egui::Pos2,
+    tokens: &Tokens,
+) {
+    let painter = ui.painter().with_clip_rect(inner.expand(3.0));
+    painter.vline(pointer.x.round() + 0.5, inner.y_range(), Stroke::new(1.0, tokens.text_faint.gamma_multiply(0.7)));
+    let at = x.unit(pointer.x);
+    for (line, _) in plot.lines.iter().zip(visible).filter(|(line, on)| **on && line.style != LineStyle::Faint) {
+        if let Some([px, py]) = nearest(&line.points, at) {
+            let dot = pos2(x.point(px), y.point(transform(py, plot.y_log)));
+            if inner.expand(2.0).contains(dot) {
+                painter.circle(dot, 3.0, tokens.series(line.color), Stroke::new(1.0, tokens.well));
+            }
+        }
+    }
+    let text = format!("{} {}", plot.x_label, at.round().max(0.0));
+    let galley = ui.painter().layout_no_wrap(text, theme::small(), tokens.text);
+    let size = galley.size() + vec2(8.0, 2.0);
+    let left = (pointer.x - size.x / 2.0).clamp(area.left(), (area.right() - size.x).max(area.left()));
+    let tag = Rect::from_min_size(pos2(left, inner.bottom() + 2.0), size);
+    ui.painter().rect_filled(tag, 3.0, tokens.button);
+    ui.painter().galley(tag.min + vec2(4.0, 1.0), galley, tokens.text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(points: &[[f64; 2]], log: bool) -> LinePlot {
+        let line = Line { label: "a".into(), points: points.to_vec(), style: LineStyle::Solid, color: 0 };
+        LinePlot { y_log: log, lines: vec![line], x_max: 10.0, ..LinePlot::default() }
+    }
+
+    #[test]
+    fn the_range_holds_what_is_in_view_and_ignores_what_is_not_a_number() {
+        let all = plot(&[[0.0, 100.0], [1.0, 2.0], [2.0, f64::NAN], [3.0, 4.0], [9.0, f64::INFINITY]], false);
+        let [low, high] = y_range(&all, &[true], [0.0, 10.0]);
+        assert!(low < 2.0 && low > -10.0 && high > 100.0 && high < 110.0);
+        let [low, high] = y_range(&all, &[true], [2.5, 10.0]);
+        assert!(low < 4.0 && high > 4.0 && high < 5.0, "only 4 is in view: {low} {high}");
+        assert_eq!(y_range(&all, &[false], [0.0, 10.0]), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn logarithm_leaves_out_what_has_none() {
+        let all = plot(&[[0.0, 0.0], [1.0, 1e-3], [2.0, -1.0], [3.0, 10.0]], true);
+        let [low, high] = y_range(&all, &[true], [0.0, 10.0]);
+        assert!(low < -3.0 && low > -3.5 && high > 1.0 && high < 1.5);
+        assert_eq!(items(&all, &[true], None, &theme::DARK).len(), 2, "two single points, apart");
+    }
+
+    #[test]
+    fn a_flat_line_is_drawn_in_the_middle() {
+        let [low, high] = y_range(&plot(&[[0.0, 3.0], [1.0, 3.0]], false), &[true], [0.0, 10.0]);
+        assert!((low + high - 6.0).abs() < 1e-9 && high > low);
+        let [low, high] = y_range(&plot(&[[0.0, 0.0]], false), &[true], [0.0, 10.0]);
+        assert!(low < 0.0 && high > 0.0);
+    }
+
+    #[test]
+    fn nearest_point() {
+        let points = [[0.0, 1.0], [10.0, 2.0], [20.0, 3.0]];
+        for (x, y) in [(-5.0, 1.0), (4.0, 1.0), (6.0, 2.0), (10.0, 2.0), (99.0, 3.0)] {
+            assert_eq!(nearest(&points, x).map(|p| p[1]), Some(y));
+        }
+        assert_eq!(nearest(&[], 1.0), None);
+    }
+}
