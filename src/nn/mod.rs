@@ -10,6 +10,8 @@ pub mod mlp;
 pub mod model;
 pub mod ops;
 pub mod params;
+pub mod parts;
 pub mod residual_mlp;
 pub mod spec;
+pub mod training;
 pub mod transformer;

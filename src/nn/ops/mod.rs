@@ -9,6 +9,7 @@ pub mod activation;
 pub mod attention;
 pub mod cross_entropy;
 pub mod embedding;
+pub mod float;
 pub mod layer_norm;
 pub mod linear;
 pub mod pooling;
