@@ -1,4 +1,29 @@
 //! The only egui code: the window.
+//!
+//! [`state::Window`] is what the window knows, [`action::Action`] what a user can wish for, [`shell::Shell`] how it
+//! is drawn. Widgets push actions; one place applies them.
 
+pub mod action;
+pub mod background;
+pub mod draft;
+pub mod keys;
+pub mod link;
+pub mod live;
+pub mod offscreen;
+pub mod plot_cache;
+pub mod shell;
+pub mod state;
 pub mod theme;
+pub mod toasts;
 pub mod views;
+pub mod widgets;
+pub mod window;
+
+pub use link::Wake;
+pub use state::Window;
+pub use window::{App, Opening, WindowError, run};
+
+/// A path as the user can find it: from the root.
+pub(crate) fn full_path(path: &std::path::Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}

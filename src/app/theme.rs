@@ -17,9 +17,11 @@ pub mod size {
     pub const PANE_HEADER: f32 = 26.0;
     /// Side of a square button with an icon.
     pub const ICON: f32 = 22.0;
-    pub const KNOB_PANEL: f32 = 268.0;
+    pub const KNOB_PANEL: f32 = 304.0;
     /// Width of a number beside its slider.
     pub const NUMBER: f32 = 70.0;
+    /// Width of a list of choices.
+    pub const CHOICE: f32 = 122.0;
     pub const RAIL: f32 = 4.0;
     pub const TEXT_SMALL: f32 = 11.0;
     pub const TEXT_BODY: f32 = 13.0;

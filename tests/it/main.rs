@@ -1,3 +1,4 @@
 //! One integration binary, a module per theme.
 
 mod architecture;
+mod window;

@@ -1,0 +1,152 @@
+//! What a user can do: widgets push actions, [`Window::apply`] alone carries them out.
+
+use std::path::PathBuf;
+
+use crate::plots::{PaneId, PaneOptions};
+use crate::record::TimeCommand;
+use crate::run::knobs::{self, KnobValue};
+use crate::run::messages::{Command, RunState};
+
+use super::background::{Browse, ExportFormat};
+use super::draft;
+use super::state::{Dialog, Window};
+use super::toasts::Notice;
+
+/// A wish of the user.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    PlayPause,
+    /// One optimiser update.
+    Step,
+    /// Begin the run anew with the knobs as they stand.
+    Restart,
+    /// Updates a second at most; `None` lifts the limit.
+    SpeedLimit(Option<f64>),
+    /// Live knobs reach the worker at once; cold ones restart the run.
+    SetKnob {
+        id: &'static str,
+        value: KnobValue,
+    },
+    /// After a divergence: the last good step, with a tenth of the learning rate.
+    RestoreLastGood,
+    Time(TimeCommand),
+    /// Maximise a pane, or put it back.
+    Maximise(PaneId),
+    SetOptions(PaneOptions),
+    /// Panes back to where they were at the start.
+    ResetLayout,
+    ToggleTheme,
+    TogglePresenter,
+    ToggleKnobs,
+    Show(Dialog),
+    /// Close what is open, or else put back the maximised pane.
+    Back,
+    Browse(Browse),
+    Save(PathBuf),
+    Open(PathBuf),
+    /// From a file back to the run.
+    CloseFile,
+    Export {
+        pane: PaneId,
+        format: ExportFormat,
+        path: PathBuf,
+    },
+    /// Tell of a mistake.
+    Tell(String),
+    /// Take a message off the screen.
+    Dismiss(usize),
+}
+
+/// Factor on the learning rate when a diverged run is restored.
+pub const RESTORE_FACTOR: f64 = 0.1;
+
+impl Window {
+    /// Carries out a wish.
+    pub fn apply(&mut self, action: Action) {
+        match action {
+            Action::PlayPause => self.play_or_pause(),
+            Action::Step => self.send(Command::Step),
+            Action::Restart => self.restart(),
+            Action::SpeedLimit(limit) => {
+                self.speed_limit = limit;
+                self.send(Command::SpeedLimit(limit));
+            }
+            Action::SetKnob { id, value } => self.set_knob(id, &value),
+            Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
+            Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
+            Action::Maximise(pane) => {
+                self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
+            }
+            Action::SetOptions(options) => self.options = options,
+            Action::ResetLayout => {
+                self.maximised = None;
+                self.layout_resets += 1;
+            }
+            Action::ToggleTheme => self.dark = !self.dark,
+            Action::TogglePresenter => self.presenter = !self.presenter,
+            Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
+            Action::Show(dialog) => self.dialog = Some(dialog),
+            Action::Back => {
+                if self.dialog.take().is_none() {
+                    self.maximised = None;
+                }
+            }
+            Action::Browse(purpose) => self.background.browse(purpose),
+            Action::Save(path) => {
+                self.dialog = None;
+                self.save(path);
+            }
+            Action::Open(path) => {
+                self.dialog = None;
+                self.background.read(path);
+            }
+            Action::CloseFile => self.close_file(),
+            Action::Export { pane, format, path } => {
+                self.dialog = None;
+                let plots = self.plots(pane);
+                self.background.export(pane, plots, format, path);
+            }
+            Action::Tell(message) => self.toasts.push(Notice::problem(message)),
+            Action::Dismiss(index) => self.toasts.dismiss(index),
+        }
+    }
+
+    fn play_or_pause(&mut self) {
+        match self.live.state {
+            RunState::Running | RunState::Preparing => self.send(Command::Pause),
+            RunState::Paused | RunState::Finished => self.send(Command::Play),
+            RunState::Diverged => {
+                self.toasts.push(Notice::remark("The run has diverged: restore the last good step, or reset"));
+            }
+            RunState::Failed => self.toasts.push(Notice::remark("The run has failed: restart it")),
+        }
+    }
+
+    fn restart(&mut self) {
+        if let Some(obstacle) = draft::obstacle(&self.draft) {
+            self.toasts.push(Notice::problem(obstacle));
+            return;
+        }
+        self.close_file();
+        self.cursor = crate::record::TimeCursor::Following;
+        self.send(Command::Restart(Box::new(self.draft.clone())));
+    }
+
+    fn set_knob(&mut self, id: &'static str, value: &KnobValue) {
+        let Some(knob) = knobs::find(id) else { return };
+        if knob.get(&self.draft) == *value && knob.get(self.spec()) == *value {
+            return;
+        }
+        match draft::change(&mut self.draft, id, value) {
+            Err(message) => self.toasts.push(Notice::problem(message)),
+            Ok(remarks) => {
+                remarks.into_iter().for_each(|text| self.toasts.push(Notice::remark(text)));
+                if knob.is_live() {
+                    self.send(Command::SetKnob { id, value: value.clone() });
+                } else if draft::obstacle(&self.draft).is_none() {
+                    self.restart();
+                }
+            }
+        }
+    }
+}

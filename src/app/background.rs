@@ -1,0 +1,156 @@
+//! What would make the window wait: the system's file dialogs, reading recordings, writing figures. Each on a
+//! thread of its own; what it found comes back over a channel.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use crate::plots::{PaneId, Plot, pane};
+use crate::record::Recording;
+
+use super::link::Wake;
+
+/// Results that may wait to be collected; more threads than that never run at a time in practice.
+const RESULTS: usize = 32;
+
+/// What a file dialog is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Browse {
+    OpenRecording,
+    /// Where to write a recording, a figure or a table.
+    SaveAs,
+    /// The task's data.
+    DataFile,
+    DataFolder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    Svg,
+    Png,
+    Csv,
+}
+
+impl ExportFormat {
+    pub const ALL: [Self; 3] = [Self::Svg, Self::Png, Self::Csv];
+
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Png => "png",
+            Self::Csv => "csv",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Svg => "Figure (SVG)",
+            Self::Png => "Figure (PNG)",
+            Self::Csv => "Data (CSV)",
+        }
+    }
+
+    /// Where a pane goes unless the user says otherwise.
+    pub fn default_path(self, id: PaneId, step: u64) -> String {
+        format!("./landscope-{}-step{step}.{}", pane::find(id).slug, self.extension())
+    }
+}
+
+/// What a background thread came back with.
+pub enum Finished {
+    /// `None` when the user cancelled.
+    Picked {
+        purpose: Browse,
+        path: Option<PathBuf>,
+    },
+    Read {
+        path: PathBuf,
+        result: Result<Box<Recording>, String>,
+    },
+    Exported {
+        path: PathBuf,
+        result: Result<(), String>,
+    },
+}
+
+/// Starts threads and collects their results.
+pub struct Background {
+    sender: Sender<Finished>,
+    results: Receiver<Finished>,
+    wake: Wake,
+}
+
+impl Background {
+    pub fn new(wake: Wake) -> Self {
+        let (sender, results) = bounded(RESULTS);
+        Self { sender, results, wake }
+    }
+
+    pub fn finished(&self) -> Option<Finished> {
+        self.results.try_recv().ok()
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Finished + Send + 'static,
+        failed: impl FnOnce(String) -> Finished,
+    ) {
+        let (sender, wake) = (self.sender.clone(), self.wake.clone());
+        let body = move || {
+            // The window may be closed by now.
+            let _ = sender.send(work());
+            wake.ring();
+        };
+        if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(body) {
+            let _ = self
+                .sender
+                .try_send(failed(format!("Can't start a thread for this: {error}; close programs and try again")));
+        }
+    }
+
+    /// Opens the system's file dialog.
+    pub fn browse(&self, purpose: Browse) {
+        // Made here and awaited there: some systems want dialogs to begin on the window's own thread.
+        let dialog = rfd::AsyncFileDialog::new();
+        let recordings = ["landscope", "sqlite", "db"];
+        let picked: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match purpose {
+            Browse::OpenRecording => Box::pin(dialog.add_filter("Recordings", &recordings).pick_file()),
+            Browse::SaveAs => Box::pin(dialog.save_file()),
+            Browse::DataFile => Box::pin(dialog.pick_file()),
+            Browse::DataFolder => Box::pin(dialog.pick_folder()),
+        };
+        let work =
+            move || Finished::Picked { purpose, path: pollster::block_on(picked).map(|file| file.path().to_owned()) };
+        self.spawn("file dialog", work, |_| Finished::Picked { purpose, path: None });
+    }
+
+    /// Reads a recording.
+    pub fn read(&self, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = read_recording(&path);
+            Finished::Read { path, result }
+        };
+        self.spawn("read recording", work, |message| Finished::Read { path: place, result: Err(message) });
+    }
+
+    /// Draws `plots` into a file.
+    pub fn export(&self, id: PaneId, plots: Vec<Plot>, format: ExportFormat, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = write_plots(id, &plots, format, &path);
+            Finished::Exported { path, result }
+        };
+        self.spawn("export", work, |message| Finished::Exported { path: place, result: Err(message) });
+    }
+}
+
+fn read_recording(path: &Path) -> Result<Box<Recording>, String> {
+    Err(format!("Can't read {}: recordings are not connected yet", path.display()))
+}
+
+fn write_plots(id: PaneId, _plots: &[Plot], format: ExportFormat, path: &Path) -> Result<(), String> {
+    Err(format!("Can't write {} as {}: {} is not connected yet", pane::find(id).title, format.title(), path.display()))
+}

@@ -1,0 +1,102 @@
+//! The keys: everything a lecturer does without the mouse.
+
+use egui::{Context, Event, Key, Modifiers};
+
+use crate::plots::pane::PANES;
+use crate::record::TimeCommand;
+
+use super::action::Action;
+use super::state::{Dialog, Window};
+
+/// Keys and what they do, for the list on screen.
+pub const KEYS: &[(&str, &str)] = &[
+    ("Space", "Play or pause"),
+    ("S", "One step, then pause"),
+    ("R", "Reset: begin the run anew"),
+    ("← →", "Move the time cursor by a step"),
+    ("Shift ← →", "Move it by ten steps"),
+    ("F", "Follow the newest step"),
+    ("1 … 6", "Maximise a pane; again to put it back"),
+    ("Esc", "Close what is open, or put the pane back"),
+    ("K", "Show or hide the knobs"),
+    ("T", "Dark or light"),
+    ("P", "Presenter mode: large text"),
+    ("Ctrl S", "Save the recording"),
+    ("Ctrl O", "Open a recording"),
+    ("?", "This list"),
+    ("Tab, ← →", "Go to the next knob, turn it (with Shift: further)"),
+];
+
+/// Turns pressed keys into wishes. Keys belong to a text field while one is being typed into, and arrows to
+/// whatever has the focus.
+pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
+    let command = |key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));
+    if command(Key::S) && window.has_transport() {
+        actions.push(Action::Show(window.save_dialog()));
+    }
+    if command(Key::O) {
+        actions.push(Action::Show(Dialog::Open { path: String::new() }));
+    }
+    if window.dialog.is_some() && ctx.input(|input| input.key_pressed(Key::Escape)) {
+        actions.push(Action::Back);
+        return;
+    }
+    if ctx.text_edit_focused() {
+        return;
+    }
+    let transport = window.has_transport();
+    let plain = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    // Before the widgets see it, or a focused button would be pressed as well.
+    if plain(Key::Space) && transport {
+        actions.push(Action::PlayPause);
+    }
+    if plain(Key::S) && transport {
+        actions.push(Action::Step);
+    }
+    if plain(Key::R) && transport {
+        actions.push(Action::Restart);
+    }
+    let simple = [
+        (Key::F, Action::Time(TimeCommand::Follow)),
+        (Key::K, Action::ToggleKnobs),
+        (Key::T, Action::ToggleTheme),
+        (Key::P, Action::TogglePresenter),
+        (Key::Escape, Action::Back),
+    ];
+    actions.extend(simple.into_iter().filter(|(key, _)| plain(*key)).map(|(_, action)| action));
+    if asks_for_keys(ctx) {
+        let open = window.dialog == Some(Dialog::Keys);
+        actions.push(if open { Action::Back } else { Action::Show(Dialog::Keys) });
+    }
+    const DIGITS: [Key; 9] =
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+    for (pane, key) in PANES.iter().zip(DIGITS) {
+        if plain(key) {
+            actions.push(Action::Maximise(pane.id));
+        }
+    }
+    if ctx.memory(|memory| memory.focused()).is_none() {
+        for (key, sign) in [(Key::ArrowLeft, -1), (Key::ArrowRight, 1)] {
+            for (modifiers, by) in [(Modifiers::SHIFT, 10), (Modifiers::NONE, 1)] {
+                let presses = ctx.input_mut(|input| input.count_and_consume_key(modifiers, key)) as i64;
+                if presses > 0 {
+                    actions.push(Action::Time(TimeCommand::MoveBy(sign * by * presses)));
+                }
+            }
+        }
+    }
+}
+
+/// `?` sits behind different keys on different keyboards: the character counts.
+fn asks_for_keys(ctx: &Context) -> bool {
+    ctx.input(|input| {
+        input.events.iter().any(|event| match event {
+            Event::Text(text) => text == "?",
+            Event::Key { key: Key::Questionmark, pressed: true, .. } => {
+                // Where the character arrives, too, one of them is enough.
+                !input.events.iter().any(|event| matches!(event, Event::Text(text) if text == "?"))
+            }
+            _ => false,
+        })
+    })
+}

@@ -1,0 +1,200 @@
+//! The run as the window knows it: events in, a recording and a state out.
+
+use std::sync::Arc;
+
+use crate::record::{Divergence, Outcome, Reading, Recording, Snapshot, names};
+use crate::run::messages::{Event, PaceReport, RunState};
+use crate::run::spec::RunSpec;
+
+use super::toasts::Notice;
+
+/// What has been heard of a worker.
+#[derive(Default)]
+pub struct Live {
+    pub recording: Recording,
+    /// The specification in force.
+    pub spec: RunSpec,
+    pub state: RunState,
+    pub pace: PaceReport,
+    pub divergence: Option<Divergence>,
+    pub failure: Option<String>,
+    /// The newest unfinished slice, newer than any in the recording.
+    pub partial: Option<Arc<Snapshot>>,
+    /// Counts runs and unfinished slices: with the recording's version, a key to what is drawn.
+    pub generation: u64,
+    misfits: u32,
+}
+
+impl Live {
+    /// Takes an event in; what the user should be told comes back.
+    pub fn receive(&mut self, event: Event) -> Option<Notice> {
+        match event {
+            Event::Started { header, spec } => {
+                let (state, generation) = (self.state, self.generation + 1);
+                *self = Self {
+                    recording: Recording::new(Arc::unwrap_or_clone(header)),
+                    spec: *spec,
+                    state,
+                    generation,
+                    ..Self::default()
+                };
+            }
+            Event::Snapshot(snapshot) => return self.record(&snapshot),
+            Event::Picture(snapshot) => {
+                self.partial = Some(snapshot);
+                self.generation += 1;
+            }
+            Event::Intervention { mark, spec } => {
+                self.recording.intervene(mark);
+                self.spec = *spec;
+            }
+            Event::State(state) => {
+                self.state = state;
+                if matches!(state, RunState::Preparing | RunState::Running) {
+                    self.failure = None;
+                    self.divergence = None;
+                }
+            }
+            Event::Pace(pace) => self.pace = pace,
+            Event::Diverged(divergence) => {
+                self.recording.outcome = Some(Outcome::Diverged(divergence.clone()));
+                self.recording.touch();
+                self.divergence = Some(divergence);
+                self.state = RunState::Diverged;
+            }
+            Event::Rewound { step } => {
+                self.recording.rewind(step);
+                self.divergence = None;
+                self.partial = None;
+                self.generation += 1;
+            }
+            Event::Ended(outcome) => {
+                self.recording.outcome = Some(outcome);
+                self.recording.touch();
+            }
+            Event::Failed(message) => {
+                self.state = RunState::Failed;
+                self.failure = Some(message);
+            }
+            Event::Fingerprint { .. } | Event::AtRest { .. } => {}
+            Event::Saved(path) => return Some(Notice::done(format!("Saved {}", super::full_path(&path)))),
+            Event::SaveFailed(message) => return Some(Notice::problem(message)),
+        }
+        None
+    }
+
+    fn record(&mut self, snapshot: &Snapshot) -> Option<Notice> {
+        let finished = snapshot.readings.iter().any(|(id, _)| *id == names::LANDSCAPE);
+        if finished && self.partial.as_ref().is_some_and(|partial| partial.step <= snapshot.step) {
+            self.partial = None;
+        }
+        match self.recording.push(snapshot) {
+            Ok(()) => None,
+            Err(misfit) => {
+                self.misfits += 1;
+                // One bad series would otherwise bury the window under messages.
+                (self.misfits == 1).then(|| Notice::problem(format!("A measurement was left out: {misfit}")))
+            }
+        }
+    }
+
+    /// A small recording that holds the unfinished slice alone, for the landscape pane; `None` when the
+    /// recording's own is as new.
+    pub fn partial_slice(&self) -> Option<Recording> {
+        let partial = self.partial.as_ref()?;
+        let mut slice = Recording::new(self.recording.header.clone());
+        let readings: Vec<_> =
+            partial.readings.iter().filter(|(_, reading)| matches!(reading, Reading::Surface(_))).cloned().collect();
+        slice.push(&Snapshot { readings, ..(**partial).clone() }).ok()?;
+        // So that the pane can say how old the slice is.
+        let newest = self.recording.newest_step().max(partial.step);
+        slice.push(&Snapshot { track: partial.track, step: newest, readings: Vec::new() }).ok()?;
+        Some(slice)
+    }
+
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, RunState::Running | RunState::Preparing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Circumstances, Header, Intervention, SeriesId, Surface, TrackId};
+
+    fn scalar(step: u64) -> Event {
+        let readings = vec![(SeriesId::owned("x"), Reading::Scalar(step as f64))];
+        Event::Snapshot(Arc::new(Snapshot { track: TrackId(0), step, readings }))
+    }
+
+    fn slice(step: u64) -> Arc<Snapshot> {
+        let surface = Surface {
+            n: 1,
+            radius: 1.0,
+            loss: vec![0.5],
+            accuracy: Vec::new(),
+            valid: vec![true],
+            path: Vec::new(),
+            path_share: 0.0,
+            directions: String::new(),
+            circumstances: Arc::new(Circumstances::default()),
+        };
+        let readings = vec![(names::LANDSCAPE, Reading::Surface(Arc::new(surface)))];
+        Arc::new(Snapshot { track: TrackId(0), step, readings })
+    }
+
+    #[test]
+    fn a_new_run_begins_a_new_recording() {
+        let mut live = Live::default();
+        live.receive(scalar(3));
+        live.receive(Event::Failed("lost".into()));
+        let spec = RunSpec { seed: 7, ..RunSpec::default() };
+        let header = Arc::new(Header { parameters: 5, ..Header::default() });
+        live.receive(Event::Started { header, spec: Box::new(spec.clone()) });
+        assert!(live.recording.is_empty() && live.failure.is_none());
+        assert_eq!((live.spec.clone(), live.recording.header.parameters), (spec, 5));
+    }
+
+    #[test]
+    fn an_unfinished_slice_shows_until_the_finished_one_arrives_and_is_never_recorded() {
+        let mut live = Live::default();
+        live.receive(scalar(9));
+        live.receive(Event::Picture(slice(7)));
+        let shown = live.partial_slice().unwrap();
+        assert_eq!(shown.latest_at(&names::LANDSCAPE, 99).unwrap().0, 7);
+        assert_eq!(shown.newest_step(), 9);
+        assert!(live.recording.latest_at(&names::LANDSCAPE, 99).is_none());
+        live.receive(Event::Snapshot(slice(7)));
+        assert!(live.partial_slice().is_none());
+        assert!(live.recording.latest_at(&names::LANDSCAPE, 99).is_some());
+    }
+
+    #[test]
+    fn restoring_a_good_step_forgets_the_divergence_and_what_came_after() {
+        let mut live = Live::default();
+        (0..10).for_each(|step| drop(live.receive(scalar(step))));
+        let divergence = Divergence { step: 9, layer: "block 2".into(), quantity: "activation".into() };
+        live.receive(Event::Diverged(divergence.clone()));
+        assert_eq!(live.recording.outcome, Some(Outcome::Diverged(divergence)));
+        live.receive(Event::Rewound { step: 5 });
+        assert_eq!((live.recording.newest_step(), live.divergence.clone()), (5, None));
+        assert_eq!(live.recording.outcome, None);
+    }
+
+    #[test]
+    fn an_intervention_changes_the_specification_in_force_and_leaves_its_mark() {
+        let mut live = Live::default();
+        let mark = Intervention { step: 4, knob: "lr".into(), from: "1".into(), to: "2".into() };
+        let spec = RunSpec { batch_size: 8, ..RunSpec::default() };
+        live.receive(Event::Intervention { mark: mark.clone(), spec: Box::new(spec.clone()) });
+        assert_eq!((live.recording.interventions.as_slice(), &live.spec), (&[mark][..], &spec));
+    }
+
+    #[test]
+    fn a_reading_that_does_not_fit_is_reported_once() {
+        let mut live = Live::default();
+        live.receive(scalar(9));
+        assert!(live.receive(scalar(3)).is_some());
+        assert!(live.receive(scalar(2)).is_none());
+    }
+}

@@ -1,0 +1,182 @@
+//! What stands in front of the panes: the key list, help, and prompts for paths.
+
+use egui::{Align2, Context, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window as Floating, vec2};
+
+use crate::app::action::Action;
+use crate::app::background::{Browse, ExportFormat};
+use crate::app::keys::KEYS;
+use crate::app::state::{Dialog, Window};
+use crate::app::theme::{self, size};
+use crate::plots::{PaneId, pane};
+use crate::run::knobs::{self, Liveness};
+
+pub fn show(window: &Window, ctx: &Context, actions: &mut Vec<Action>) {
+    let Some(dialog) = &window.dialog else { return };
+    let mut open = true;
+    let title = title(dialog);
+    let room = ctx.content_rect().size() - vec2(60.0, 140.0);
+    let mut floating = Floating::new(title)
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .max_size(room)
+        .default_width(460.0f32.min(room.x));
+    floating = match dialog {
+        // Beside the knobs, so that the knob stays in sight.
+        Dialog::Knob(_) => floating.default_pos([size::KNOB_PANEL + 18.0, size::TOP_BAR + 18.0]),
+        _ => floating.anchor(Align2::CENTER_CENTER, vec2(0.0, -20.0)),
+    };
+    floating.show(ctx, |ui| match dialog {
+        Dialog::Keys => keys(ui),
+        Dialog::Guide(id) => guide(*id, ui),
+        Dialog::Knob(id) => knob(id, window, ui),
+        Dialog::Save { path } => {
+            let about = "The whole recording, as one file that any SQLite tool opens too";
+            prompt(ui, about, "Save", path, Browse::SaveAs, actions, |path| Dialog::Save { path }, Action::Save);
+        }
+        Dialog::Open { path } => {
+            let about =
+                "A recording that was saved here or written by `landscope run`; it can be dropped on the window, too";
+            prompt(ui, about, "Open", path, Browse::OpenRecording, actions, |path| Dialog::Open { path }, Action::Open);
+        }
+        Dialog::Export { pane, format, path } => {
+            let (pane, format) = (*pane, *format);
+            let about = match format {
+                ExportFormat::Svg | ExportFormat::Png => "The pane as a figure, drawn for paper",
+                ExportFormat::Csv => "The numbers that the pane shows, as comma-separated values",
+            };
+            let again = |path| Dialog::Export { pane, format, path };
+            prompt(ui, about, "Export", path, Browse::SaveAs, actions, again, |path| Action::Export {
+                pane,
+                format,
+                path,
+            });
+        }
+    });
+    if !open {
+        actions.push(Action::Back);
+    }
+}
+
+fn title(dialog: &Dialog) -> String {
+    match dialog {
+        Dialog::Keys => "Keys".into(),
+        Dialog::Guide(id) => format!("How to read: {}", pane::find(*id).title),
+        Dialog::Knob(id) => knobs::find(id).map_or(*id, |knob| knob.label).to_owned(),
+        Dialog::Save { .. } => "Save the recording".into(),
+        Dialog::Open { .. } => "Open a recording".into(),
+        Dialog::Export { pane, format, .. } => format!("{}: {}", pane::find(*pane).title, format.title()),
+    }
+}
+
+fn keys(ui: &mut Ui) {
+    let tokens = theme::of(ui.visuals());
+    Grid::new("keys").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| {
+        for (key, does) in KEYS {
+            ui.label(RichText::new(*key).monospace().color(tokens.accent));
+            ui.label(*does);
+            ui.end_row();
+        }
+    });
+    ui.add_space(8.0);
+    ui.separator();
+    ui.label(
+        RichText::new("Every knob: drag, type a number, double-click for the default, “?” for its meaning")
+            .color(tokens.text_weak),
+    );
+}
+
+fn guide(id: PaneId, ui: &mut Ui) {
+    ScrollArea::vertical().show(ui, |ui| {
+        ui.set_max_width(520.0);
+        for paragraph in pane::find(id).guide.split("\n\n") {
+            ui.label(paragraph);
+            ui.add_space(4.0);
+        }
+    });
+}
+
+fn knob(id: &str, window: &Window, ui: &mut Ui) {
+    let Some(knob) = knobs::find(id) else { return };
+    let tokens = theme::of(ui.visuals());
+    ui.set_max_width(420.0);
+    ui.label(knob.definition);
+    ui.add_space(6.0);
+    let formula = RichText::new(knob.formula).monospace().color(tokens.text);
+    egui::Frame::new().fill(tokens.well).corner_radius(f32::from(size::CORNER)).inner_margin(8).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        ui.label(formula);
+    });
+    ui.add_space(6.0);
+    ui.label(knob.effect);
+    ui.add_space(6.0);
+    let when = match knob.liveness {
+        Liveness::Live => "Live: takes effect with the next step and leaves a mark on the time line",
+        Liveness::Cold => "Restarts the run when it is changed",
+    };
+    Grid::new("facts").num_columns(2).spacing([14.0, 4.0]).show(ui, |ui| {
+        let facts = [
+            ("Now", knob.get(&window.draft).to_string()),
+            ("Default", knob.default_value().to_string()),
+            ("Allowed", knob.allowed()),
+            ("Flag", format!("--{}", knob.id)),
+            ("Change", when.to_owned()),
+        ];
+        for (name, text) in facts {
+            ui.label(RichText::new(name).color(tokens.text_weak));
+            ui.add(egui::Label::new(text).wrap());
+            ui.end_row();
+        }
+    });
+}
+
+/// A path to type or browse for, and a button that does it.
+#[expect(clippy::too_many_arguments, reason = "three callers in this file, each on one line")]
+fn prompt(
+    ui: &mut Ui,
+    about: &str,
+    verb: &str,
+    path: &str,
+    browse: Browse,
+    actions: &mut Vec<Action>,
+    again: impl Fn(String) -> Dialog,
+    then: impl Fn(std::path::PathBuf) -> Action,
+) {
+    let tokens = theme::of(ui.visuals());
+    ui.set_width(440.0f32.min(ui.available_width()));
+    ui.label(RichText::new(about).color(tokens.text_weak));
+    ui.add_space(4.0);
+    let mut typed = path.to_owned();
+    let edit = TextEdit::singleline(&mut typed).font(theme::mono()).desired_width(f32::INFINITY).hint_text("Path");
+    let field = ui.add(edit);
+    field.widget_info(|| egui::WidgetInfo {
+        current_text_value: Some(path.to_owned()),
+        ..egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path")
+    });
+    // Once, when the prompt opens: the keyboard goes straight to the path.
+    let seen = ui.make_persistent_id("seen");
+    let pass = ui.ctx().cumulative_pass_nr();
+    let last: u64 = ui.data(|data| data.get_temp(seen)).unwrap_or(0);
+    if last + 1 < pass {
+        field.request_focus();
+    }
+    ui.data_mut(|data| data.insert_temp(seen, pass));
+    let enter = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    if typed != path {
+        actions.push(Action::Show(again(typed.clone())));
+    }
+    ui.add_space(6.0);
+    ui.horizontal(|ui| {
+        let ready = !typed.trim().is_empty();
+        let go = ui.add_enabled(ready, egui::Button::new(verb).min_size(vec2(90.0, 26.0)));
+        if go.clicked() || (enter && ready) {
+            actions.push(then(typed.trim().into()));
+        }
+        if ui.add(egui::Button::new("Browse").min_size(vec2(70.0, 26.0))).clicked() {
+            actions.push(Action::Browse(browse));
+        }
+        if ui.add(egui::Button::new("Cancel").min_size(vec2(70.0, 26.0))).clicked() {
+            actions.push(Action::Back);
+        }
+    });
+}

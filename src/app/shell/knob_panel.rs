@@ -1,0 +1,71 @@
+//! The knobs, in groups.
+
+use egui::{Frame, Margin, RichText, ScrollArea, Sense, Ui, Vec2, WidgetInfo, vec2};
+
+use crate::app::action::Action;
+use crate::app::draft;
+use crate::app::state::Window;
+use crate::app::theme::{self, size};
+use crate::app::widgets::knob;
+use crate::run::knobs::{self, Group};
+
+pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let tokens = theme::of(ui.visuals());
+    ui.set_min_width(ui.available_width());
+    if window.has_transport()
+        && let Some(obstacle) = draft::obstacle(&window.draft)
+    {
+        Frame::new().fill(tokens.danger_fill).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.label(RichText::new(obstacle).color(tokens.text));
+        });
+    }
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        Frame::new().inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 12 }).show(ui, |ui| {
+            for group in Group::ALL {
+                self::group(window, group, ui, actions);
+            }
+        });
+    });
+}
+
+fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let id = ui.make_persistent_id(("group", group.title()));
+    let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(true);
+    if header(ui, group.title(), open) {
+        open = !open;
+        ui.data_mut(|data| data.insert_temp(id, open));
+    }
+    if !open {
+        return;
+    }
+    // A recording's knobs are read, not turned.
+    ui.add_enabled_ui(window.has_transport(), |ui| {
+        ui.spacing_mut().item_spacing.y = 3.0;
+        for knob in knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)) {
+            knob::show(ui, knob, &window.draft, actions);
+            ui.add_space(2.0);
+        }
+    });
+    ui.add_space(4.0);
+}
+
+/// A title that folds its group; whether it was clicked.
+fn header(ui: &mut Ui, title: &str, open: bool) -> bool {
+    let tokens = theme::of(ui.visuals());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 26.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, title));
+    let color = if response.hovered() || response.has_focus() { tokens.text } else { tokens.text_weak };
+    let font = egui::FontId::proportional(size::TEXT_BODY);
+    let painter = ui.painter();
+    painter.text(rect.left_center(), egui::Align2::LEFT_CENTER, title.to_uppercase(), font, color);
+    let centre = rect.right_center() - Vec2::new(9.0, 0.0);
+    let points = if open {
+        [vec2(-4.0, -2.0), vec2(0.0, 2.5), vec2(4.0, -2.0)]
+    } else {
+        [vec2(-2.0, -4.0), vec2(2.5, 0.0), vec2(-2.0, 4.0)]
+    };
+    painter.add(egui::Shape::line(points.iter().map(|p| centre + *p).collect(), egui::Stroke::new(1.4, color)));
+    painter.hline(rect.x_range(), rect.bottom() - 1.0, egui::Stroke::new(1.0, tokens.border));
+    response.clicked()
+}

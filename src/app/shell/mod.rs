@@ -1,0 +1,100 @@
+//! The layout: bars, knob panel, panes, time line, and what stands in front of them.
+
+mod banners;
+mod dialogs;
+mod knob_panel;
+mod pane_options;
+mod panes;
+mod time_line;
+mod toasts;
+mod top_bar;
+
+use std::collections::BTreeMap;
+
+use egui::{Frame, Margin, Panel, Ui};
+
+use super::action::Action;
+use super::keys;
+use super::plot_cache::PlotCache;
+use super::state::Window;
+use super::theme::{self, size};
+use super::views::ViewState;
+use crate::plots::PaneId;
+
+/// How things are drawn: where the tiles are, what was drawn last. Nothing in here is worth saving.
+#[derive(Default)]
+pub struct Shell {
+    tiles: panes::Tiles,
+    plots: PlotCache,
+    /// Camera, zoom and the like of each plot of each pane.
+    views: BTreeMap<(PaneId, usize), ViewState>,
+    /// Where frames are drawn by the processor, new data are shown less often.
+    slow: bool,
+}
+
+impl Shell {
+    /// Redraw for data a few times a second only: the processor draws.
+    pub fn set_slow(&mut self, slow: bool) {
+        self.slow = slow;
+    }
+
+    /// Draws the window and carries out what the user wishes.
+    pub fn show(&mut self, window: &mut Window, ui: &mut Ui) {
+        let mut actions = Vec::new();
+        keys::read(ui.ctx(), window, &mut actions);
+        self.look(window, ui);
+        let tokens = theme::of(ui.visuals());
+        let bar = |vertical: i8| Frame::new().fill(tokens.panel).inner_margin(Margin::symmetric(10, vertical));
+
+        Panel::top("top bar")
+            .exact_size(size::TOP_BAR)
+            .frame(bar(4))
+            .show(ui, |ui| top_bar::show(window, ui, &mut actions));
+        Panel::bottom("time line").frame(bar(6)).show(ui, |ui| time_line::show(window, ui, &mut actions));
+        if window.knobs_open {
+            Panel::left("knobs")
+                .default_size(size::KNOB_PANEL)
+                .size_range(220.0..=420.0)
+                .frame(Frame::new().fill(tokens.panel))
+                .show(ui, |ui| knob_panel::show(window, ui, &mut actions));
+        }
+        banners::show(window, ui, &mut actions);
+        let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
+        egui::CentralPanel::default().frame(centre).show(ui, |ui| self.panes(window, ui, &mut actions));
+        dialogs::show(window, ui.ctx(), &mut actions);
+        toasts::show(window, ui.ctx(), &mut actions);
+        drop_files(ui, &mut actions);
+        if !actions.is_empty() {
+            // What was wished for shows in the very next frame.
+            ui.ctx().request_repaint();
+        }
+        actions.into_iter().for_each(|action| window.apply(action));
+    }
+
+    fn look(&self, window: &Window, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        let theme = if window.dark { egui::Theme::Dark } else { egui::Theme::Light };
+        if ctx.theme() != theme {
+            ctx.set_theme(theme);
+            ui.set_style(ctx.style_of(theme));
+        }
+        let zoom = if window.presenter { theme::PRESENTER_ZOOM } else { 1.0 };
+        if (ctx.zoom_factor() - zoom).abs() > 1e-3 {
+            ctx.set_zoom_factor(zoom);
+        }
+    }
+
+    fn panes(&mut self, window: &mut Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let Self { tiles, plots, views, slow } = self;
+        plots.interval_secs(if *slow { 0.2 } else { 1.0 / 15.0 });
+        panes::show(tiles, panes::Drawn { window, plots, views, actions }, ui);
+    }
+}
+
+/// A file dropped on the window is a recording to be opened.
+fn drop_files(ui: &Ui, actions: &mut Vec<Action>) {
+    let dropped = ui.input(|input| input.raw.dropped_files.first().cloned());
+    if let Some(path) = dropped.map(|file| file.path().to_owned()) {
+        actions.push(Action::Open(path));
+    }
+}

@@ -1,0 +1,150 @@
+//! The switches of each pane: in its header as far as there is room, and all of them in its menu.
+
+use egui::{Button, Color32, ComboBox, RichText, Ui};
+
+use crate::app::action::Action;
+use crate::app::state::Window;
+use crate::app::theme::{self, size};
+use crate::plots::{ActivationView, LandscapeMetric, LandscapeView, PaneId, PaneOptions};
+
+/// Points that one more switch takes in a header.
+const SWITCH: f32 = 44.0;
+
+/// Switches in a header, from its right edge inwards.
+pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>) {
+    let mut options = window.options.clone();
+    let options = &mut options;
+    let names = layer_names(window);
+    match id {
+        PaneId::Loss => switch(ui, "log", "Loss on a logarithmic scale", &mut options.loss_log),
+        PaneId::Sharpness => switch(ui, "log", "Sharpness on a logarithmic scale", &mut options.sharpness_log),
+        PaneId::Gradients => switch(ui, "log", "Norms on a logarithmic scale", &mut options.gradients_log),
+        PaneId::Landscape => {
+            let mut map = options.landscape_view == LandscapeView::HeatMap;
+            either(ui, ["3-D", "map"], "Surface or heat map", &mut map);
+            options.landscape_view = if map { LandscapeView::HeatMap } else { LandscapeView::Surface };
+            switch(ui, "log", "Height on a logarithmic scale", &mut options.landscape_log);
+            let mut accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
+            switch(ui, "accuracy", "Accuracy instead of loss", &mut accuracy);
+            options.landscape_metric = metric(accuracy);
+        }
+        PaneId::Activations => {
+            let mut waterfall = options.activation_view == ActivationView::Waterfall;
+            either(ui, ["layers", "time"], "All layers at the cursor, or one layer over time", &mut waterfall);
+            options.activation_view = if waterfall { ActivationView::Waterfall } else { ActivationView::Ridges };
+            if waterfall {
+                layer(ui, "Layer of the histograms", &names, &mut options.activation_layer);
+            }
+        }
+        PaneId::RankCollapse => layer(ui, "Layer of the matrix", &names, &mut options.similarity_layer),
+    }
+    if *options != window.options {
+        actions.push(Action::SetOptions(options.clone()));
+    }
+}
+
+fn metric(accuracy: bool) -> LandscapeMetric {
+    if accuracy { LandscapeMetric::Accuracy } else { LandscapeMetric::Loss }
+}
+
+/// The switches once more, with whole names, for tiles too narrow for them.
+pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>) {
+    ui.separator();
+    let mut options: PaneOptions = window.options.clone();
+    let names = layer_names(window);
+    match id {
+        PaneId::Loss => drop(ui.checkbox(&mut options.loss_log, "Loss on a logarithmic scale")),
+        PaneId::Sharpness => drop(ui.checkbox(&mut options.sharpness_log, "Sharpness on a logarithmic scale")),
+        PaneId::Gradients => drop(ui.checkbox(&mut options.gradients_log, "Norms on a logarithmic scale")),
+        PaneId::Landscape => {
+            ui.radio_value(&mut options.landscape_view, LandscapeView::Surface, "Surface in three dimensions");
+            ui.radio_value(&mut options.landscape_view, LandscapeView::HeatMap, "Heat map with contours");
+            ui.separator();
+            ui.checkbox(&mut options.landscape_log, "Height on a logarithmic scale");
+            let mut accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
+            ui.checkbox(&mut accuracy, "Accuracy instead of loss");
+            options.landscape_metric = metric(accuracy);
+        }
+        PaneId::Activations => {
+            ui.radio_value(&mut options.activation_view, ActivationView::Ridges, "All layers at the cursor");
+            ui.radio_value(&mut options.activation_view, ActivationView::Waterfall, "One layer over time");
+            layers(ui, &names, &mut options.activation_layer);
+        }
+        PaneId::RankCollapse => layers(ui, &names, &mut options.similarity_layer),
+    }
+    if options != window.options {
+        actions.push(Action::SetOptions(options));
+    }
+}
+
+fn layer_names(window: &Window) -> Vec<String> {
+    window.recording().header.layers.iter().map(|layer| layer.name.clone()).collect()
+}
+
+fn layers(ui: &mut Ui, names: &[String], chosen: &mut usize) {
+    ui.menu_button("Layer", |ui| {
+        for (i, name) in names.iter().enumerate() {
+            ui.radio_value(chosen, i, name);
+        }
+    });
+}
+
+/// A choice of layer; out of range counts as the last.
+fn layer(ui: &mut Ui, label: &str, names: &[String], chosen: &mut usize) {
+    let Some(last) = names.len().checked_sub(1) else { return };
+    if ui.available_width() < 2.0 * SWITCH {
+        return;
+    }
+    let at = (*chosen).min(last);
+    let width = ui.available_width().min(130.0);
+    ui.spacing_mut().interact_size.y = 18.0;
+    let combo = ComboBox::from_id_salt(label).width(width).truncate().selected_text(names[at].as_str());
+    let combo = combo.show_ui(ui, |ui| {
+        for (i, name) in names.iter().enumerate() {
+            if ui.selectable_label(i == at, name).clicked() {
+                *chosen = i;
+            }
+        }
+    });
+    combo.response.widget_info(|| egui::WidgetInfo {
+        current_text_value: Some(names[at].clone()),
+        ..egui::WidgetInfo::labeled(egui::Role::ComboBox, true, label)
+    });
+}
+
+/// Two words, one of which holds.
+fn either(ui: &mut Ui, words: [&str; 2], label: &str, second: &mut bool) {
+    if ui.available_width() < 2.0 * SWITCH {
+        return;
+    }
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 1.0;
+        // From right to left.
+        for (is_second, word) in [(true, words[1]), (false, words[0])] {
+            if word_button(ui, word, &format!("{label}: {word}"), label, *second == is_second) {
+                *second = is_second;
+            }
+        }
+    });
+}
+
+fn switch(ui: &mut Ui, word: &str, label: &str, on: &mut bool) {
+    if ui.available_width() < SWITCH + 3.0 * word.len() as f32 {
+        return;
+    }
+    if word_button(ui, word, label, label, *on) {
+        *on = !*on;
+    }
+}
+
+fn word_button(ui: &mut Ui, word: &str, name: &str, tip: &str, on: bool) -> bool {
+    let tokens = theme::of(ui.visuals());
+    let (fill, color) =
+        if on { (tokens.accent.gamma_multiply(0.28), tokens.text) } else { (Color32::TRANSPARENT, tokens.text_faint) };
+    ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
+    let button = Button::new(RichText::new(word).size(size::TEXT_SMALL + 0.5).color(color));
+    let response =
+        ui.add(button.fill(fill).stroke((1.0, if on { fill } else { tokens.border })).min_size(egui::vec2(0.0, 18.0)));
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, on, name));
+    response.on_hover_text(tip).clicked()
+}

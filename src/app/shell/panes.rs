@@ -1,0 +1,188 @@
+//! The instruments as tiles that can be dragged and resized, or one of them alone.
+
+use std::collections::BTreeMap;
+
+use egui::{CornerRadius, Frame, Rect, Sense, Stroke, Ui, UiBuilder, UiStackInfo, WidgetInfo, WidgetText, vec2};
+use egui_tiles::{Behavior, SimplificationOptions, TileId, Tree, UiResponse};
+
+use crate::app::action::Action;
+use crate::app::background::ExportFormat;
+use crate::app::plot_cache::PlotCache;
+use crate::app::state::{Dialog, Window};
+use crate::app::theme::{self, size};
+use crate::app::views::{self, ViewState};
+use crate::app::widgets::icon::{self, Emphasis, Icon};
+use crate::plots::pane::PANES;
+use crate::plots::{PaneId, pane};
+
+use super::pane_options;
+
+/// Panes side by side at the start.
+const COLUMNS: usize = 3;
+/// Panes that show several plots put them side by side when they are wider than high by this.
+const WIDE: f32 = 1.15;
+
+/// Where the panes are.
+pub struct Tiles {
+    tree: Tree<PaneId>,
+    /// The count of [`Window::layout_resets`] that the tree has followed.
+    resets: u32,
+}
+
+impl Default for Tiles {
+    fn default() -> Self {
+        let mut tiles = egui_tiles::Tiles::default();
+        let rows = PANES.chunks(COLUMNS).map(|row| {
+            let panes = row.iter().map(|pane| tiles.insert_pane(pane.id)).collect();
+            tiles.insert_horizontal_tile(panes)
+        });
+        let rows = rows.collect();
+        let root = tiles.insert_vertical_tile(rows);
+        Self { tree: Tree::new(egui::Id::unique("panes"), root, tiles), resets: 0 }
+    }
+}
+
+/// What drawing a pane needs.
+pub struct Drawn<'a> {
+    pub window: &'a Window,
+    pub plots: &'a mut PlotCache,
+    pub views: &'a mut BTreeMap<(PaneId, usize), ViewState>,
+    pub actions: &'a mut Vec<Action>,
+}
+
+pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
+    if tiles.resets != drawn.window.layout_resets {
+        *tiles = Tiles { resets: drawn.window.layout_resets, ..Tiles::default() };
+    }
+    match drawn.window.maximised {
+        Some(id) => {
+            drawn.pane(ui, id);
+        }
+        None => tiles.tree.ui(&mut drawn, ui),
+    }
+}
+
+impl Drawn<'_> {
+    /// One pane over the whole of `ui`; whether its header is being dragged.
+    fn pane(&mut self, ui: &mut Ui, id: PaneId) -> bool {
+        let tokens = theme::of(ui.visuals());
+        let rect = ui.max_rect();
+        let corner = CornerRadius::same(size::CORNER);
+        ui.painter().rect(rect, corner, tokens.pane, Stroke::new(1.0, tokens.border), egui::StrokeKind::Inside);
+        let (head, rest) = rect.split_top_bottom_at_y(rect.top() + size::PANE_HEADER);
+        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)));
+        let body = rest.shrink2(vec2(f32::from(size::PAD), 0.0));
+        let body = Rect::from_min_max(body.min, body.max - vec2(0.0, f32::from(size::PAD) * 0.75));
+        if body.is_positive() {
+            self.body(ui, id, body);
+        }
+        dragged
+    }
+
+    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) -> bool {
+        let tokens = theme::of(ui.visuals());
+        let title = pane::find(id).title;
+        let is_alone = self.window.maximised == Some(id);
+        let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
+        let handle = ui.interact(rect, ui.scope_id().with(("header", id)), sense);
+        handle.widget_info(|| WidgetInfo::labeled(egui::Role::TitleBar, true, format!("{title} pane")));
+        if handle.double_clicked() {
+            self.actions.push(Action::Maximise(id));
+        }
+        let galley = WidgetText::from(egui::RichText::new(title).size(size::TEXT_TITLE).strong().color(tokens.text));
+        let galley = galley.into_galley(ui, Some(egui::TextWrapMode::Truncate), rect.width() - 60.0, theme::body());
+        let left = rect.left() + galley.size().x + 10.0;
+        let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
+        ui.painter().galley(at, galley, tokens.text);
+        let room = Rect::from_min_max(egui::pos2(left, rect.top()), rect.max);
+        let layout = egui::Layout::right_to_left(egui::Align::Center);
+        let builder = UiBuilder::new().max_rect(room).layout(layout).id_salt(("buttons", id));
+        ui.scope_builder(builder, |ui| {
+            ui.spacing_mut().item_spacing.x = 3.0;
+            let (sign, label) = if is_alone { (Icon::Restore, "Put back") } else { (Icon::Maximise, "Maximise") };
+            let number = PANES.iter().position(|pane| pane.id == id).map_or(0, |i| i + 1);
+            let name = format!("{label} {title}");
+            if icon::button(ui, sign, &name, &format!("{label} ({number})"), Emphasis::Quiet).clicked() {
+                self.actions.push(Action::Maximise(id));
+            }
+            self.menu(ui, id);
+            pane_options::header(ui, id, self.window, self.actions);
+        });
+        handle.drag_started()
+    }
+
+    fn menu(&mut self, ui: &mut Ui, id: PaneId) {
+        let title = pane::find(id).title;
+        let button = icon::button(ui, Icon::More, &format!("{title} menu"), "Figure, data, help", Emphasis::Quiet);
+        egui::Popup::menu(&button).show(|ui| {
+            if ui.button("How to read this").clicked() {
+                self.actions.push(Action::Show(Dialog::Guide(id)));
+            }
+            ui.separator();
+            let step = self.window.cursor.step(self.window.recording().newest_step());
+            for format in ExportFormat::ALL {
+                if ui.button(format!("{} …", format.title())).clicked() {
+                    let path = format.default_path(id, step);
+                    self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
+                }
+            }
+            pane_options::menu(ui, id, self.window, self.actions);
+        });
+    }
+
+    fn body(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) {
+        let now = ui.input(|input| input.time);
+        let (plots, wait) = self.plots.get(self.window, id, now);
+        if let Some(wait) = wait {
+            ui.ctx().request_repaint_after_secs(wait as f32);
+        }
+        let count = plots.len().max(1);
+        let beside = rect.width() > WIDE * rect.height();
+        let part = if beside {
+            vec2(rect.width() / count as f32, rect.height())
+        } else {
+            vec2(rect.width(), rect.height() / count as f32)
+        };
+        for (index, plot) in plots.iter().enumerate() {
+            let offset = if beside { vec2(part.x * index as f32, 0.0) } else { vec2(0.0, part.y * index as f32) };
+            let gap = if count > 1 { size::GAP / 2.0 } else { 0.0 };
+            let place = Rect::from_min_size(rect.min + offset, part);
+            let place = if beside { place.shrink2(vec2(gap, 0.0)) } else { place.shrink2(vec2(0.0, gap)) };
+            let plot_id = egui::Id::unique(("plot", id, index));
+            let view = self.views.entry((id, index)).or_default();
+            let builder = UiBuilder::new().max_rect(place).id_salt(plot_id).ui_stack_info(UiStackInfo::default());
+            ui.scope_builder(builder, |ui| {
+                ui.set_clip_rect(place.intersect(ui.clip_rect()));
+                views::show(ui, plot_id, plot, view);
+            });
+        }
+    }
+}
+
+impl Behavior<PaneId> for Drawn<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut PaneId) -> UiResponse {
+        if self.pane(ui, *pane) { UiResponse::DragStarted } else { UiResponse::None }
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &PaneId) -> WidgetText {
+        pane::find(*pane).title.into()
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        size::GAP
+    }
+
+    fn min_size(&self) -> f32 {
+        120.0
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions { all_panes_must_have_tabs: false, ..SimplificationOptions::default() }
+    }
+
+    fn drag_ui(&mut self, tiles: &egui_tiles::Tiles<PaneId>, ui: &mut Ui, tile_id: TileId) {
+        if let Some(id) = tiles.get_pane(&tile_id) {
+            Frame::popup(ui.style()).show(ui, |ui| ui.label(pane::find(*id).title));
+        }
+    }
+}

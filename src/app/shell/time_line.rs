@@ -1,0 +1,95 @@
+//! The bottom bar: where in the run every pane looks, and what was done when.
+
+use egui::{Align, Button, Color32, Layout, RichText, Ui};
+
+use crate::app::action::Action;
+use crate::app::state::Window;
+use crate::app::theme::{self, Tokens};
+use crate::app::widgets::icon::{self, Emphasis, Icon};
+use crate::app::widgets::number;
+use crate::app::widgets::scrub::{self, Scrub, grouped};
+use crate::record::{Outcome, TimeCommand};
+use crate::run::messages::RunState;
+
+pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let tokens = theme::of(ui.visuals());
+    let recording = window.recording();
+    let newest = recording.newest_step();
+    let step = window.cursor.step(newest);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.horizontal(|ui| {
+        let following = window.cursor.is_following();
+        let emphasis = if following { Emphasis::On } else { Emphasis::Plain };
+        if icon::button(ui, Icon::Follow, "Follow", "Follow the newest step (F)", emphasis).clicked() {
+            actions.push(Action::Time(TimeCommand::Follow));
+        }
+        ui.label(RichText::new("Step").color(tokens.text_weak));
+        let (_, entered) = number::field(ui, "Go to step", &step.to_string(), 76.0, "");
+        if let Some(entered) = entered {
+            match entered.replace([',', '_', ' '], "").parse() {
+                Ok(step) => actions.push(Action::Time(TimeCommand::ScrubTo(step))),
+                Err(_) => actions.push(Action::Tell(format!(
+                    "There is no step {entered:?}; give a whole number from 0 to {newest}"
+                ))),
+            }
+        }
+        let planned = recording.header.planned_steps;
+        let of = if planned > newest {
+            format!("of {} recorded, {} planned", grouped(newest), grouped(planned))
+        } else {
+            format!("of {}", grouped(newest))
+        };
+        ui.label(RichText::new(of).color(tokens.text_weak));
+        if !following && newest > step {
+            let back = format!("{} steps back: live again", grouped(newest - step));
+            if ui.add(Button::new(RichText::new(back).color(tokens.accent)).fill(Color32::TRANSPARENT)).clicked() {
+                actions.push(Action::Time(TimeCommand::Follow));
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| state_label(window, ui));
+    });
+    let scrub = Scrub {
+        newest,
+        cursor: window.cursor,
+        interventions: &recording.interventions,
+        diverged: window.divergence().map(|divergence| divergence.step),
+    };
+    if let Some(command) = scrub::show(ui, &scrub) {
+        actions.push(Action::Time(command));
+    }
+}
+
+fn state_label(window: &Window, ui: &mut Ui) {
+    let tokens = theme::of(ui.visuals());
+    let (text, color) = if window.has_transport() { state(window.live.state, tokens) } else { outcome(window, tokens) };
+    ui.label(RichText::new(text).color(tokens.text));
+    let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
+    ui.painter().circle_filled(dot.center(), 4.0, color);
+    let marks = window.recording().interventions.len();
+    if marks > 0 {
+        ui.add_space(10.0);
+        let text = if marks == 1 { "1 intervention".to_owned() } else { format!("{marks} interventions") };
+        ui.label(RichText::new(text).color(tokens.mark));
+    }
+}
+
+fn state(state: RunState, tokens: &Tokens) -> (&'static str, Color32) {
+    match state {
+        RunState::Preparing => ("Preparing", tokens.warning),
+        RunState::Running => ("Running", tokens.good),
+        RunState::Paused => ("Paused", tokens.text_faint),
+        RunState::Finished => ("Finished", tokens.accent),
+        RunState::Diverged => ("Diverged", tokens.danger),
+        RunState::Failed => ("Failed", tokens.danger),
+    }
+}
+
+fn outcome(window: &Window, tokens: &Tokens) -> (&'static str, Color32) {
+    match &window.recording().outcome {
+        None => ("Recording", tokens.text_faint),
+        Some(Outcome::Finished) => ("Recording, finished", tokens.accent),
+        Some(Outcome::Stopped) => ("Recording, stopped", tokens.text_faint),
+        Some(Outcome::Diverged(_)) => ("Recording, diverged", tokens.danger),
+        Some(Outcome::Failed(_)) => ("Recording, failed", tokens.danger),
+    }
+}

@@ -1,0 +1,290 @@
+//! Everything the window knows, apart from how it is drawn.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Sender};
+
+use crate::plots::{PaneId, PaneOptions, Plot, pane};
+use crate::record::{Divergence, Outcome, Recording, TimeCursor};
+use crate::run::messages::{Command, Event};
+use crate::run::spec::RunSpec;
+
+use super::background::{Background, Browse, ExportFormat, Finished};
+use super::draft;
+use super::link::{Link, Wake};
+use super::live::Live;
+use super::toasts::{Notice, Toasts};
+
+/// Longest that one frame spends on what has arrived.
+const DRAIN: Duration = Duration::from_millis(4);
+
+/// What stands in front of the panes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dialog {
+    /// The list of keys.
+    Keys,
+    /// How to read a pane.
+    Guide(PaneId),
+    /// What a knob means.
+    Knob(&'static str),
+    Save {
+        path: String,
+    },
+    Open {
+        path: String,
+    },
+    Export {
+        pane: PaneId,
+        format: ExportFormat,
+        path: String,
+    },
+}
+
+/// A recording that was opened from a file.
+pub struct Viewed {
+    pub path: PathBuf,
+    pub recording: Recording,
+    pub spec: RunSpec,
+}
+
+/// The window's state.
+pub struct Window {
+    pub live: Live,
+    /// A file in front of the run, or instead of one.
+    pub viewed: Option<Viewed>,
+    /// What the knobs show.
+    pub draft: RunSpec,
+    pub speed_limit: Option<f64>,
+    pub cursor: TimeCursor,
+    pub options: PaneOptions,
+    pub maximised: Option<PaneId>,
+    pub dark: bool,
+    pub presenter: bool,
+    pub knobs_open: bool,
+    pub dialog: Option<Dialog>,
+    pub toasts: Toasts,
+    /// How often the panes were put back to their places.
+    pub layout_resets: u32,
+    /// Counts changes of the recording as a whole.
+    shown_generation: u64,
+    link: Option<Link>,
+    wake: Wake,
+    pub(super) background: Background,
+}
+
+impl Window {
+    /// Follows a worker. `wake` is what the worker's side rings after it has sent something.
+    pub fn following(spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake) -> Self {
+        let mut live = Live::default();
+        live.spec = spec.clone();
+        Self::new(live, spec, Some(Link::new(commands, events)), wake)
+    }
+
+    /// Shows a recording; there is no run.
+    pub fn viewing(path: &Path, recording: Recording) -> Self {
+        let mut window = Self::new(Live::default(), RunSpec::default(), None, Wake::default());
+        window.view(path.to_owned(), recording);
+        window
+    }
+
+    fn new(live: Live, draft: RunSpec, link: Option<Link>, wake: Wake) -> Self {
+        Self {
+            live,
+            viewed: None,
+            draft,
+            speed_limit: None,
+            cursor: TimeCursor::Following,
+            options: PaneOptions::default(),
+            maximised: None,
+            dark: true,
+            presenter: false,
+            knobs_open: true,
+            dialog: None,
+            toasts: Toasts::default(),
+            layout_resets: 0,
+            shown_generation: 0,
+            link,
+            background: Background::new(wake.clone()),
+            wake,
+        }
+    }
+
+    /// The recording that the panes show.
+    pub fn recording(&self) -> &Recording {
+        self.viewed.as_ref().map_or(&self.live.recording, |viewed| &viewed.recording)
+    }
+
+    /// The specification of what the panes show.
+    pub fn spec(&self) -> &RunSpec {
+        self.viewed.as_ref().map_or(&self.live.spec, |viewed| &viewed.spec)
+    }
+
+    /// Whether a worker is there and in front.
+    pub fn has_transport(&self) -> bool {
+        self.link.is_some() && self.viewed.is_none()
+    }
+
+    /// Whether a run waits behind the file that is shown.
+    pub fn has_run_behind(&self) -> bool {
+        self.link.is_some() && self.viewed.is_some()
+    }
+
+    /// Where numbers stopped being numbers, in the run or in the file.
+    pub fn divergence(&self) -> Option<&Divergence> {
+        match &self.viewed {
+            None => self.live.divergence.as_ref(),
+            Some(viewed) => match &viewed.recording.outcome {
+                Some(Outcome::Diverged(divergence)) => Some(divergence),
+                _ => None,
+            },
+        }
+    }
+
+    /// A prompt for where to save, with a place filled in.
+    pub fn save_dialog(&self) -> Dialog {
+        let task = crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string());
+        Dialog::Save { path: format!("./landscope-{task}-step{}.landscope", self.recording().newest_step()) }
+    }
+
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Commands that wait for a worker that doesn't take them.
+    pub fn waiting_commands(&self) -> usize {
+        self.link.as_ref().map_or(0, Link::waiting)
+    }
+
+    /// Key of everything that pane `id` shows but for the cursor and the options.
+    pub fn data_key(&self, id: PaneId) -> (u64, u64) {
+        let partial = if id == PaneId::Landscape { self.live.generation } else { 0 };
+        (self.recording().version(), self.shown_generation + (partial << 24))
+    }
+
+    /// What pane `id` shows now.
+    pub fn plots(&self, id: PaneId) -> Vec<Plot> {
+        let pane = pane::find(id);
+        if id == PaneId::Landscape
+            && self.viewed.is_none()
+            && self.cursor.is_following()
+            && let Some(slice) = self.live.partial_slice()
+        {
+            return (pane.plots)(&slice, self.cursor, &self.options);
+        }
+        (pane.plots)(self.recording(), self.cursor, &self.options)
+    }
+
+    pub(super) fn send(&mut self, command: Command) {
+        if let Some(link) = &mut self.link {
+            link.send(command);
+        }
+    }
+
+    /// Takes in what has arrived from the worker and from background threads, for at most a few milliseconds.
+    /// Returns whether more is waiting.
+    pub fn receive(&mut self) -> bool {
+        self.wake.clear();
+        while let Some(finished) = self.background.finished() {
+            self.finish(finished);
+        }
+        let Some(mut link) = self.link.take() else { return false };
+        link.flush();
+        let start = Instant::now();
+        let mut more = true;
+        while more && start.elapsed() < DRAIN {
+            match link.receive() {
+                Some(event) => self.take(event),
+                None => more = false,
+            }
+        }
+        let more = more && link.has_more();
+        let blocked = link.waiting() > 0;
+        self.link = Some(link);
+        more || blocked
+    }
+
+    fn take(&mut self, event: Event) {
+        let before = self.live.spec.clone();
+        let starts = matches!(event, Event::Started { .. });
+        let changes = starts || matches!(event, Event::Intervention { .. });
+        if let Some(notice) = self.live.receive(event) {
+            self.toasts.push(notice);
+        }
+        if starts {
+            self.shown_generation += 1;
+            if self.viewed.is_none() {
+                self.cursor = TimeCursor::Following;
+            }
+        }
+        if changes && self.viewed.is_none() {
+            draft::follow(&mut self.draft, &before, &self.live.spec);
+        }
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        match finished {
+            Finished::Picked { path: None, .. } => {}
+            Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
+            Finished::Read { path, result: Ok(recording) } => {
+                self.toasts.push(Notice::done(format!("Opened {}", super::full_path(&path))));
+                self.view(path, *recording);
+            }
+            Finished::Exported { path, result: Ok(()) } => {
+                self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
+            }
+            Finished::Read { result: Err(message), .. } | Finished::Exported { result: Err(message), .. } => {
+                self.toasts.push(Notice::problem(message));
+            }
+        }
+    }
+
+    /// A path from the system's dialog goes where it was asked for.
+    fn picked(&mut self, purpose: Browse, picked: PathBuf) {
+        match (purpose, &mut self.dialog) {
+            (Browse::OpenRecording, _) => self.apply(super::action::Action::Open(picked)),
+            (Browse::SaveAs, Some(Dialog::Save { path } | Dialog::Export { path, .. })) => {
+                *path = picked.to_string_lossy().into_owned();
+            }
+            (Browse::SaveAs, _) => {}
+            (Browse::DataFile | Browse::DataFolder, _) => {
+                let value = crate::run::knobs::KnobValue::Path(picked.to_string_lossy().into_owned());
+                self.apply(super::action::Action::SetKnob { id: "data", value });
+            }
+        }
+    }
+
+    /// Puts a recording in front; a run goes on pause behind it.
+    pub fn view(&mut self, path: PathBuf, recording: Recording) {
+        if self.viewed.is_none() && self.live.is_running() {
+            self.send(Command::Pause);
+        }
+        let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").unwrap_or_default();
+        self.draft = spec.clone();
+        self.viewed = Some(Viewed { path, recording, spec });
+        self.shown_generation += 1;
+        self.cursor = TimeCursor::Following;
+    }
+
+    pub(super) fn close_file(&mut self) {
+        if self.has_run_behind() {
+            self.viewed = None;
+            self.draft = self.live.spec.clone();
+            self.shown_generation += 1;
+            self.cursor = TimeCursor::Following;
+        }
+    }
+
+    pub(super) fn save(&mut self, path: PathBuf) {
+        if self.has_transport() {
+            self.send(Command::Save(path));
+        } else {
+            self.toasts.push(Notice::remark("This recording is a file already: copy that"));
+        }
+    }
+
+    /// Ends the worker. Its session is joined by whoever began it.
+    pub fn quit(&mut self) {
+        self.send(Command::Quit);
+    }
+}

@@ -1,0 +1,295 @@
+//! One widget for every kind of knob, made from the knob's own definition.
+
+use egui::{Align, Button, Color32, ComboBox, Layout, RichText, Ui, vec2};
+
+use crate::app::action::Action;
+use crate::app::background::Browse;
+use crate::app::draft;
+use crate::app::state::Dialog;
+use crate::app::theme::{self, size};
+use crate::run::knobs::{Knob, KnobKind, KnobValue};
+use crate::run::spec::RunSpec;
+
+use super::path::PathEvent;
+use super::rail::{RailEvent, RailScale, number_of};
+use super::{number, path, rail};
+
+/// Seconds between values sent to the worker while a live knob is dragged: often enough to feel live, seldom
+/// enough that the time line's marks can be told apart.
+const DRAG_INTERVAL_SECS: f64 = 0.1;
+/// Seconds of quiet after which arrow keys on a cold knob restart the run.
+const SETTLE_SECS: f64 = 0.5;
+
+/// A value that is being turned and not yet wished for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Turning {
+    value: f64,
+    sent_at: f64,
+    /// When it counts by itself (arrow keys on a cold knob).
+    settles_at: Option<f64>,
+}
+
+/// Shows `knob` at its value in `spec`; wishes go to `actions`.
+pub fn show(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
+    ui.push_id(knob.id, |ui| match knob.kind {
+        KnobKind::Float { .. } | KnobKind::Int { .. } => numeric(ui, knob, spec, actions),
+        KnobKind::Choice(options) => choice(ui, knob, options, spec, actions),
+        KnobKind::Toggle => toggle(ui, knob, spec, actions),
+        KnobKind::Path => file(ui, knob, spec, actions),
+    });
+}
+
+fn set(knob: &'static Knob, value: KnobValue) -> Action {
+    Action::SetKnob { id: knob.id, value }
+}
+
+/// Name, liveness and at the right whatever `right` adds before the "?".
+fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl FnOnce(&mut Ui, &mut Vec<Action>)) {
+    let tokens = theme::of(ui.visuals());
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        let (mark, note, color) =
+            if knob.is_live() { (true, "live", tokens.accent) } else { (false, "restarts", tokens.text_faint) };
+        let (dot, _) = ui.allocate_exact_size(vec2(7.0, 20.0), egui::Sense::hover());
+        if mark {
+            ui.painter().circle_filled(dot.center(), 3.0, color);
+        } else {
+            ui.painter().circle_stroke(dot.center(), 2.6, egui::Stroke::new(1.0, color));
+        }
+        ui.label(RichText::new(knob.label).color(tokens.text));
+        ui.label(RichText::new(note).size(size::TEXT_SMALL).color(color));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let help = Button::new(RichText::new("?").color(tokens.text_weak)).fill(Color32::TRANSPARENT);
+            let response = ui.add(help.min_size(vec2(18.0, 20.0)));
+            let name = format!("What is {}?", knob.label);
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+            if response.on_hover_text(knob.definition).clicked() {
+                actions.push(Action::Show(Dialog::Knob(knob.id)));
+            }
+            right(ui, actions);
+        });
+    });
+}
+
+fn numeric(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
+    let current = knob.get(spec);
+    let Some(scale) = RailScale::of(knob.kind) else {
+        head(ui, knob, actions, |ui, actions| entry(ui, knob, &current, actions));
+        return;
+    };
+    let id = ui.make_persistent_id("turning");
+    let turning: Option<Turning> = ui.data(|data| data.get_temp(id));
+    let shown = turning.map_or(current, |turning| scale.to_knob(turning.value));
+    head(ui, knob, actions, |ui, actions| entry(ui, knob, &shown, actions));
+    let (_, event) = rail::rail(ui, knob.label, scale, number_of(&shown));
+    let now = ui.input(|input| input.time);
+    let next = settle(knob, scale, turning, event, now, actions);
+    if next != turning {
+        ui.data_mut(|data| match next {
+            Some(next) => drop(data.insert_temp(id, next)),
+            None => data.remove::<Turning>(id),
+        });
+    }
+    if let Some(at) = next.and_then(|next| next.settles_at) {
+        ui.ctx().request_repaint_after_secs((at - now).max(0.01) as f32);
+    }
+}
+
+/// The number as text, to be typed over.
+fn entry(ui: &mut Ui, knob: &'static Knob, value: &KnobValue, actions: &mut Vec<Action>) {
+    let (_, entered) = number::field(ui, knob.label, &text_of(knob, value), size::NUMBER, "");
+    if let Some(entered) = entered {
+        match knob.parse(meaning(knob, &entered)) {
+            Ok(value) => actions.push(set(knob, value)),
+            Err(message) => actions.push(Action::Tell(message)),
+        }
+    }
+}
+
+/// When a turned value becomes a wish. Live knobs: while being dragged, now and then; else at once. Cold knobs:
+/// on release, and after the last of several arrow keys.
+fn settle(
+    knob: &'static Knob,
+    scale: RailScale,
+    turning: Option<Turning>,
+    event: Option<RailEvent>,
+    now: f64,
+    actions: &mut Vec<Action>,
+) -> Option<Turning> {
+    let live = knob.is_live();
+    match event {
+        Some(RailEvent::Reset) => {
+            actions.push(set(knob, knob.default_value()));
+            None
+        }
+        Some(RailEvent::Set(value)) => {
+            actions.push(set(knob, scale.to_knob(value)));
+            None
+        }
+        Some(RailEvent::Turning(value)) => {
+            let sent_at = turning.map_or(f64::NEG_INFINITY, |turning| turning.sent_at);
+            let due = live && now - sent_at >= DRAG_INTERVAL_SECS && turning.is_none_or(|t| t.value != value);
+            if due {
+                actions.push(set(knob, scale.to_knob(value)));
+            }
+            Some(Turning { value, sent_at: if due { now } else { sent_at }, settles_at: None })
+        }
+        Some(RailEvent::Nudged(value)) if live => {
+            actions.push(set(knob, scale.to_knob(value)));
+            None
+        }
+        Some(RailEvent::Nudged(value)) => Some(Turning { value, sent_at: now, settles_at: Some(now + SETTLE_SECS) }),
+        None => match turning {
+            Some(Turning { value, settles_at: Some(at), .. }) if now >= at => {
+                actions.push(set(knob, scale.to_knob(value)));
+                None
+            }
+            kept => kept.filter(|kept| kept.settles_at.is_some()),
+        },
+    }
+}
+
+/// How a value is shown in its field: zero by what it means.
+fn text_of(knob: &Knob, value: &KnobValue) -> String {
+    match (knob.kind, value) {
+        (KnobKind::Int { zero_means: Some(meaning), .. }, KnobValue::Int(0)) => meaning.to_owned(),
+        _ => value.to_string(),
+    }
+}
+
+/// What was typed, where the meaning of zero may stand for it.
+fn meaning<'a>(knob: &Knob, typed: &'a str) -> &'a str {
+    match knob.kind {
+        KnobKind::Int { zero_means: Some(meaning), .. } if typed.eq_ignore_ascii_case(meaning) => "0",
+        _ => typed,
+    }
+}
+
+fn choice(
+    ui: &mut Ui,
+    knob: &'static Knob,
+    options: &'static [(&'static str, &'static str)],
+    spec: &RunSpec,
+    actions: &mut Vec<Action>,
+) {
+    let chosen = knob.get(spec).to_string();
+    head(ui, knob, actions, |ui, actions| {
+        let width = ui.available_width().clamp(60.0, size::CHOICE);
+        let combo = ComboBox::from_id_salt("choice")
+            .width(width)
+            .height(420.0)
+            .truncate()
+            .selected_text(draft::title(knob, &chosen))
+            .show_ui(ui, |ui| {
+                for (id, title) in options {
+                    if ui.selectable_label(*id == chosen, *title).clicked() && *id != chosen {
+                        actions.push(set(knob, KnobValue::Choice((*id).to_owned())));
+                    }
+                }
+            });
+        let shown = draft::title(knob, &chosen);
+        combo.response.widget_info(|| egui::WidgetInfo {
+            current_text_value: Some(shown.clone()),
+            ..egui::WidgetInfo::labeled(egui::Role::ComboBox, true, knob.label)
+        });
+        step_choice(ui, knob, options, &chosen, &combo.response, actions);
+    });
+}
+
+/// Left and right on a focused list take its neighbours; a double click its default.
+fn step_choice(
+    ui: &Ui,
+    knob: &'static Knob,
+    options: &[(&'static str, &'static str)],
+    chosen: &str,
+    response: &egui::Response,
+    actions: &mut Vec<Action>,
+) {
+    if response.double_clicked() {
+        actions.push(set(knob, knob.default_value()));
+        return;
+    }
+    if !response.has_focus() {
+        return;
+    }
+    let filter = egui::EventFilter { horizontal_arrows: true, ..egui::EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+    let by = ui.input(|input| {
+        input.num_presses(egui::Key::ArrowRight) as isize - input.num_presses(egui::Key::ArrowLeft) as isize
+    });
+    let at = options.iter().position(|(id, _)| *id == chosen).unwrap_or(0);
+    let next = at.saturating_add_signed(by).min(options.len().saturating_sub(1));
+    if next != at {
+        actions.push(set(knob, KnobValue::Choice(options[next].0.to_owned())));
+    }
+}
+
+fn toggle(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
+    let mut on = knob.get(spec) == KnobValue::Toggle(true);
+    head(ui, knob, actions, |ui, actions| {
+        let response = ui.checkbox(&mut on, "");
+        let state = on;
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, state, knob.label));
+        if response.changed() {
+            actions.push(set(knob, KnobValue::Toggle(on)));
+        }
+    });
+}
+
+fn file(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
+    let current = knob.get(spec).to_string();
+    head(ui, knob, actions, |_, _| {});
+    match path::field(ui, knob.label, &current) {
+        Some(PathEvent::Entered(path)) => actions.push(set(knob, KnobValue::Path(path))),
+        Some(PathEvent::Browse) => {
+            let task = crate::run::knobs::find("task").map(|task| task.get(spec).to_string()).unwrap_or_default();
+            let is_file = ["csv", "text", "npz"].contains(&task.as_str());
+            actions.push(Action::Browse(if is_file { Browse::DataFile } else { Browse::DataFolder }));
+        }
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::knobs;
+
+    /// Feeds events 50 ms apart and counts the wishes after each.
+    fn wishes(id: &str, events: &[Option<RailEvent>]) -> Vec<usize> {
+        let knob = knobs::find(id).unwrap();
+        let scale = RailScale::of(knob.kind).unwrap();
+        let (mut turning, mut actions) = (None, Vec::new());
+        let frame = |(i, event): (usize, &Option<RailEvent>)| {
+            turning = settle(knob, scale, turning, *event, i as f64 * 0.05, &mut actions);
+            actions.len()
+        };
+        events.iter().enumerate().map(frame).collect()
+    }
+
+    #[test]
+    fn a_cold_knob_restarts_once_on_release_and_a_live_one_follows_the_drag_at_intervals() {
+        let drag: Vec<_> = (1..=6)
+            .map(|i| Some(RailEvent::Turning(f64::from(i * 8))))
+            .chain([Some(RailEvent::Set(48.0)), None])
+            .collect();
+        assert_eq!(wishes("width", &drag), [0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(wishes("batch-size", &drag), [1, 1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn arrow_keys_on_a_cold_knob_count_together_after_a_pause() {
+        let mut events = vec![Some(RailEvent::Nudged(33.0)), Some(RailEvent::Nudged(34.0))];
+        events.extend([None; 12]);
+        let counts = wishes("width", &events);
+        assert_eq!((counts[8], counts[13]), (0, 1));
+    }
+
+    #[test]
+    fn the_meaning_of_zero_can_be_typed() {
+        let knob = knobs::find("batch-size").unwrap();
+        let KnobKind::Int { zero_means: Some(meaning_of_zero), .. } = knob.kind else { panic!() };
+        assert_eq!(text_of(knob, &KnobValue::Int(0)), meaning_of_zero);
+        assert_eq!(knob.parse(meaning(knob, meaning_of_zero)), Ok(KnobValue::Int(0)));
+    }
+}

@@ -1,0 +1,184 @@
+//! Opens the window on the desktop and closes it again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender};
+use egui::Ui;
+use egui_wgpu::RenderState;
+
+use crate::record::Recording;
+use crate::run::messages::{Command, Event};
+use crate::run::spec::RunSpec;
+
+use super::link::Wake;
+use super::shell::Shell;
+use super::state::Window;
+use super::theme;
+
+/// From an event to the frame that shows it.
+const WAKE: Duration = Duration::from_millis(8);
+/// Where the processor draws, frames cost the run dearly.
+const SLOW_WAKE: Duration = Duration::from_millis(200);
+
+/// The window and how it is drawn.
+pub struct App {
+    pub window: Window,
+    shell: Shell,
+}
+
+impl App {
+    pub fn new(window: Window) -> Self {
+        Self { window, shell: Shell::default() }
+    }
+
+    /// Readies a context and, where there is one, the graphics device.
+    pub fn install(&mut self, ctx: &egui::Context, render: Option<&RenderState>) {
+        theme::install(ctx);
+        let mut delay = WAKE;
+        if render.is_some_and(|render| render.adapter.get_info().device_type == wgpu::DeviceType::Cpu) {
+            self.shell.set_slow(true);
+            delay = SLOW_WAKE;
+        }
+        self.window.wake().connect(ctx, delay);
+    }
+
+    /// Takes in what has arrived.
+    pub fn receive(&mut self, ctx: &egui::Context) {
+        if self.window.receive() {
+            ctx.request_repaint_after(self.window.wake().delay().max(WAKE));
+        }
+    }
+
+    /// Draws a frame.
+    pub fn show(&mut self, ui: &mut Ui) {
+        self.shell.show(&mut self.window, ui);
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.receive(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.show(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.window.quit();
+    }
+}
+
+/// Starts a worker, which rings the [`Wake`] after it has sent something.
+pub type Connect = Box<dyn FnOnce(Wake) -> (Sender<Command>, Receiver<Event>)>;
+
+/// What the window opens on.
+pub enum Opening {
+    /// A run that begins when the window is there.
+    Run { spec: Box<RunSpec>, connect: Connect },
+    /// A recording.
+    File { path: PathBuf, recording: Box<Recording> },
+}
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    #[error(
+        "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set; start this on a desktop, or use `landscope run`"
+    )]
+    NoDisplay,
+    #[error(
+        "the library {library} is missing, and the window can't read keys without it; install it (on Debian: apt-get install {package})"
+    )]
+    LibraryMissing { library: &'static str, package: &'static str },
+    #[error(
+        "can't open a window: {message}; check DISPLAY or WAYLAND_DISPLAY, and the libraries of X11 (on Debian: apt-get install libxkbcommon-x11-0 libxcursor1 libxi6 libx11-xcb1)"
+    )]
+    NoWindow { message: String },
+    #[error(
+        "can't start the graphics device: {message}; install a driver (on Debian, for drawing by the processor: apt-get install mesa-vulkan-drivers libvulkan1), or choose another backend with WGPU_BACKEND=vulkan or gl"
+    )]
+    NoGraphics { message: String },
+    #[error("the window could not be set up: {message}")]
+    SetUp { message: String },
+}
+
+/// Opens the window and returns when it is closed. The worker is then told to quit; whoever started it joins it.
+///
+/// # Errors
+/// [`WindowError::NoDisplay`] where there is no desktop; the others say what to install.
+pub fn run(opening: Opening) -> Result<(), WindowError> {
+    check_display()?;
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Landscope")
+            .with_app_id("landscope")
+            .with_inner_size([1600.0, 1000.0])
+            .with_min_inner_size([800.0, 520.0])
+            .with_drag_and_drop(true),
+        renderer: eframe::Renderer::Wgpu,
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native(
+        "landscope",
+        options,
+        Box::new(move |creation| {
+            let window = match opening {
+                Opening::Run { spec, connect } => {
+                    let wake = Wake::default();
+                    let (commands, events) = connect(wake.clone());
+                    Window::following(*spec, commands, events, wake)
+                }
+                Opening::File { path, recording } => Window::viewing(&path, *recording),
+            };
+            let mut app = App::new(window);
+            app.install(&creation.egui_ctx, creation.wgpu_render_state.as_ref());
+            Ok(Box::new(app))
+        }),
+    )
+    .map_err(explain)
+}
+
+fn explain(error: eframe::Error) -> WindowError {
+    let message = error.to_string();
+    match error {
+        eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => WindowError::NoWindow { message },
+        eframe::Error::Wgpu(_) => WindowError::NoGraphics { message },
+        _ => WindowError::SetUp { message },
+    }
+}
+
+/// On Linux: whether there is a display at all, and the one library whose absence would be a panic.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn check_display() -> Result<(), WindowError> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("WAYLAND_DISPLAY") || is_set("WAYLAND_SOCKET") {
+        return Ok(());
+    }
+    if !is_set("DISPLAY") {
+        return Err(WindowError::NoDisplay);
+    }
+    if !has_library(c"libxkbcommon-x11.so.0") && !has_library(c"libxkbcommon-x11.so") {
+        return Err(WindowError::LibraryMissing { library: "libxkbcommon-x11.so.0", package: "libxkbcommon-x11-0" });
+    }
+    Ok(())
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn has_library(name: &std::ffi::CStr) -> bool {
+    // SAFETY: `name` ends in a zero byte; the handle is closed again, and only if it was opened.
+    unsafe {
+        let handle = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY);
+        if handle.is_null() {
+            return false;
+        }
+        libc::dlclose(handle);
+    }
+    true
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn check_display() -> Result<(), WindowError> {
+    Ok(())
+}

@@ -1,0 +1,467 @@
+//! The window, driven as a person drives it: what is clicked, dragged and typed arrives at the worker.
+
+use std::sync::Arc;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use egui::{Key, Modifiers, Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+
+use landscope::app::state::Dialog;
+use landscope::app::{App, Wake, Window, theme};
+use landscope::plots::LandscapeView;
+use landscope::plots::pane::PANES;
+use landscope::record::{
+    Divergence, Header, Intervention, LayerInfo, Outcome, Reading, Recording, Snapshot, TimeCursor, TrackId, names,
+};
+use landscope::run::knobs::KnobValue;
+use landscope::run::messages::{Command, Event, RunState};
+use landscope::run::spec::RunSpec;
+
+/// A window without a graphics device, and the other ends of its channels.
+struct Desk {
+    harness: Harness<'static, App>,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+}
+
+fn header() -> Header {
+    let layer = |name: &str| LayerInfo { name: name.into() };
+    Header {
+        spec: RunSpec::default().to_toml(),
+        model_title: "Vision transformer".into(),
+        task_title: "Digits".into(),
+        device: "CPU".into(),
+        layers: vec![layer("embedding"), layer("block 1"), layer("block 2")],
+        parameter_groups: vec!["embedding".into(), "block 1".into(), "block 2".into()],
+        planned_steps: 1_500,
+        ..Header::default()
+    }
+}
+
+fn snapshot(step: u64) -> Snapshot {
+    let loss = 2.0 / (1.0 + step as f64 / 20.0);
+    let readings = vec![
+        (names::TRAIN_LOSS, Reading::Scalar(loss)),
+        (names::GRADIENT_NORM, Reading::Vector(vec![0.1, 0.2, 0.3])),
+        (names::TOKEN_COSINE, Reading::Vector(vec![0.2, 0.3, 0.4])),
+    ];
+    Snapshot { track: TrackId(0), step, readings }
+}
+
+fn harness(window: Window) -> Harness<'static, App> {
+    // Tall enough that every knob is in sight.
+    Harness::builder()
+        .with_size([1600.0, 1700.0])
+        .with_max_steps(40)
+        .with_step_dt(1.0 / 30.0)
+        .with_context_setup(theme::install)
+        .build_ui_state(
+            |ui, app: &mut App| {
+                app.receive(ui.ctx());
+                app.show(ui);
+            },
+            App::new(window),
+        )
+}
+
+/// A run of `steps` recorded steps, running.
+fn desk_with(capacity: usize, steps: u64) -> Desk {
+    let (sender, commands) = bounded(capacity);
+    let (events, receiver) = bounded(4_096);
+    let window = Window::following(RunSpec::default(), sender, receiver, Wake::default());
+    let spec = Box::new(RunSpec::default());
+    events.send(Event::Started { header: Arc::new(header()), spec }).unwrap();
+    events.send(Event::State(RunState::Running)).unwrap();
+    (0..=steps).for_each(|step| events.send(Event::Snapshot(Arc::new(snapshot(step)))).unwrap());
+    let mut desk = Desk { harness: harness(window), commands, events };
+    // Draining is limited in time a frame.
+    for _ in 0..1_000 {
+        if desk.window().recording().newest_step() == steps {
+            break;
+        }
+        desk.harness.step();
+    }
+    desk.harness.run();
+    desk
+}
+
+fn desk() -> Desk {
+    desk_with(64, 200)
+}
+
+impl Desk {
+    fn window(&self) -> &Window {
+        &self.harness.state().window
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.send(event).unwrap();
+        self.harness.run();
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_role_and_label(Role::Button, label).click();
+        self.harness.run();
+    }
+
+    fn key(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.harness.run();
+    }
+
+    fn asked(&self) -> Vec<Command> {
+        self.commands.try_iter().collect()
+    }
+
+    fn rail(&self, label: &str) -> egui::Rect {
+        self.harness.get_by_role_and_label(Role::Slider, label).rect()
+    }
+
+    fn enter(&mut self, label: &str, text: &str) {
+        self.harness.get_by_role_and_label(Role::TextInput, label).focus();
+        self.harness.run();
+        self.harness.get_by_role_and_label(Role::TextInput, label).type_text(text);
+        self.harness.run();
+        self.key(Key::Enter);
+    }
+}
+
+fn float_of(command: Option<&Command>, knob: &str) -> f64 {
+    match command {
+        Some(Command::SetKnob { id, value: KnobValue::Float(value) }) if *id == knob => *value,
+        other => panic!("{knob}: {other:?}"),
+    }
+}
+
+fn restarted(commands: &[Command]) -> &RunSpec {
+    match commands {
+        [Command::Restart(spec)] => spec,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn transport_buttons_and_keys_ask_the_worker() {
+    let mut desk = desk();
+    desk.click("Pause");
+    assert!(matches!(desk.asked()[..], [Command::Pause]));
+    desk.tell(Event::State(RunState::Paused));
+    desk.click("Play");
+    assert!(matches!(desk.asked()[..], [Command::Play]));
+    desk.key(Key::Space);
+    assert!(matches!(desk.asked()[..], [Command::Play]));
+    desk.key(Key::S);
+    desk.click("Step");
+    assert!(matches!(desk.asked()[..], [Command::Step, Command::Step]));
+    desk.key(Key::R);
+    assert_eq!(*restarted(&desk.asked()), RunSpec::default());
+    desk.click("Reset");
+    assert_eq!(*restarted(&desk.asked()), RunSpec::default());
+}
+
+#[test]
+fn a_live_knob_dragged_reaches_the_worker_and_the_worker_alone_makes_the_mark() {
+    let mut desk = desk();
+    let rail = desk.rail("Learning rate");
+    desk.harness.drag_at(rail.center());
+    desk.harness.run();
+    desk.harness.hover_at(rail.center() + vec2(60.0, 0.0));
+    desk.harness.run();
+    desk.harness.drop_at(rail.center() + vec2(60.0, 0.0));
+    desk.harness.run();
+    let asked = desk.asked();
+    assert!(!asked.is_empty());
+    let lr = float_of(asked.last(), "lr");
+    assert!(lr > 0.01 && lr < 1e3, "{lr}");
+    assert_eq!(desk.window().draft.optimizer.lr, lr);
+    assert!(desk.window().recording().interventions.is_empty());
+
+    let mut spec = RunSpec::default();
+    spec.optimizer.lr = lr;
+    let mark = Intervention { step: 200, knob: "lr".into(), from: "0.002".into(), to: lr.to_string() };
+    desk.tell(Event::Intervention { mark: mark.clone(), spec: Box::new(spec.clone()) });
+    assert_eq!(desk.window().recording().interventions, [mark]);
+    assert_eq!(*desk.window().spec(), spec);
+    desk.harness.get_by_label("1 intervention");
+}
+
+#[test]
+fn numbers_can_be_typed_and_a_wrong_one_is_answered_with_the_range() {
+    let mut desk = desk();
+    desk.enter("Learning rate", "0.05");
+    assert_eq!(float_of(desk.asked().first(), "lr"), 0.05);
+    desk.enter("Learning rate", "fast");
+    assert!(desk.asked().is_empty());
+    let told: Vec<_> = desk.window().toasts.iter().map(|notice| notice.text.clone()).collect();
+    assert!(told[0].contains("lr") && told[0].contains("fast") && told[0].contains("1000"), "{told:?}");
+    assert_eq!(desk.window().draft.optimizer.lr, 0.05);
+    desk.enter("Width", "48");
+    assert_eq!(restarted(&desk.asked()).model.width, 48);
+}
+
+#[test]
+fn a_double_click_sets_the_default() {
+    let mut desk = desk();
+    desk.enter("Momentum", "0.5");
+    desk.asked();
+    let rail = desk.rail("Momentum");
+    for _ in 0..2 {
+        desk.harness.drag_at(rail.center());
+        desk.harness.drop_at(rail.center());
+    }
+    desk.harness.run();
+    assert_eq!(float_of(desk.asked().last(), "momentum"), RunSpec::default().optimizer.momentum);
+}
+
+#[test]
+fn arrow_keys_turn_the_focused_knob_and_shift_turns_it_further() {
+    let mut desk = desk();
+    desk.harness.get_by_role_and_label(Role::Slider, "Momentum").focus();
+    desk.harness.run();
+    desk.key(Key::ArrowLeft);
+    let fine = float_of(desk.asked().first(), "momentum");
+    desk.harness.key_press_modifiers(Modifiers::SHIFT, Key::ArrowDown);
+    desk.harness.run();
+    let coarse = float_of(desk.asked().first(), "momentum");
+    assert!(0.9 - fine > 0.0 && fine - coarse > 5.0 * (0.9 - fine), "{fine} {coarse}");
+    assert!(desk.window().cursor.is_following(), "the arrow belongs to the knob, not to the time line");
+}
+
+#[test]
+fn a_cold_knob_restarts_once_when_it_is_released() {
+    let mut desk = desk();
+    let rail = desk.rail("Width");
+    desk.harness.drag_at(rail.center());
+    for offset in [10.0, 25.0, 40.0, 60.0] {
+        desk.harness.hover_at(rail.center() + vec2(offset, 0.0));
+        desk.harness.run();
+        assert!(desk.asked().is_empty());
+    }
+    desk.harness.drop_at(rail.center() + vec2(60.0, 0.0));
+    desk.harness.run();
+    let asked = desk.asked();
+    let spec = restarted(&asked);
+    assert!(spec.model.width > 32 && spec.model.width.is_multiple_of(spec.model.n_heads));
+}
+
+#[test]
+fn a_task_that_needs_another_model_brings_it_and_one_that_needs_a_file_waits_for_it() {
+    let mut desk = desk();
+    let app = desk.harness.state_mut();
+    let choose =
+        |id, value: &str| landscope::app::action::Action::SetKnob { id, value: KnobValue::Choice(value.into()) };
+    app.window.apply(choose("task", "grammar"));
+    let asked: Vec<_> = desk.commands.try_iter().collect();
+    assert!(restarted(&asked).task.kind.is_sequence());
+    desk.harness.state_mut().window.apply(choose("task", "csv"));
+    desk.harness.run();
+    assert!(desk.asked().is_empty());
+    desk.enter("File or folder", "data/iris.csv");
+    let asked = desk.asked();
+    assert_eq!(restarted(&asked).task.path.as_deref(), Some(std::path::Path::new("data/iris.csv")));
+}
+
+#[test]
+fn scrubbing_stands_still_while_the_run_goes_on_and_follow_catches_up() {
+    let mut desk = desk();
+    let bar = desk.rail("Time line");
+    desk.harness.drag_at(bar.center());
+    desk.harness.drop_at(bar.center());
+    desk.harness.run();
+    assert_eq!(desk.window().cursor, TimeCursor::At(100));
+    desk.tell(Event::Snapshot(Arc::new(snapshot(201))));
+    assert_eq!(desk.window().cursor.step(201), 100);
+    desk.key(Key::ArrowLeft);
+    desk.harness.key_press_modifiers(Modifiers::SHIFT, Key::ArrowRight);
+    desk.harness.run();
+    assert_eq!(desk.window().cursor, TimeCursor::At(109));
+    desk.enter("Go to step", "42");
+    assert_eq!(desk.window().cursor, TimeCursor::At(42));
+    desk.key(Key::F);
+    assert!(desk.window().cursor.is_following());
+}
+
+#[test]
+fn keys_are_text_while_a_field_is_typed_into() {
+    let mut desk = desk();
+    desk.harness.get_by_role_and_label(Role::TextInput, "Learning rate").focus();
+    desk.harness.run();
+    for key in [Key::Space, Key::R, Key::S, Key::Num2, Key::T] {
+        desk.key(key);
+    }
+    assert!(desk.asked().is_empty());
+    assert!(desk.window().dark && desk.window().maximised.is_none());
+}
+
+#[test]
+fn every_pane_can_be_maximised_by_button_and_by_key_and_put_back() {
+    let mut desk = desk();
+    const DIGITS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
+    assert_eq!(PANES.len(), DIGITS.len());
+    for (pane, key) in PANES.iter().zip(DIGITS) {
+        desk.key(key);
+        assert_eq!(desk.window().maximised, Some(pane.id));
+        desk.harness.get_by_label(&format!("Put back {}", pane.title));
+        desk.key(key);
+        assert_eq!(desk.window().maximised, None);
+        desk.click(&format!("Maximise {}", pane.title));
+        assert_eq!(desk.window().maximised, Some(pane.id));
+        desk.key(Key::Escape);
+        assert_eq!(desk.window().maximised, None);
+    }
+}
+
+#[test]
+fn a_divergence_is_told_with_its_layer_and_one_click_restores() {
+    let mut desk = desk();
+    let divergence = Divergence { step: 200, layer: "block 2".into(), quantity: "activation".into() };
+    desk.tell(Event::Diverged(divergence));
+    desk.harness.get_by_label("Diverged at step 200: first non-finite value in block 2 (activation)");
+    desk.click("Restore last good step with lr/10");
+    assert!(matches!(desk.asked()[..], [Command::RestoreLastGood { lr_factor }] if lr_factor == 0.1));
+    desk.tell(Event::Rewound { step: 150 });
+    desk.tell(Event::State(RunState::Running));
+    assert!(desk.harness.query_by_label("Restore last good step with lr/10").is_none());
+    assert_eq!(desk.window().recording().newest_step(), 150);
+}
+
+#[test]
+fn a_failure_keeps_the_recording_and_offers_a_restart() {
+    let mut desk = desk();
+    desk.tell(Event::Failed("the worker panicked".into()));
+    assert_eq!(desk.window().recording().newest_step(), 200);
+    desk.click("Restart");
+    restarted(&desk.asked());
+}
+
+#[test]
+fn a_stalled_worker_never_blocks_the_window_and_gets_the_newest_values_later() {
+    let mut desk = desk_with(1, 10);
+    for i in 1..=30 {
+        let value = KnobValue::Float(f64::from(i) / 100.0);
+        desk.harness.state_mut().window.apply(landscope::app::action::Action::SetKnob { id: "lr", value });
+    }
+    desk.key(Key::Space);
+    assert_eq!(desk.window().waiting_commands(), 2);
+    let mut asked = Vec::new();
+    while let Ok(command) = desk.commands.try_recv() {
+        asked.push(command);
+        desk.harness.step();
+    }
+    assert_eq!(asked.len(), 3);
+    assert_eq!(float_of(asked.get(1), "lr"), 0.3);
+    assert!(matches!(asked[2], Command::Pause));
+}
+
+#[test]
+fn a_flood_of_events_is_taken_in_over_several_frames_completely() {
+    let mut desk = desk_with(64, 4_000);
+    assert_eq!(desk.window().recording().scalar(&names::TRAIN_LOSS).unwrap().len(), 4_001);
+    desk.tell(Event::State(RunState::Paused));
+    desk.harness.get_by_label("Paused");
+}
+
+#[test]
+fn theme_presenter_and_knobs_are_switched_by_key() {
+    let mut desk = desk();
+    assert_eq!(desk.harness.ctx.theme(), egui::Theme::Dark);
+    desk.key(Key::T);
+    assert_eq!(desk.harness.ctx.theme(), egui::Theme::Light);
+    desk.key(Key::P);
+    assert!((desk.harness.ctx.zoom_factor() - theme::PRESENTER_ZOOM).abs() < 1e-6);
+    desk.key(Key::P);
+    assert!((desk.harness.ctx.zoom_factor() - 1.0).abs() < 1e-6);
+    desk.key(Key::K);
+    assert!(desk.harness.query_by_label("Learning rate").is_none());
+}
+
+#[test]
+fn help_opens_and_closes() {
+    let mut desk = desk();
+    desk.click("What is Learning rate?");
+    assert_eq!(desk.window().dialog, Some(Dialog::Knob("lr")));
+    desk.harness.get_by_label("--lr");
+    desk.key(Key::Escape);
+    assert_eq!(desk.window().dialog, None);
+    desk.harness.event(egui::Event::Text("?".into()));
+    desk.harness.run();
+    assert_eq!(desk.window().dialog, Some(Dialog::Keys));
+    desk.key(Key::Escape);
+    for pane in PANES {
+        desk.click(&format!("{} menu", pane.title));
+        desk.click("How to read this");
+        assert_eq!(desk.window().dialog, Some(Dialog::Guide(pane.id)));
+        desk.key(Key::Escape);
+    }
+}
+
+#[test]
+fn pane_switches_change_what_the_pane_shows() {
+    let mut desk = desk();
+    desk.click("Surface or heat map: map");
+    assert_eq!(desk.window().options.landscape_view, LandscapeView::HeatMap);
+    desk.click("Loss on a logarithmic scale");
+    assert!(desk.window().options.loss_log);
+}
+
+#[test]
+fn saving_asks_for_a_path_and_the_worker_writes() {
+    let mut desk = desk();
+    desk.harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    desk.harness.run();
+    assert!(matches!(desk.window().dialog, Some(Dialog::Save { .. })));
+    desk.click("Save");
+    match &desk.asked()[..] {
+        [Command::Save(path)] => assert!(path.to_string_lossy().contains("digits-step200"), "{path:?}"),
+        other => panic!("{other:?}"),
+    }
+    desk.tell(Event::Saved("here.landscope".into()));
+    assert!(desk.window().toasts.iter().any(|notice| notice.text.contains("here.landscope")));
+}
+
+#[test]
+fn a_file_is_shown_without_transport_and_its_knobs_cannot_be_turned() {
+    let mut recording = Recording::new(header());
+    (0..50).for_each(|step| recording.push(&snapshot(step)).unwrap());
+    recording.outcome = Some(Outcome::Finished);
+    let mut harness = harness(Window::viewing(std::path::Path::new("old.landscope"), recording));
+    harness.run();
+    harness.get_by_label("Recording old.landscope");
+    assert!(harness.query_by_label("Reset").is_none());
+    assert!(harness.get_by_role_and_label(Role::Slider, "Width").accesskit_node().is_disabled());
+    harness.key_press(Key::ArrowLeft);
+    harness.run();
+    assert_eq!(harness.state().window.cursor, TimeCursor::At(48));
+}
+
+#[test]
+fn opening_a_file_puts_the_run_on_pause_behind_it() {
+    let mut desk = desk();
+    desk.harness.state_mut().window.view("old.landscope".into(), Recording::new(header()));
+    desk.harness.run();
+    assert!(matches!(desk.asked()[..], [Command::Pause]));
+    assert_eq!(desk.window().recording().newest_step(), 0);
+    desk.tell(Event::Snapshot(Arc::new(snapshot(201))));
+    desk.click("Back to the run");
+    assert_eq!(desk.window().recording().newest_step(), 201);
+}
+
+#[test]
+fn an_idle_window_asks_for_no_frame() {
+    let mut desk = desk();
+    desk.tell(Event::State(RunState::Paused));
+    desk.harness.step();
+    desk.harness.step();
+    let delay = desk.harness.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay;
+    assert!(delay > std::time::Duration::from_secs(60), "{delay:?}");
+}
+
+#[test]
+fn every_widget_has_a_name() {
+    let desk = desk();
+    for pane in PANES {
+        let title = pane.title;
+        desk.harness.get_by_label(&format!("{title} pane"));
+    }
+}
