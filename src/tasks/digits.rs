@@ -3,8 +3,7 @@
 use super::data::{Inputs, Split, Targets, Task};
 use super::error::TaskError;
 use super::spec::TaskSpec;
-use super::splits;
-use super::standardise::standardise;
+use super::{splits, standardise};
 use crate::base::rng::Streams;
 
 /// The form is described in `assets/README.md`.
@@ -28,11 +27,7 @@ pub fn load(_spec: &TaskSpec, _streams: &Streams) -> Result<Task, TaskError> {
         targets: Targets::Classes { labels, classes: CLASSES },
     };
     let (mut train, mut test) = splits::divide(&all, &parts);
-    if let (Inputs::Features { values: train, .. }, Inputs::Features { values: test, .. }) =
-        (&mut train.inputs, &mut test.inputs)
-    {
-        standardise(train, test, 1);
-    }
+    standardise::inputs(&mut train, &mut test, 1);
     Ok(Task {
         title: "Handwritten digits".into(),
         train,

@@ -35,7 +35,9 @@ pub enum TaskError {
         "{path:?} has {found} labels for the {examples} examples of {of:?}; the two must come from the same data set"
     )]
     CountMismatch { path: PathBuf, found: usize, of: PathBuf, examples: usize },
-    #[error("{path:?}, {place}: the label {label} isn't a whole number from 0 to {max}")]
+    #[error(
+        "{path:?}, {place}: the label {label} isn't a whole number from 0 to {max}; number the classes 0, 1, 2, ... without gaps"
+    )]
     BadLabel { path: PathBuf, place: String, label: String, max: usize },
     #[error(
         "{path:?}, line {line}: {found} columns, expected {expected} as in the first line; check for missing or extra separators"
@@ -47,6 +49,10 @@ pub enum TaskError {
     NotANumber { path: PathBuf, line: u64, column: usize, value: String },
     #[error("{path:?}, {place}: the value is {value}; only finite numbers can be learnt from: remove or replace it")]
     NonFinite { path: PathBuf, place: String, value: String },
+    #[error(
+        "{path:?}, line {line}: the label {label} is a fraction; labels are words or whole numbers (for numbers to predict, use a .npz file with float y)"
+    )]
+    FractionalLabel { path: PathBuf, line: u64, label: String },
     #[error("{path:?} isn't valid CSV: {message}")]
     BadCsv { path: PathBuf, message: String },
     #[error("{path:?} isn't UTF-8 text: byte {at} can't be decoded; save the file in the encoding UTF-8")]

@@ -1,5 +1,16 @@
 //! Zero mean and unit variance, by the statistics of the training examples.
 
+use super::data::{Inputs, Split};
+
+/// [`standardise`] for the features of a training and a test split; tokens stay as they are.
+pub fn inputs(train: &mut Split, test: &mut Split, channels: usize) {
+    if let (Inputs::Features { values: train, .. }, Inputs::Features { values: test, .. }) =
+        (&mut train.inputs, &mut test.inputs)
+    {
+        standardise(train, test, channels);
+    }
+}
+
 /// Subtracts each channel's training mean and divides by its training standard deviation (population form, in
 /// f64). Value `i` belongs to channel `i % channels`: channels of a picture `[H, W, C]`, columns of a table `[D]`.
 /// A channel that is constant over the training examples is only centred.

@@ -1,4 +1,5 @@
 //! One integration binary, a module per theme.
 
 mod architecture;
+mod data_files;
 mod window;
