@@ -1,5 +1,6 @@
 //! One integration binary, a module per theme.
 
 mod architecture;
+mod damaged_files;
 mod data_files;
 mod window;

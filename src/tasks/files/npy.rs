@@ -52,7 +52,7 @@ impl Numbers {
 pub fn read(mut reader: impl Read, stored: u64, name: &str, path: &Path) -> Result<Array, TaskError> {
     let bad =
         |message: String| TaskError::BadArchive { path: path.into(), message: format!("array {name:?}: {message}") };
-    let header = header(&mut reader).map_err(&bad)?;
+    let (header, length) = header(&mut reader).map_err(&bad)?;
     let shape: Vec<usize> = header.shape().iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
     let in_memory: Vec<usize> = shape.iter().copied().chain([size_of::<f64>()]).collect();
     budget::check(|| format!("{path:?}, array {name:?} of shape {shape:?},"), &in_memory, "give fewer examples")?;
@@ -61,6 +61,7 @@ pub fn read(mut reader: impl Read, stored: u64, name: &str, path: &Path) -> Resu
         return Err(wrong_type(path, name, &header));
     };
     let needed = count * kind.size_field();
+    let stored = stored.saturating_sub(length as u64);
     if needed > stored {
         return Err(TaskError::WrongSize {
             path: path.into(),
@@ -104,8 +105,8 @@ fn wrong_type(path: &Path, name: &str, header: &NpyHeader) -> TaskError {
     }
 }
 
-/// The header, after a look that keeps the parser from overflowing its stack or its integers.
-fn header(reader: &mut impl Read) -> Result<NpyHeader, String> {
+/// The header and its bytes, after a look that keeps the parser from overflowing its stack or its integers.
+fn header(reader: &mut impl Read) -> Result<(NpyHeader, usize), String> {
     let mut text = vec![0; 10];
     reader.read_exact(&mut text).map_err(|_| "shorter than a header".to_owned())?;
     let length = match text[6] {
@@ -136,7 +137,10 @@ fn header(reader: &mut impl Read) -> Result<NpyHeader, String> {
         return Err("its shape is beyond any memory".into());
     }
     // The parser's own message draws a picture over several lines.
-    NpyHeader::from_reader(&text[..]).map_err(|error| format!("its header can't be parsed ({:?})", error.kind()))
+    match NpyHeader::from_reader(&text[..]) {
+        Ok(header) => Ok((header, text.len())),
+        Err(error) => Err(format!("its header can't be parsed ({:?})", error.kind())),
+    }
 }
 
 fn collect<T: Deserialize, R: Read, U>(file: NpyFile<R>, convert: impl Fn(T) -> U) -> Result<Vec<U>, String> {
