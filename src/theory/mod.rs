@@ -1,1 +1,3 @@
 //! What papers predict, as plain numbers. No candle.
+
+pub mod edge_of_stability;
