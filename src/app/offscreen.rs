@@ -1,14 +1,25 @@
 //! The whole window as a picture, without a screen: what `landscope screenshot` and the tests look at.
 
-use egui::{Event, RawInput, Rect, Vec2, ViewportId, ViewportInfo};
+use crossbeam::channel::bounded;
+use egui::{RawInput, Rect, Vec2, ViewportId, ViewportInfo};
 use egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConfiguration, WgpuSetup};
 
+use crate::plots::PaneId;
+use crate::record::TimeCommand;
+use crate::run::messages::Event;
+use crate::run::spec::RunSpec;
+
+use super::action::Action;
+use super::link::Wake;
+use super::state::Window;
 use super::window::App;
 
 /// Layout settles within a few passes: panels learn their sizes, plots their axes.
 const PASSES: usize = 6;
 /// Seconds of the window's clock between passes, so that short animations end.
 const PASS_SECS: f64 = 0.2;
+/// Shortest side of a picture in pixels.
+const SMALLEST: u32 = 200;
 
 #[derive(Debug, thiserror::Error)]
 pub enum OffscreenError {
@@ -16,73 +27,125 @@ pub enum OffscreenError {
         "there is no graphics adapter: {message}; install a driver (on Debian, for drawing by the processor: apt-get install mesa-vulkan-drivers libvulkan1)"
     )]
     NoAdapter { message: String },
-    #[error("a picture of {width}x{height} pixels can't be drawn; give sides from 64 to {limit}")]
+    #[error("a picture of {width}x{height} pixels can't be drawn; give sides from 200 to {limit}")]
     Size { width: u32, height: u32, limit: u32 },
     #[error("the graphics device did not deliver the picture: {message}")]
     Device { message: String },
 }
 
+/// How the window is to look on a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// Width and height in pixels.
+    pub size: [u32; 2],
+    /// Pixels a point.
+    pub scale: f32,
+    pub dark: bool,
+    pub presenter: bool,
+    /// One pane alone.
+    pub pane: Option<PaneId>,
+    /// The step shown; the newest if none.
+    pub at: Option<u64>,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { size: [1600, 1000], scale: 1.0, dark: true, presenter: false, pane: None, at: None }
+    }
+}
+
+/// The graphics adapters of this machine, one line each.
+pub fn adapters() -> Vec<String> {
+    let instance = pollster::block_on(WgpuSetup::without_display_handle().new_instance());
+    let all = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    all.iter()
+        .map(|adapter| {
+            let info = adapter.get_info();
+            format!("{} ({:?}, {:?}) {}", info.name, info.backend, info.device_type, info.driver_info)
+        })
+        .collect()
+}
+
 /// A graphics device without a screen.
-///
-/// # Errors
-/// [`OffscreenError::NoAdapter`]
-pub fn device() -> Result<RenderState, OffscreenError> {
-    let setup = WgpuSetup::without_display_handle();
-    let instance = pollster::block_on(setup.new_instance());
-    let config = WgpuConfiguration { wgpu_setup: setup, ..WgpuConfiguration::default() };
-    pollster::block_on(RenderState::create(&config, &instance, None, RendererOptions::default()))
-        .map_err(|error| OffscreenError::NoAdapter { message: error.to_string() })
+pub struct Studio {
+    device: RenderState,
 }
 
-/// Draws the window into a picture of `size` pixels, `pixels_per_point` of them to a point.
-///
-/// # Errors
-/// [`OffscreenError`] says what is missing.
-pub fn render(app: &mut App, size: [u32; 2], pixels_per_point: f32) -> Result<image::RgbaImage, OffscreenError> {
-    render_with(&device()?, app, size, pixels_per_point, &[])
-}
+impl Studio {
+    /// # Errors
+    /// [`OffscreenError::NoAdapter`]
+    pub fn open() -> Result<Self, OffscreenError> {
+        let setup = WgpuSetup::without_display_handle();
+        let instance = pollster::block_on(setup.new_instance());
+        let config = WgpuConfiguration { wgpu_setup: setup, ..WgpuConfiguration::default() };
+        pollster::block_on(RenderState::create(&config, &instance, None, RendererOptions::default()))
+            .map(|device| Self { device })
+            .map_err(|error| OffscreenError::NoAdapter { message: error.to_string() })
+    }
 
-/// As [`render`], on a device that is there, after some input: `events` arrive one a pass.
-///
-/// # Errors
-/// As [`render`].
-pub fn render_with(
-    device: &RenderState,
-    app: &mut App,
-    size: [u32; 2],
-    pixels_per_point: f32,
-    events: &[Event],
-) -> Result<image::RgbaImage, OffscreenError> {
-    let limit = device.device.limits().max_texture_dimension_2d;
-    if size.iter().any(|side| !(64..=limit).contains(side)) {
-        return Err(OffscreenError::Size { width: size[0], height: size[1], limit });
+    /// The window as it stands after `events` of a run.
+    ///
+    /// # Errors
+    /// [`OffscreenError::Size`], [`OffscreenError::Device`]
+    pub fn picture(
+        &self,
+        spec: RunSpec,
+        events: impl IntoIterator<Item = Event>,
+        look: &Look,
+    ) -> Result<image::RgbaImage, OffscreenError> {
+        let (commands, _worker) = bounded(1);
+        let (_sender, receiver) = bounded(1);
+        let mut window = Window::following(spec, commands, receiver, Wake::default());
+        events.into_iter().for_each(|event| window.take(event));
+        window.dark = look.dark;
+        window.presenter = look.presenter;
+        window.maximised = look.pane;
+        if let Some(step) = look.at {
+            window.apply(Action::Time(TimeCommand::ScrubTo(step)));
+        }
+        self.render(&mut App::new(window), look.size, look.scale, &[])
     }
-    let ctx = egui::Context::default();
-    app.install(&ctx, Some(device));
-    let mut screen = Screen { device, size, pixels_per_point, time: 0.0 };
-    let mut output = None;
-    for pass in 0..PASSES + events.len() {
-        let now = screen.pass(&ctx, app, events.get(pass.wrapping_sub(2)));
-        output = Some(now);
+
+    /// Draws `app` into a picture of `size` pixels, `scale` of them to a point. Of `input`, one event arrives a pass.
+    ///
+    /// # Errors
+    /// [`OffscreenError::Size`], [`OffscreenError::Device`]
+    pub fn render(
+        &self,
+        app: &mut App,
+        size: [u32; 2],
+        scale: f32,
+        input: &[egui::Event],
+    ) -> Result<image::RgbaImage, OffscreenError> {
+        let limit = self.device.device.limits().max_texture_dimension_2d;
+        if size.iter().any(|side| !(SMALLEST..=limit).contains(side)) {
+            return Err(OffscreenError::Size { width: size[0], height: size[1], limit });
+        }
+        let ctx = egui::Context::default();
+        app.install(&ctx, Some(&self.device));
+        let mut screen = Screen { device: &self.device, size, scale, time: 0.0 };
+        let mut output = screen.pass(&ctx, app, None);
+        for pass in 1..PASSES + input.len() {
+            output = screen.pass(&ctx, app, input.get(pass.wrapping_sub(2)));
+        }
+        screen.picture(&ctx, output)
     }
-    let output = output.ok_or_else(|| OffscreenError::Device { message: "no pass was drawn".into() })?;
-    screen.picture(&ctx, output)
 }
 
 struct Screen<'a> {
     device: &'a RenderState,
     size: [u32; 2],
-    pixels_per_point: f32,
+    scale: f32,
     time: f64,
 }
 
 impl Screen<'_> {
     /// One pass of the window; textures go to the device at once.
-    fn pass(&mut self, ctx: &egui::Context, app: &mut App, event: Option<&Event>) -> egui::FullOutput {
+    fn pass(&mut self, ctx: &egui::Context, app: &mut App, event: Option<&egui::Event>) -> egui::FullOutput {
         self.time += PASS_SECS;
-        let points = self.pixels_per_point * ctx.zoom_factor();
+        let points = self.scale * ctx.zoom_factor();
         let room = Vec2::new(self.size[0] as f32, self.size[1] as f32) / points;
-        let viewport = ViewportInfo { native_pixels_per_point: Some(self.pixels_per_point), ..ViewportInfo::default() };
+        let viewport = ViewportInfo { native_pixels_per_point: Some(self.scale), ..ViewportInfo::default() };
         let input = RawInput {
             screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, room)),
             viewports: [(ViewportId::ROOT, viewport)].into_iter().collect(),

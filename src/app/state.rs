@@ -204,7 +204,8 @@ impl Window {
         more || blocked
     }
 
-    fn take(&mut self, event: Event) {
+    /// Takes in one event of the worker.
+    pub fn take(&mut self, event: Event) {
         let before = self.live.spec.clone();
         let starts = matches!(event, Event::Started { .. });
         let changes = starts || matches!(event, Event::Intervention { .. });

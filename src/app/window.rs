@@ -19,7 +19,7 @@ use super::theme;
 /// From an event to the frame that shows it.
 const WAKE: Duration = Duration::from_millis(8);
 /// Where the processor draws, frames cost the run dearly.
-const SLOW_WAKE: Duration = Duration::from_millis(200);
+const SLOW_WAKE: Duration = Duration::from_millis(400);
 
 /// The window and how it is drawn.
 pub struct App {
@@ -70,13 +70,11 @@ impl eframe::App for App {
     }
 }
 
-/// Starts a worker, which rings the [`Wake`] after it has sent something.
-pub type Connect = Box<dyn FnOnce(Wake) -> (Sender<Command>, Receiver<Event>)>;
-
-/// What the window opens on.
-pub enum Opening {
-    /// A run that begins when the window is there.
-    Run { spec: Box<RunSpec>, connect: Connect },
+/// What the window shows.
+#[expect(clippy::large_enum_variant, reason = "there is one in a program, and it is moved once")]
+pub enum Source {
+    /// A run: the other ends of its channels. Whoever sends events rings `wake`.
+    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake },
     /// A recording.
     File { path: PathBuf, recording: Box<Recording> },
 }
@@ -108,8 +106,8 @@ pub enum WindowError {
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`] where there is no desktop; the others say what to install.
-pub fn run(opening: Opening) -> Result<(), WindowError> {
-    check_display()?;
+pub fn run(source: Source) -> Result<(), WindowError> {
+    display()?;
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Landscope")
@@ -118,19 +116,17 @@ pub fn run(opening: Opening) -> Result<(), WindowError> {
             .with_min_inner_size([800.0, 520.0])
             .with_drag_and_drop(true),
         renderer: eframe::Renderer::Wgpu,
+        // Nothing here fades over large areas, and every pixel would pay for it where the processor draws.
+        dithering: false,
         ..eframe::NativeOptions::default()
     };
     eframe::run_native(
         "landscope",
         options,
         Box::new(move |creation| {
-            let window = match opening {
-                Opening::Run { spec, connect } => {
-                    let wake = Wake::default();
-                    let (commands, events) = connect(wake.clone());
-                    Window::following(*spec, commands, events, wake)
-                }
-                Opening::File { path, recording } => Window::viewing(&path, *recording),
+            let window = match source {
+                Source::Live { spec, commands, events, wake } => Window::following(spec, commands, events, wake),
+                Source::File { path, recording } => Window::viewing(&path, *recording),
             };
             let mut app = App::new(window);
             app.install(&creation.egui_ctx, creation.wgpu_render_state.as_ref());
@@ -149,9 +145,13 @@ fn explain(error: eframe::Error) -> WindowError {
     }
 }
 
-/// On Linux: whether there is a display at all, and the one library whose absence would be a panic.
+/// Whether a window can be opened here, as far as it can be told beforehand: on Linux whether there is a display at
+/// all, and the one library whose absence would be a panic.
+///
+/// # Errors
+/// [`WindowError::NoDisplay`], [`WindowError::LibraryMissing`]
 #[cfg(all(unix, not(target_os = "macos")))]
-fn check_display() -> Result<(), WindowError> {
+pub fn display() -> Result<(), WindowError> {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if is_set("WAYLAND_DISPLAY") || is_set("WAYLAND_SOCKET") {
         return Ok(());
@@ -179,6 +179,10 @@ fn has_library(name: &std::ffi::CStr) -> bool {
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
-fn check_display() -> Result<(), WindowError> {
+/// Whether a window can be opened here: never known beforehand on this system.
+///
+/// # Errors
+/// None.
+pub fn display() -> Result<(), WindowError> {
     Ok(())
 }

@@ -4,3 +4,4 @@ mod architecture;
 mod damaged_files;
 mod data_files;
 mod window;
+mod window_pictures;

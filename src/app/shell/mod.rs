@@ -86,7 +86,8 @@ impl Shell {
 
     fn panes(&mut self, window: &mut Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         let Self { tiles, plots, views, slow } = self;
-        plots.interval_secs(if *slow { 0.2 } else { 1.0 / 15.0 });
+        // Below the interval of the wake-ups, or the two would take turns and draw twice as often.
+        plots.interval_secs(if *slow { 0.3 } else { 1.0 / 15.0 });
         panes::show(tiles, panes::Drawn { window, plots, views, actions }, ui);
     }
 }
