@@ -99,11 +99,7 @@ impl Update<'_> {
         let decay = [T::of(self.decay.coupled), T::of(self.decay.shrink)];
         match self.rule {
             Rule::Sgd { lr, momentum, nesterov } => {
-                if nesterov {
-                    sgd::<T, true>(w, g, m, [T::of(lr), T::of(momentum)], decay);
-                } else {
-                    sgd::<T, false>(w, g, m, [T::of(lr), T::of(momentum)], decay);
-                }
+                sgd(w, g, m, [lr, momentum].map(T::of), nesterov, decay);
             }
             Rule::Adam { step, beta1, beta2, root, epsilon } => {
                 let betas = [beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(T::of);
@@ -116,19 +112,19 @@ impl Update<'_> {
 const CHUNK: usize = 512;
 
 wide! {
-    fn sgd<T: Float, const NESTEROV: bool>(w: &mut [T], g: &[T], m: &mut [T], rule: [T; 2], decay: [T; 2]) {
+    fn sgd[T: Float](w: &mut [T], g: &[T], m: &mut [T], rule: [T; 2], nesterov: bool, decay: [T; 2]) {
         let [lr, momentum] = rule;
         for ((w, &g), m) in w.iter_mut().zip(g).zip(m) {
             let g = g + decay[0] * *w;
             *m = momentum * *m + g;
-            let direction = if NESTEROV { g + momentum * *m } else { *m };
+            let direction = if nesterov { g + momentum * *m } else { *m };
             *w = decay[1] * *w - lr * direction;
         }
     }
 }
 
 wide! {
-    fn adam<T: Float>(w: &mut [T], g: &[T], moments: (&mut [T], &mut [T]), betas: [T; 4], rule: [T; 3], decay: [T; 2]) {
+    fn adam[T: Float](w: &mut [T], g: &[T], moments: (&mut [T], &mut [T]), betas: [T; 4], rule: [T; 3], decay: [T; 2]) {
         let ([b1, a1, b2, a2], [step, root, epsilon]) = (betas, rule);
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(moments.0).zip(moments.1) {
             let g = g + decay[0] * *w;

@@ -3,5 +3,6 @@
 mod architecture;
 mod damaged_files;
 mod data_files;
+mod derivatives;
 mod window;
 mod window_pictures;

@@ -7,10 +7,14 @@
 
 pub mod activation;
 pub mod attention;
+mod attention_head;
 pub mod cross_entropy;
 pub mod embedding;
 pub mod float;
 pub mod layer_norm;
 pub mod linear;
 pub mod pooling;
+pub mod product;
 pub mod residual;
+pub mod rows;
+mod small_product;

@@ -1,0 +1,281 @@
+//! First and second derivatives of every operation and every network, in f64, against central differences and
+//! against the composed twins.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use landscope::base::rng::{Streams, normals};
+use landscope::nn::autodiff::{GradientGraph, gradients};
+use landscope::nn::batch::Batch;
+use landscope::nn::build::build;
+use landscope::nn::loss::loss;
+use landscope::nn::ops::attention::{self, Heads, attention};
+use landscope::nn::ops::product::{self, Transposed, product};
+use landscope::nn::ops::{activation, cross_entropy, layer_norm, linear, pooling, rows};
+use landscope::nn::params::Params;
+use landscope::nn::spec::{Activation, LossKind, LossSpec, ModelKind, ModelSpec, Norm};
+use landscope::tasks::data::{Inputs, Split, Targets, UNGRADED};
+
+fn draw(name: &str, shape: &[usize]) -> Tensor {
+    let values = normals(&mut Streams::new(11).stream(name), shape.iter().product());
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn flat(tensors: &[Tensor]) -> Vec<f64> {
+    tensors.iter().flat_map(|t| t.flatten_all().unwrap().to_vec1::<f64>().unwrap()).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+#[track_caller]
+fn close(found: &[f64], known: &[f64], tolerance: f64, what: &str) {
+    let (error, size) = (distance(found, known), dot(known, known).sqrt());
+    assert!(error <= tolerance * size.max(1e-3), "{what}: error {error:.1e} of {size:.1e}");
+}
+
+type Function<'a> = &'a dyn Fn(&[Tensor]) -> Result<Tensor>;
+
+fn vars_at(point: &[Tensor]) -> Vec<Var> {
+    point.iter().map(|t| Var::from_tensor(t).unwrap()).collect()
+}
+
+fn tensors(vars: &[Var]) -> Vec<Tensor> {
+    vars.iter().map(|v| v.as_tensor().clone()).collect()
+}
+
+fn moved(point: &[Tensor], direction: &[Tensor], by: f64) -> Vec<Tensor> {
+    point.iter().zip(direction).map(|(p, d)| (p + (d * by).unwrap()).unwrap()).collect()
+}
+
+/// Value, gradient and Hessian-vector product of a scalar function.
+fn derivatives(f: Function, point: &[Tensor], direction: &[Tensor]) -> (f64, Vec<f64>, Vec<f64>) {
+    let vars = vars_at(point);
+    let value = f(&tensors(&vars)).unwrap();
+    let graph = GradientGraph::new(&value, &vars).unwrap();
+    let product = graph.hvp(direction).unwrap();
+    (value.to_scalar().unwrap(), flat(&graph.gradients().unwrap()), flat(&product))
+}
+
+/// `(f(2h), f(h), f(-h), f(-2h))` combined into a derivative of fourth order in the step h.
+fn fourth_order(at: impl Fn(f64) -> Vec<f64>, h: f64) -> Vec<f64> {
+    let [a, b, c, d] = [at(2.0 * h), at(h), at(-h), at(-2.0 * h)];
+    (0..a.len()).map(|i| (8.0 * (b[i] - c[i]) - (a[i] - d[i])) / (12.0 * h)).collect()
+}
+
+/// Compares gradient and product of a scalar function with central differences along `direction`, of length 1.
+#[track_caller]
+fn agrees_with_differences(f: Function, point: &[Tensor], direction: &[Tensor], h: f64, tolerance: f64, what: &str) {
+    let (_, gradient, product) = derivatives(f, point, direction);
+    let slope = fourth_order(|by| vec![f(&moved(point, direction, by)).unwrap().to_scalar().unwrap()], h);
+    close(&[dot(&gradient, &flat(direction))], &slope, tolerance, &format!("{what}, gradient"));
+    let gradient_at = |by: f64| {
+        let vars = vars_at(&moved(point, direction, by));
+        flat(&gradients(&f(&tensors(&vars)).unwrap(), &vars).unwrap())
+    };
+    close(&product, &fourth_order(gradient_at, h), tolerance, &format!("{what}, Hessian product"));
+}
+
+fn unit_direction(point: &[Tensor]) -> Vec<Tensor> {
+    let raw: Vec<_> = point.iter().enumerate().map(|(i, p)| draw(&format!("direction {i}"), p.dims())).collect();
+    let length = dot(&flat(&raw), &flat(&raw)).sqrt();
+    raw.iter().map(|d| (d * (1.0 / length)).unwrap()).collect()
+}
+
+/// Checks an operation, under a nonlinear function of its outputs, in all its floating inputs at once.
+#[track_caller]
+fn check(what: &str, point: &[Tensor], fused: Function, composed: Function) {
+    let scalar = |f: Function, at: &[Tensor]| -> Result<Tensor> {
+        let outputs = f(at)?;
+        let weights = draw("weights", outputs.dims());
+        (&outputs * weights)?.sum_all()? + (outputs.sqr()?.sum_all()? * 0.3)?
+    };
+    let outputs_of = fused;
+    let (fused, composed) = (|at: &[Tensor]| scalar(outputs_of, at), |at: &[Tensor]| scalar(composed, at));
+    let direction = unit_direction(point);
+    agrees_with_differences(&fused, point, &direction, 1e-3, 1e-9, what);
+
+    let (a, b) = (derivatives(&fused, point, &direction), derivatives(&composed, point, &direction));
+    close(&[a.0], &[b.0], 1e-13, &format!("{what}, value and twin"));
+    close(&a.1, &b.1, 1e-12, &format!("{what}, gradient and twin"));
+    close(&a.2, &b.2, 1e-12, &format!("{what}, Hessian product and twin"));
+
+    // In f32 the kernels are other code: they find the same up to rounding.
+    let to = |tensors: &[Tensor], dtype| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect::<Vec<_>>();
+    let vars = vars_at(&to(point, DType::F32));
+    let outputs = outputs_of(&tensors(&vars)).unwrap();
+    let weights = draw("weights", outputs.dims()).to_dtype(DType::F32).unwrap();
+    let value = ((&outputs * weights).unwrap().sum_all().unwrap()
+        + (outputs.sqr().unwrap().sum_all().unwrap() * 0.3).unwrap())
+    .unwrap();
+    let graph = GradientGraph::new(&value, &vars).unwrap();
+    let product = graph.hvp(&to(&direction, DType::F32)).unwrap();
+    close(&flat(&to(&graph.gradients().unwrap(), DType::F64)), &b.1, 1e-5, &format!("{what}, gradient in f32"));
+    close(&flat(&to(&product, DType::F64)), &b.2, 1e-5, &format!("{what}, Hessian product in f32"));
+}
+
+const SMOOTH: [Activation; 4] = [Activation::Gelu, Activation::Tanh, Activation::Silu, Activation::Identity];
+
+#[test]
+fn activations() {
+    // Twice as wide as usual, so that the flat ends are met, too.
+    let x = (draw("x", &[5, 9]) * 2.0).unwrap();
+    for act in SMOOTH {
+        check(act.title(), std::slice::from_ref(&x), &|at| activation::activate(&at[0], act), &|at| {
+            activation::composed(&at[0], act)
+        });
+    }
+    // The rectifier away from its kink by more than the differences move: |x| >= 0.1.
+    let x = (&x + (x.sign().unwrap() * 0.1).unwrap()).unwrap();
+    let relu = |at: &[Tensor]| activation::activate(&at[0], Activation::Relu);
+    check("ReLU", &[x], &relu, &|at| activation::composed(&at[0], Activation::Relu));
+}
+
+#[test]
+fn products_and_affine_maps() {
+    for transposed in [Transposed::Neither, Transposed::Left, Transposed::Right] {
+        let (a, b) = match transposed {
+            Transposed::Neither => (draw("a", &[5, 7]), draw("b", &[7, 3])),
+            Transposed::Left => (draw("a", &[7, 5]), draw("b", &[7, 3])),
+            Transposed::Right => (draw("a", &[5, 7]), draw("b", &[3, 7])),
+        };
+        check(&format!("product, {transposed:?}"), &[a, b], &|at| product(&at[0], &at[1], transposed), &|at| {
+            product::composed(&at[0], &at[1], transposed)
+        });
+    }
+    check(
+        "linear",
+        &[draw("x", &[6, 5]), draw("w", &[5, 4]), draw("bias", &[4])],
+        &|at| linear::linear(&at[0], &at[1], &at[2]),
+        &|at| linear::composed(&at[0], &at[1], &at[2]),
+    );
+}
+
+#[test]
+fn rows_and_means() {
+    // Nine rows of three: the sums' passes of four rows and their remainder.
+    for (shape, rows) in [([9, 5], vec![5]), ([27, 5], vec![3, 5])] {
+        check("rows", &[draw("x", &shape), draw("rows", &rows)], &|at| rows::add_rows(&at[0], &at[1]), &|at| {
+            rows::composed(&at[0], &at[1])
+        });
+    }
+    let x = draw("x", &[18, 5]);
+    check("mean over tokens", &[x], &|at| pooling::mean_tokens(&at[0], 6), &|at| pooling::composed(&at[0], 6));
+}
+
+#[test]
+fn layer_norms() {
+    // Widths below, at and beyond the eight lanes.
+    for width in [3, 8, 13] {
+        check(
+            &format!("layer norm {width}"),
+            &[draw("x", &[6, width]), draw("gain", &[width]), draw("bias", &[width])],
+            &|at| layer_norm::layer_norm(&at[0], &at[1], &at[2]),
+            &|at| layer_norm::composed(&at[0], &at[1], &at[2]),
+        );
+    }
+}
+
+#[test]
+fn attentions() {
+    for (tokens, count, d_head) in [(5, 2, 3), (8, 1, 8), (11, 3, 4)] {
+        for causal in [false, true] {
+            let heads = Heads { sequences: 2, tokens, count, causal };
+            let x = draw("x", &[2 * tokens, 3 * count * d_head]);
+            check(&format!("{heads:?}"), &[x], &|at| attention(&at[0], heads), &|at| {
+                attention::composed(&at[0], heads)
+            });
+        }
+    }
+}
+
+#[test]
+fn cross_entropies() {
+    let labels = Tensor::new(&[0u32, 3, 2, 2, 1], &Device::Cpu).unwrap();
+    let weights = Tensor::new(&[0.2, 0.0, 0.5, 0.1, 0.2], &Device::Cpu).unwrap();
+    for inverse_temperature in [1.0, 2.5] {
+        let x = draw("x", &[5, 4]);
+        check(
+            "cross-entropy",
+            &[x],
+            &|at| {
+                let weights = weights.to_dtype(at[0].dtype())?;
+                cross_entropy::cross_entropy(&at[0], &labels, &weights, inverse_temperature)
+            },
+            &|at| cross_entropy::composed(&at[0], &labels, &weights, inverse_temperature),
+        );
+    }
+}
+
+fn pictures(classes: bool) -> Split {
+    let n = 7;
+    let values = normals(&mut Streams::new(3).stream("pictures"), n * 16).iter().map(|&x| x as f32).collect();
+    let targets = if classes {
+        Targets::Classes { labels: (0..n as u32).map(|i| i * i % 3).collect(), classes: 3 }
+    } else {
+        let values = normals(&mut Streams::new(3).stream("targets"), n * 2).iter().map(|&x| x as f32).collect();
+        Targets::Values { values, outputs: 2 }
+    };
+    Split { inputs: Inputs::Features { values, shape: vec![4, 4, 1] }, targets }
+}
+
+fn sequences() -> Split {
+    let ids: Vec<u32> = (0..24).map(|i| i * i % 7).collect();
+    let targets = ids.iter().map(|&id| if id == 2 { UNGRADED } else { (id + 1) % 7 }).collect();
+    Split {
+        inputs: Inputs::Tokens { ids, length: 6, vocabulary: 7 },
+        targets: Targets::NextTokens { ids: targets, length: 6, vocabulary: 7 },
+    }
+}
+
+/// Whole networks at their initial parameters with all biases moved off zero, so that no term vanishes by symmetry.
+#[track_caller]
+fn check_network(spec: &ModelSpec, split: &Split, loss_spec: &LossSpec) {
+    let model = build(spec, split).unwrap();
+    let noise = normals(&mut Streams::new(9).stream("noise"), model.layout().total());
+    let start: Vec<_> = model.init(&Streams::new(1)).iter().zip(noise).map(|(w, z)| w + 0.1 * z).collect();
+    let params = Params::from_flat(model.layout().clone(), &start, DType::F64, &Device::Cpu).unwrap();
+    let batch = Batch::new(split, DType::F64, &Device::Cpu).unwrap();
+    let f = |at: &[Tensor]| loss(&model.forward(at, &batch.inputs, None)?, &batch.targets, loss_spec);
+    let point = params.frozen().unwrap();
+    // Between kinks the rectifier's loss is smooth: small steps find it so.
+    let (h, tolerance) = if spec.activation == Activation::Relu { (1e-6, 2e-7) } else { (5e-4, 1e-8) };
+    agrees_with_differences(&f, &point, &unit_direction(&point), h, tolerance, &model.title());
+}
+
+const ALL: [Activation; 5] =
+    [Activation::Relu, Activation::Gelu, Activation::Tanh, Activation::Silu, Activation::Identity];
+
+fn network(kind: ModelKind) -> ModelSpec {
+    ModelSpec { kind, width: 8, depth: 2, n_heads: 2, residual_scale: 0.7, ..ModelSpec::default() }
+}
+
+#[test]
+fn networks_with_every_activation() {
+    let loss = LossSpec { temperature: 1.5, ..LossSpec::default() };
+    for activation in ALL {
+        check_network(&ModelSpec { activation, ..network(ModelKind::Mlp) }, &pictures(true), &loss);
+        check_network(&ModelSpec { activation, ..network(ModelKind::ResidualMlp) }, &pictures(true), &loss);
+        check_network(&ModelSpec { activation, ..network(ModelKind::VisionTransformer) }, &pictures(true), &loss);
+        check_network(&ModelSpec { activation, ..network(ModelKind::Gpt) }, &sequences(), &loss);
+    }
+}
+
+#[test]
+fn networks_with_every_norm_and_loss() {
+    for norm in [Norm::PreLn, Norm::PostLn, Norm::None] {
+        for kind in [LossKind::CrossEntropy, LossKind::Mse] {
+            let loss = LossSpec { kind, temperature: 0.8 };
+            let vit = ModelSpec { norm, ..network(ModelKind::VisionTransformer) };
+            check_network(&vit, &pictures(true), &loss);
+            check_network(&ModelSpec { residual_scale: 1.0, ..vit.clone() }, &pictures(false), &loss);
+            check_network(&ModelSpec { norm, ..network(ModelKind::ResidualMlp) }, &pictures(true), &loss);
+            check_network(&ModelSpec { norm, ..network(ModelKind::Gpt) }, &sequences(), &loss);
+        }
+    }
+    let mse = LossSpec { kind: LossKind::Mse, ..LossSpec::default() };
+    check_network(&network(ModelKind::Mlp), &pictures(false), &mse);
+}
