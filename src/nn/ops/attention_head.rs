@@ -91,14 +91,14 @@ impl Head {
 
     /// `square <- factor A B` for A `[T, d]` and B `[d, T]`.
     fn outer<T: Float>(&self, square: &mut [T], a: &[T], b: &[T], factor: T, add: bool) {
-        multiply(square, a, Strides::rows(padded(self.d_head)), b, self.d_head, padded(self.tokens), factor, add);
+        multiply(square, a, Strides::rows(padded(self.d_head)), b, [self.d_head, padded(self.tokens)], factor, add);
     }
 
     /// `narrow <- factor A B`, or `A' B`, for A `[T, T]` and B `[T, d]`.
     fn mix<T: Float>(&self, narrow: &mut [T], (a, transposed): (&[T], bool), b: &[T], factor: T, add: bool) {
         let t = padded(self.tokens);
         let strides = if transposed { Strides::transposed(t) } else { Strides::rows(t) };
-        multiply(narrow, a, strides, b, self.tokens, padded(self.d_head), factor, add);
+        multiply(narrow, a, strides, b, [self.tokens, padded(self.d_head)], factor, add);
     }
 
     /// P from Q and K'.

@@ -29,9 +29,9 @@ pub(super) fn padded(n: usize) -> usize {
 
 wide! {
     /// `c <- factor A B` or, with `add`, `c <- c + factor A B`. A is `[m, k]` in any strides, B `[k, n]` and c `[m, n]`
-    /// row-major with n a multiple of [`LANES`].
-    pub(super) fn multiply[T: Float](c: &mut [T], a: &[T], strides: Strides, b: &[T], k: usize, n: usize, factor: T, add: bool) {
-        let Strides { row, column } = strides;
+    /// row-major with n a multiple of [`LANES`]; `sizes` are k and n.
+    pub(super) fn multiply[T: Float](c: &mut [T], a: &[T], strides: Strides, b: &[T], sizes: [usize; 2], factor: T, add: bool) {
+        let (Strides { row, column }, [k, n]) = (strides, sizes);
         let m = c.len() / n;
         let mut i = 0;
         // Four rows by eight columns stay in registers over the whole sum.
@@ -87,7 +87,7 @@ mod tests {
                 (Strides::transposed(m), |i, l, m, _| l * m + i),
             ] {
                 let mut c = vec![1.0; m * n];
-                multiply(&mut c, &a, strides, &b, k, n, 2.0, true);
+                multiply(&mut c, &a, strides, &b, [k, n], 2.0, true);
                 for i in 0..m {
                     for j in 0..n {
                         let sum: f64 = (0..k).map(|l| a[at(i, l, m, k)] * b[l * n + j]).sum();
