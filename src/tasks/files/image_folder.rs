@@ -119,7 +119,8 @@ fn decode<'a>(listed: impl Iterator<Item = &'a (PathBuf, u32)> + Clone) -> Resul
     let mut pictures = Pictures { images: Vec::new(), height: 0, width: 0 };
     for (path, _) in listed {
         let unreadable = |source| TaskError::Unreadable { path: path.clone(), source };
-        let undecodable = |error: ImageError| TaskError::BadPicture { path: path.clone(), message: error.to_string() };
+        let undecodable =
+            |error: ImageError| TaskError::BadPicture { path: path.clone(), message: reading::one_line(error) };
         let file = File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.len() == 0 {
             return Err(TaskError::Empty { path: path.clone(), expected: "a PNG picture" });

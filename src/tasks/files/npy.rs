@@ -5,6 +5,7 @@ use std::path::Path;
 
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
 
+use super::reading;
 use crate::tasks::budget;
 use crate::tasks::error::TaskError;
 
@@ -50,8 +51,10 @@ impl Numbers {
 /// # Errors
 /// [`TaskError`], for damaged headers, types that aren't real numbers, and shapes larger than memory or than the array.
 pub fn read(mut reader: impl Read, stored: u64, name: &str, path: &Path) -> Result<Array, TaskError> {
-    let bad =
-        |message: String| TaskError::BadArchive { path: path.into(), message: format!("array {name:?}: {message}") };
+    let bad = |message: String| TaskError::BadArchive {
+        path: path.into(),
+        message: format!("array {name:?}: {}", reading::one_line(message)),
+    };
     let (header, length) = header(&mut reader).map_err(&bad)?;
     let shape: Vec<usize> = header.shape().iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
     let in_memory: Vec<usize> = shape.iter().copied().chain([size_of::<f64>()]).collect();

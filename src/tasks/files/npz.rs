@@ -124,13 +124,13 @@ impl<'a> Archive<'a> {
             return Err(TaskError::Empty { path: path.into(), expected: "a .npz archive" });
         }
         let zip = ZipArchive::new(BufReader::new(file))
-            .map_err(|error| TaskError::BadArchive { path: path.into(), message: error.to_string() })?;
+            .map_err(|error| TaskError::BadArchive { path: path.into(), message: reading::one_line(error) })?;
         Ok(Self { path, zip })
     }
 
     /// Names of the arrays, without `.npy`.
     fn names(&self) -> Vec<String> {
-        self.zip.file_names().flatten().map(|name| name.trim_end_matches(".npy").to_owned()).collect()
+        self.zip.file_names().flatten().map(|name| reading::one_line(name.trim_end_matches(".npy"))).collect()
     }
 
     fn split(&mut self, x: &str, y: &str) -> Result<Pair, TaskError> {
@@ -189,7 +189,7 @@ impl<'a> Archive<'a> {
         };
         let entry = self.zip.by_name(&entry_name).map_err(|error| TaskError::BadArchive {
             path: path.into(),
-            message: format!("array {name:?}: {error}"),
+            message: format!("array {name:?}: {}", reading::one_line(error)),
         })?;
         let stored = entry.size();
         npy::read(BufReader::new(entry), stored, name, path)

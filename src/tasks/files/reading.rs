@@ -103,6 +103,13 @@ pub fn up_to(reader: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>, 
     }
 }
 
+/// Words from elsewhere (a crate's message, a name in a file) as part of one line.
+pub fn one_line(words: impl ToString) -> String {
+    let words = words.to_string();
+    let visible = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    words.trim().chars().map(visible).collect()
+}
+
 /// Entries of a folder that aren't hidden, by name (numbers in numerical order).
 ///
 /// # Errors
@@ -135,6 +142,11 @@ mod tests {
         }
         let names: Vec<_> = entries(folder.path()).unwrap().iter().map(|p| p.file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["9", "10", "a", "b"]);
+    }
+
+    #[test]
+    fn foreign_words_stay_on_one_line() {
+        assert_eq!(one_line("line 1:\n\tÜber\0\n"), "line 1:\\n\\tÜber\\u{0}");
     }
 
     #[test]

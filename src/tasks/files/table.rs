@@ -53,7 +53,8 @@ fn parse(text: &str, path: &Path) -> Result<Table, TaskError> {
         .from_reader(text.as_bytes());
     let mut records = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| TaskError::BadCsv { path: path.into(), message: error.to_string() })?;
+        let record =
+            record.map_err(|error| TaskError::BadCsv { path: path.into(), message: reading::one_line(error) })?;
         let line = record.position().map_or(0, csv::Position::line);
         records.push((record, line));
     }
