@@ -20,8 +20,10 @@ pub fn load(spec: &TaskSpec, streams: &Streams) -> Result<Task, TaskError> {
     Plane {
         title: "Moons",
         stream: "moons",
-        source: "Generated: two half circles, noise 0.15; the classes overlap a little (about one point in a hundred)"
-            .into(),
+        source:
+            "Generated: two half circles, noise 0.15; the classes overlap: the best possible classifier errs on one \
+                 point in a hundred and has the cross-entropy 0.024 nats"
+                .into(),
         classes: 2,
         draw,
     }
