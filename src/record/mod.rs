@@ -4,6 +4,8 @@
 //! There is no tensor, no widget and no thread in here.
 
 pub mod cursor;
+pub mod example;
+pub mod file;
 pub mod names;
 pub mod reading;
 pub mod recording;

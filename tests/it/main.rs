@@ -4,5 +4,6 @@ mod architecture;
 mod damaged_files;
 mod data_files;
 mod derivatives;
+mod recording_file;
 mod window;
 mod window_pictures;

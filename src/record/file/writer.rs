@@ -1,0 +1,330 @@
+//! Writes a recording while it happens.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::record::reading::{Reading, SeriesId, Snapshot, TrackId};
+use crate::record::recording::{Header, Intervention, Outcome, Recording};
+use crate::record::series::Series;
+
+use super::FileError;
+use super::encode;
+use super::schema::{
+    APPLICATION_ID, FORMAT_VERSION, INSERT_FINGERPRINT, INSERT_INTERVENTION, INSERT_SERIES, PAGE_BYTES, SCHEMA,
+    STEP_TABLES, TABLES,
+};
+
+/// Longest time that rows wait in memory while snapshots keep coming: what `kill -9` can lose.
+pub const COMMIT_SECS: f64 = 0.5;
+
+/// Rows that are written at once even sooner, to bound memory.
+const COMMIT_ROWS: usize = 8_192;
+
+/// What waits for the next transaction.
+enum Row {
+    Series { id: i64, track: TrackId, name: SeriesId, kind: &'static str },
+    Reading { series: i64, step: i64, reading: Reading },
+    Intervention(Intervention),
+    Fingerprint { step: u64, hash: String },
+}
+
+/// A recording file that is being written; dropping it writes what still waits.
+pub struct RecordingWriter {
+    path: PathBuf,
+    connection: Connection,
+    series: HashMap<(TrackId, SeriesId), (i64, &'static str)>,
+    waiting: Vec<Row>,
+    last_commit: Instant,
+}
+
+impl RecordingWriter {
+    /// Begins a new file.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`] rather than overwrite; [`FileError::Unwritable`] where no file can be made.
+    pub fn create(path: &Path, header: &Header) -> Result<Self, FileError> {
+        // Made here and not by SQLite, whose message for a missing folder would not name the reason.
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => FileError::Exists { path: path.into() },
+            _ => FileError::Unwritable { path: path.into(), reason: error.to_string() },
+        })?;
+        let connection = begin(path, header).map_err(|source| {
+            // Best effort: an empty file that we made is of no use to anyone.
+            let _ = fs::remove_file(path);
+            FileError::Unwritable { path: path.into(), reason: source.to_string() }
+        })?;
+        Ok(Self {
+            path: path.into(),
+            connection,
+            series: HashMap::new(),
+            waiting: Vec::new(),
+            last_commit: Instant::now(),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a snapshot; it is in the file within [`COMMIT_SECS`] if further calls follow.
+    ///
+    /// # Errors
+    /// [`FileError::Misfit`] if a series changes its kind (nothing of the snapshot is then written),
+    /// [`FileError::Database`] if the disk is full or the file went away; rows then wait for the next attempt.
+    pub fn append(&mut self, snapshot: &Snapshot) -> Result<(), FileError> {
+        let misfit = |id: &SeriesId, reason| FileError::Misfit { series: id.to_string(), step: snapshot.step, reason };
+        let step = i64::try_from(snapshot.step);
+        for (id, reading) in &snapshot.readings {
+            if step.is_err() {
+                return Err(misfit(id, "the step is beyond what a file can hold"));
+            }
+            let kind = encode::table(reading).name;
+            let began = self.series.get(&(snapshot.track, id.clone())).map(|&(_, began)| began);
+            if began.is_some_and(|began| began != kind && !(heavy(began) && heavy(kind))) {
+                return Err(misfit(id, "it began with readings of another kind"));
+            }
+        }
+        for (id, reading) in &snapshot.readings {
+            let kind = encode::table(reading).name;
+            let next = self.series.len() as i64 + 1;
+            let (series, _) = *self.series.entry((snapshot.track, id.clone())).or_insert_with(|| {
+                self.waiting.push(Row::Series { id: next, track: snapshot.track, name: id.clone(), kind });
+                (next, kind)
+            });
+            self.waiting.push(Row::Reading { series, step: step.unwrap_or(i64::MAX), reading: reading.clone() });
+        }
+        self.commit_if_due()
+    }
+
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn intervene(&mut self, mark: &Intervention) -> Result<(), FileError> {
+        self.waiting.push(Row::Intervention(mark.clone()));
+        self.commit_if_due()
+    }
+
+    /// The parameters after `step` updates, as a hash.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn fingerprint(&mut self, step: u64, hash: &str) -> Result<(), FileError> {
+        self.waiting.push(Row::Fingerprint { step, hash: hash.into() });
+        self.commit_if_due()
+    }
+
+    /// Forgets everything after `step`: the run goes on from there.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn rewind(&mut self, step: u64) -> Result<(), FileError> {
+        self.flush()?;
+        let step = i64::try_from(step).unwrap_or(i64::MAX);
+        self.transact(|connection| {
+            for table in STEP_TABLES {
+                connection.execute(&format!("DELETE FROM {table} WHERE step > ?1"), params![step])?;
+            }
+            connection.execute("DELETE FROM outcome", [])?;
+            Ok(())
+        })
+    }
+
+    /// Says how the run ended and writes all that waits. More may follow (a finished run that goes on).
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn finish(&mut self, outcome: &Outcome) -> Result<(), FileError> {
+        self.flush()?;
+        let json = serde_json::to_string(outcome).expect("an outcome is plain data");
+        self.transact(|connection| {
+            connection.execute("DELETE FROM outcome", [])?;
+            connection.execute("INSERT INTO outcome VALUES (?1)", params![json])?;
+            Ok(())
+        })
+    }
+
+    /// Writes all that waits.
+    ///
+    /// # Errors
+    /// [`FileError::Database`]; what waits goes on waiting.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        if !self.waiting.is_empty() {
+            self.transact(|connection| write_rows(connection, &self.waiting))?;
+            self.waiting.clear();
+        }
+        self.last_commit = Instant::now();
+        Ok(())
+    }
+
+    /// Writes all so far into a second, compact file, which replaces `dest` only when it is whole.
+    ///
+    /// # Errors
+    /// [`FileError::IsBeingWritten`] if `dest` is this very file, [`FileError::Unwritable`] if it can't be made.
+    pub fn save_copy(&mut self, dest: &Path) -> Result<(), FileError> {
+        if let (Ok(own), Ok(other)) = (self.path.canonicalize(), dest.canonicalize())
+            && own == other
+        {
+            return Err(FileError::IsBeingWritten { path: dest.into() });
+        }
+        self.flush()?;
+        replace(dest, |partial| {
+            let target = partial.to_str().ok_or("its name isn't valid UTF-8")?;
+            self.connection.execute("VACUUM INTO ?1", params![target]).map_err(|error| error.to_string())?;
+            Ok(())
+        })
+    }
+
+    fn commit_if_due(&mut self) -> Result<(), FileError> {
+        let due = self.last_commit.elapsed() >= Duration::from_secs_f64(COMMIT_SECS);
+        if due || self.waiting.len() >= COMMIT_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    fn transact(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<(), FileError> {
+        let all = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            work(&transaction)?;
+            transaction.commit()
+        };
+        all().map_err(|source| FileError::Database { path: self.path.clone(), source })
+    }
+}
+
+impl Drop for RecordingWriter {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `flush` first.
+        let _ = self.flush();
+    }
+}
+
+/// Writes a whole recording, replacing `dest` only when the new file is complete.
+///
+/// # Errors
+/// [`FileError::Unwritable`] and [`FileError::Database`].
+pub fn save(dest: &Path, recording: &Recording) -> Result<(), FileError> {
+    replace(dest, |partial| {
+        let text = |error: FileError| error.to_string();
+        let mut writer = RecordingWriter::create(partial, &recording.header).map_err(text)?;
+        for (track, contents) in recording.tracks() {
+            for (id, series) in contents.series() {
+                for_each_reading(series, |step, reading| {
+                    writer.append(&Snapshot { track, step, readings: vec![(id.clone(), reading)] })
+                })
+                .map_err(text)?;
+            }
+        }
+        for mark in &recording.interventions {
+            writer.intervene(mark).map_err(text)?;
+        }
+        for (step, hash) in &recording.fingerprints {
+            writer.fingerprint(*step, hash).map_err(text)?;
+        }
+        match &recording.outcome {
+            Some(outcome) => writer.finish(outcome).map_err(text),
+            None => writer.flush().map_err(text),
+        }
+    })
+}
+
+fn for_each_reading(
+    series: &Series,
+    mut visit: impl FnMut(u64, Reading) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    match series {
+        Series::Scalar(scalars) => scalars.steps().iter().zip(scalars.values()).try_for_each(|(&step, &value)| {
+            let estimate = scalars.estimate_at(step).map(|(_, estimate)| Reading::Estimate(estimate.clone()));
+            visit(step, estimate.unwrap_or(Reading::Scalar(value)))
+        }),
+        Series::Vector(vectors) => vectors
+            .steps()
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, &step)| visit(step, Reading::Vector(vectors.row(i).to_vec()))),
+        Series::Heavy(heavy) => heavy.entries().iter().try_for_each(|(step, reading)| visit(*step, reading.clone())),
+    }
+}
+
+fn heavy(kind: &str) -> bool {
+    matches!(kind, "matrix" | "density" | "surface")
+}
+
+fn begin(path: &Path, header: &Header) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", FORMAT_VERSION)?;
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    let json = serde_json::to_string(header).expect("a header is plain data");
+    transaction.execute("INSERT INTO header VALUES (?1)", params![json])?;
+    for (key, value) in [
+        ("format", "Landscope recording"),
+        ("format_version", &FORMAT_VERSION.to_string()),
+        ("program_version", env!("CARGO_PKG_VERSION")),
+    ] {
+        transaction.execute("INSERT INTO meta VALUES (?1, ?2)", params![key, value])?;
+    }
+    transaction.commit()?;
+    Ok(connection)
+}
+
+fn write_rows(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
+    let mut series = connection.prepare(INSERT_SERIES)?;
+    let mut readings = TABLES
+        .iter()
+        .map(|table| Ok((table.name, connection.prepare(table.insert)?)))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for row in rows {
+        match row {
+            Row::Series { id, track, name, kind } => {
+                series.execute(params![id, track.0, name.as_str(), kind])?;
+            }
+            Row::Reading { series, step, reading } => {
+                let name = encode::table(reading).name;
+                let found = readings.iter_mut().find(|(table, _)| *table == name);
+                let (_, statement) = found.expect("every kind of reading has a table");
+                encode::insert(statement, *series, *step, reading)?;
+            }
+            Row::Intervention(mark) => {
+                let step = i64::try_from(mark.step).unwrap_or(i64::MAX);
+                connection.execute(INSERT_INTERVENTION, params![step, mark.knob, mark.from, mark.to])?;
+            }
+            Row::Fingerprint { step, hash } => {
+                let step = i64::try_from(*step).unwrap_or(i64::MAX);
+                connection.execute(INSERT_FINGERPRINT, params![step, hash])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets `write` make a file beside `dest` and moves it there when it is whole and on the disk.
+fn replace(dest: &Path, write: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), FileError> {
+    let unwritable = |reason: String| FileError::Unwritable { path: dest.into(), reason };
+    let name = dest.file_name().ok_or_else(|| unwritable("it isn't the name of a file".into()))?;
+    let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(unwritable(format!("there is no folder {folder:?}")));
+    }
+    let mut partial_name = std::ffi::OsString::from(".");
+    partial_name.push(name);
+    partial_name.push(format!(".{}.partial", std::process::id()));
+    let partial = folder.join(partial_name);
+    // Left over from a process that was killed and had our number.
+    let _ = fs::remove_file(&partial);
+    let done = write(&partial)
+        .and_then(|()| {
+            File::open(&partial).and_then(|file| file.sync_all()).map_err(|error| error.to_string())?;
+            fs::rename(&partial, dest).map_err(|error| error.to_string())
+        })
+        .map_err(unwritable);
+    if done.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    done
+}
