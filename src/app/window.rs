@@ -114,7 +114,8 @@ pub fn run(source: Source) -> Result<(), WindowError> {
             .with_app_id("landscope")
             .with_inner_size([1600.0, 1000.0])
             .with_min_inner_size([800.0, 520.0])
-            .with_drag_and_drop(true),
+            .with_drag_and_drop(true)
+            .with_icon(super::emblem::icon()),
         renderer: eframe::Renderer::Wgpu,
         // Nothing here fades over large areas, and every pixel would pay for it where the processor draws.
         dithering: false,

@@ -461,7 +461,17 @@ fn an_idle_window_asks_for_no_frame() {
 fn every_widget_has_a_name() {
     let desk = desk();
     for pane in PANES {
-        let title = pane.title;
-        desk.harness.get_by_label(&format!("{title} pane"));
+        desk.harness.get_by_label(&format!("{} pane", pane.title));
     }
+    let widgets = [Role::Button, Role::Slider, Role::TextInput, Role::ComboBox, Role::CheckBox];
+    let mut seen = 0;
+    for node in desk.harness.root().children_recursive() {
+        let node = node.accesskit_node();
+        if widgets.contains(&node.role()) {
+            seen += 1;
+            let name = node.label().or_else(|| node.value()).unwrap_or_default();
+            assert!(!name.is_empty(), "{:?} at {:?} has no name", node.role(), node.bounding_box());
+        }
+    }
+    assert!(seen > 60, "{seen}");
 }

@@ -94,6 +94,15 @@ impl Shell {
 
 /// A file dropped on the window is a recording to be opened.
 fn drop_files(ui: &Ui, actions: &mut Vec<Action>) {
+    if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+        let tokens = theme::of(ui.visuals());
+        let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
+        let painter = ui.ctx().layer_painter(layer);
+        let all = ui.ctx().content_rect();
+        painter.rect_filled(all, 0.0, tokens.background.gamma_multiply(0.8));
+        let font = egui::FontId::proportional(2.0 * size::TEXT_HEADING);
+        painter.text(all.center(), egui::Align2::CENTER_CENTER, "Drop to open the recording", font, tokens.text);
+    }
     let dropped = ui.input(|input| input.raw.dropped_files.first().cloned());
     if let Some(path) = dropped.map(|file| file.path().to_owned()) {
         actions.push(Action::Open(path));
