@@ -20,9 +20,8 @@ pub fn load(spec: &TaskSpec, streams: &Streams) -> Result<Task, TaskError> {
     Plane {
         title: "Circles",
         stream: "circles",
-        source:
-            "Generated: circles of radius 0.75 and 1.5, noise 0.12; about two points in a thousand lie nearer to the \
-                 other circle"
+        source: "Generated: circles of radius 0.75 and 1.5, noise 0.12; the best possible classifier errs on one point in a \
+                 thousand and has the cross-entropy 0.003 nats"
                 .into(),
         classes: 2,
         draw,

@@ -116,4 +116,45 @@ mod tests {
             assert!(right as f64 / TEST as f64 >= expected, "{}: {right} of {TEST}", task.title);
         }
     }
+
+    /// Error rate and cross-entropy of Bayes' rule, the density of a class being that of normal noise around many
+    /// points of its curve.
+    fn best(load: Loader, noise: f64, curve: impl Fn(f64, u32) -> [f64; 2]) -> (f64, f64) {
+        let n = 20_000;
+        let spec = TaskSpec { train_size: n, ..TaskSpec::default() };
+        let train = load(&spec, &Streams::new(0)).unwrap().train;
+        let (Inputs::Features { values, .. }, Targets::Classes { labels, .. }) = (&train.inputs, &train.targets) else {
+            panic!("points with classes")
+        };
+        let curves =
+            [0, 1].map(|class| (0..200).map(|i| curve((f64::from(i) + 0.5) / 200.0, class)).collect::<Vec<_>>());
+        let density = |point: &[f32], curve: &[[f64; 2]]| {
+            let square = |at: &[f64; 2]| (f64::from(point[0]) - at[0]).powi(2) + (f64::from(point[1]) - at[1]).powi(2);
+            curve.iter().map(|at| (-square(at) / (2.0 * noise * noise)).exp()).sum::<f64>() + 1e-300
+        };
+        let (mut wrong, mut loss) = (0.0, 0.0);
+        for (point, &label) in values.chunks_exact(2).zip(labels) {
+            let densities = [0, 1].map(|class| density(point, &curves[class]));
+            let own = densities[label as usize] / (densities[0] + densities[1]);
+            wrong += f64::from(u8::from(own < 0.5));
+            loss -= own.ln();
+        }
+        (wrong / n as f64, loss / n as f64)
+    }
+
+    #[test]
+    fn the_floors_are_as_the_sources_say() {
+        use std::f64::consts::PI;
+        let (error, loss) = best(moons::load, 1.2 * 0.15, |t, class| {
+            let (sin, cos) = (PI * t).sin_cos();
+            let [x, y] = if class == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
+            [1.2 * (x - 0.5), 1.2 * (y - 0.25)]
+        });
+        assert!((error - 0.01).abs() < 0.003 && (loss - 0.024).abs() < 0.004, "moons {error} {loss}");
+        let (error, loss) = best(circles::load, 0.12, |t, class| {
+            let radius = if class == 0 { 0.75 } else { 1.5 };
+            [radius * (2.0 * PI * t).cos(), radius * (2.0 * PI * t).sin()]
+        });
+        assert!((error - 0.001).abs() < 0.001 && (loss - 0.003).abs() < 0.002, "circles {error} {loss}");
+    }
 }
