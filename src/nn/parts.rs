@@ -43,6 +43,15 @@ impl Batch {
         (0..count).map(|i| self.part(i * self.len / count, (i + 1) * self.len / count)).collect()
     }
 
+    /// The batch in parts of `examples` (the last may have fewer), for work that pauses between parts.
+    ///
+    /// # Errors
+    /// Whatever candle says of the device.
+    pub fn parts_of(&self, examples: usize) -> Result<Vec<Part>> {
+        let examples = examples.max(1);
+        (0..self.len).step_by(examples).map(|from| self.part(from, (from + examples).min(self.len))).collect()
+    }
+
     fn part(&self, from: usize, to: usize) -> Result<Part> {
         let len = to - from;
         let inputs = match &self.inputs {

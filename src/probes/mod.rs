@@ -1,3 +1,9 @@
 //! One measurement per file. A probe looks at frozen parameters and never changes training.
 
+pub mod activations;
 pub mod job;
+pub mod landscape;
+mod projection;
+pub mod registry;
+pub mod signal;
+pub mod token_cosine;

@@ -1,0 +1,72 @@
+//! All measurements of the Playground, in the order in which they are explained.
+
+/// What there is to know of a measurement before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Such as `landscape`.
+    pub id: &'static str,
+    pub title: &'static str,
+    /// What it costs, in words.
+    pub cost: &'static str,
+    /// How to read what it measures.
+    pub guide: &'static str,
+}
+
+pub const PROBES: &[Probe] = &[
+    Probe {
+        id: "landscape",
+        title: "Loss landscape",
+        cost: "81 to 4,225 forward passes over the slice's examples",
+        guide: "Training loss on a plane through the current parameters, which are the centre. The plane is spanned by \
+                two random directions, filter-normalised (Li et al. 2018): at distance 1 every neuron has changed by \
+                its own length, so that slices of different networks can be compared. Sharp minima look narrow. Two \
+                random directions among thousands see little of where training came from: the path is drawn as its \
+                projection, and the share of the distance that lies in the plane says how much that is.",
+    },
+    Probe {
+        id: "sharpness",
+        title: "Sharpness",
+        cost: "up to some dozens of Hessian-vector products, each about four gradients of the examples",
+        guide: "Largest eigenvalue of the training loss's Hessian. Gradient descent is stable only below the threshold \
+                (2 over the learning rate, without momentum); full-batch training often sharpens until it gets there \
+                and then hovers: the edge of stability (Cohen et al. 2021).",
+    },
+    Probe {
+        id: "activations",
+        title: "Activations",
+        cost: "one forward pass over the examples, shared with token similarity",
+        guide: "How the numbers in each layer are distributed. The range is a power of two that follows their root \
+                mean square; what lies beyond is counted as tails. Look for layers that die (all zero), saturate, grow \
+                with depth, or have outliers far beyond the bulk.",
+    },
+    Probe {
+        id: "token_cosine",
+        title: "Token similarity",
+        cost: "one forward pass over the examples, shared with the activations",
+        guide: "Mean cosine between different tokens of a sequence, a layer at a time: 0 when they point anywhere, 1 \
+                when all have become one vector (rank collapse; Dong et al. 2021, Noci et al. 2022). Networks without \
+                tokens compare examples instead.",
+    },
+    Probe {
+        id: "gradients",
+        title: "Gradients",
+        cost: "nothing beyond training",
+        guide: "Euclidean norm of the minibatch gradient for each group of parameters, and how far the update moves the \
+                group relative to its own norm. Groups that fall behind by orders of magnitude hardly learn; relative \
+                updates well above 1e-2 are restless.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_distinct_and_everything_is_explained() {
+        for (i, probe) in PROBES.iter().enumerate() {
+            assert!(PROBES[..i].iter().all(|other| other.id != probe.id), "{}", probe.id);
+            assert!(probe.guide.len() > 100 && !probe.title.is_empty() && !probe.cost.is_empty(), "{}", probe.id);
+            assert!(!probe.guide.contains("  "), "{}", probe.id);
+        }
+    }
+}

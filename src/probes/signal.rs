@@ -1,0 +1,150 @@
+//! The signal on its way through the network: one forward pass serves densities and cosines.
+
+use std::time::Instant;
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::nn::model::Model;
+use crate::nn::parts::Part;
+use crate::nn::pieces::{Until, in_pieces};
+use crate::record::{Density, Reading, TokenKind, names};
+
+use super::activations::density;
+use super::job::{Advance, Job, Readings, Subject};
+use super::token_cosine::{Similarity, similarity};
+
+use std::sync::Arc;
+
+/// Examples of a forward pass; a piece of work each.
+const EXAMPLES_A_PIECE: usize = 8;
+
+/// Looks at the activations of every layer on the first `examples` training examples: their densities
+/// ([`names::activations`]), and how alike tokens are ([`names::TOKEN_COSINE`], [`names::token_similarity`]). In
+/// networks without tokens, examples take their place.
+///
+/// # Errors
+/// Whatever candle says of the device.
+pub fn begin(subject: &Subject, examples: usize) -> Result<Box<dyn Job>> {
+    let batch = subject.batch(examples)?;
+    Ok(Box::new(Signal {
+        step: subject.step,
+        model: subject.model.clone(),
+        params: subject.params.iter().map(Tensor::detach).collect(),
+        parts: batch.parts_of(EXAMPLES_A_PIECE)?,
+        threads: if subject.device.is_cpu() { rayon::current_num_threads() } else { 1 },
+        seen: Vec::new(),
+        layers: subject.model.layers().iter().map(|_| Activations::default()).collect(),
+        found: Vec::new(),
+    }))
+}
+
+/// Activations of a layer, `[B, T, D]` row-major.
+#[derive(Clone, Debug, Default)]
+struct Activations {
+    values: Vec<f32>,
+    tokens: usize,
+    width: usize,
+}
+
+struct Signal {
+    step: u64,
+    model: Arc<dyn Model>,
+    params: Vec<Tensor>,
+    parts: Vec<Part>,
+    threads: usize,
+    /// One a part done: the taps.
+    seen: Vec<Vec<Tensor>>,
+    layers: Vec<Activations>,
+    /// One a layer done.
+    found: Vec<(Density, Similarity)>,
+}
+
+impl Signal {
+    fn look(&mut self, until: Until) -> Result<()> {
+        let Self { model, params, parts, .. } = self;
+        let looked = in_pieces(
+            self.seen.len(),
+            parts.len(),
+            self.threads,
+            until,
+            || (),
+            |(), piece| {
+                let mut taps = Vec::new();
+                model.forward(params, &parts[piece].batch.inputs, Some(&mut taps))?;
+                Ok(taps)
+            },
+        )?;
+        self.seen.extend(looked);
+        Ok(())
+    }
+
+    /// Joins the parts, once all are done.
+    fn join(&mut self) -> Result<()> {
+        for taps in self.seen.iter_mut() {
+            for (layer, tap) in self.layers.iter_mut().zip(std::mem::take(taps)) {
+                let dims = tap.dims();
+                (layer.tokens, layer.width) = match *dims {
+                    [_, tokens, width] => (tokens, width),
+                    _ => (0, *dims.last().unwrap_or(&0)),
+                };
+                layer.values.extend(tap.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
+            }
+        }
+        if self.model.token_kind() == TokenKind::Examples {
+            for layer in &mut self.layers {
+                layer.tokens = layer.values.len() / layer.width.max(1);
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, until: Until) -> Result<()> {
+        let layers = &self.layers;
+        let measured = in_pieces(
+            self.found.len(),
+            layers.len(),
+            self.threads,
+            until,
+            || (),
+            |(), piece| {
+                let Activations { values, tokens, width } = &layers[piece];
+                Ok((density(values), similarity(values, *tokens, *width)))
+            },
+        )?;
+        self.found.extend(measured);
+        Ok(())
+    }
+
+    fn readings(&self) -> Readings {
+        let cosines = self.found.iter().map(|(_, similarity)| similarity.mean_cosine).collect();
+        let mut readings = vec![(names::TOKEN_COSINE, Reading::Vector(cosines))];
+        for (layer, (density, similarity)) in self.model.layers().iter().zip(&self.found) {
+            readings.push((names::activations(layer), Reading::Density(Arc::new(density.clone()))));
+            let matrix = Arc::new(similarity.matrix.clone());
+            readings.push((names::token_similarity(layer), Reading::Matrix(matrix)));
+        }
+        readings
+    }
+}
+
+impl Job for Signal {
+    fn step(&self) -> u64 {
+        self.step
+    }
+
+    fn advance(&mut self, deadline: Instant, stop: &dyn Fn() -> bool) -> Result<Advance> {
+        let until = Until { deadline, stop };
+        if self.seen.len() < self.parts.len() {
+            self.look(until)?;
+            if self.seen.len() == self.parts.len() {
+                self.join()?;
+            }
+            return Ok(Advance::Working(Vec::new()));
+        }
+        self.measure(until)?;
+        if self.found.len() < self.layers.len() {
+            return Ok(Advance::Working(Vec::new()));
+        }
+        Ok(Advance::Done(self.readings()))
+    }
+}
