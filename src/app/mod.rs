@@ -7,6 +7,7 @@ pub mod action;
 pub mod background;
 pub mod draft;
 mod emblem;
+pub mod gpu;
 pub mod keys;
 pub mod link;
 pub mod live;

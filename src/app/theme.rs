@@ -57,6 +57,15 @@ pub struct Tokens {
     pub mark: Color32,
     /// The time cursor.
     pub cursor: Color32,
+    /// The two kinds of stripe on cells that were not measured.
+    pub missing: [Color32; 2],
+    /// A path over a colour map, and the rim that keeps it apart from any colour below.
+    pub path: Color32,
+    pub path_rim: Color32,
+    /// Where a path ends: the current point.
+    pub here: Color32,
+    /// Iso-lines over a colour map.
+    pub contour: Color32,
     pub good: Color32,
     pub warning: Color32,
     pub danger: Color32,
@@ -94,6 +103,11 @@ pub const DARK: Tokens = Tokens {
     on_accent: rgb(0x06131C),
     mark: ORANGE,
     cursor: rgb(0xF2F5F9),
+    missing: [rgb(0x1C222A), rgb(0x2A323D)],
+    path: rgb(0xFFFFFF),
+    path_rim: rgb(0x10141A),
+    here: VERMILION,
+    contour: Color32::from_rgba_premultiplied(0, 0, 0, 0x70),
     good: rgb(0x2DBE91),
     warning: ORANGE,
     danger: rgb(0xFF7A59),
@@ -118,6 +132,11 @@ pub const LIGHT: Tokens = Tokens {
     on_accent: rgb(0xFFFFFF),
     mark: rgb(0xB86E00),
     cursor: rgb(0x1A2029),
+    missing: [rgb(0xF1F3F6), rgb(0xD6DCE3)],
+    path: rgb(0xFFFFFF),
+    path_rim: rgb(0x10141A),
+    here: VERMILION,
+    contour: Color32::from_rgba_premultiplied(0, 0, 0, 0x70),
     good: rgb(0x00805D),
     warning: rgb(0x9A6200),
     danger: rgb(0xB83A10),

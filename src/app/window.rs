@@ -14,7 +14,7 @@ use crate::run::spec::RunSpec;
 use super::link::Wake;
 use super::shell::Shell;
 use super::state::Window;
-use super::theme;
+use super::{gpu, theme};
 
 /// From an event to the frame that shows it.
 const WAKE: Duration = Duration::from_millis(8);
@@ -35,6 +35,9 @@ impl App {
     /// Readies a context and, where there is one, the graphics device.
     pub fn install(&mut self, ctx: &egui::Context, render: Option<&RenderState>) {
         theme::install(ctx);
+        if let Some(render) = render {
+            gpu::install(ctx, render);
+        }
         let mut delay = WAKE;
         if render.is_some_and(|render| render.adapter.get_info().device_type == wgpu::DeviceType::Cpu) {
             self.shell.set_slow(true);

@@ -147,7 +147,7 @@ mod tests {
         assert_eq!((shown, places[1]), (2, pos2(112.0, 0.0)));
         let (places, shown) = arrange(start, area, 3, &[72.0; 5]);
         assert_eq!(shown, 5);
-        assert_eq!(places.iter().map(|p| p.y).fold(0.0, f32::max), 2.0 * ROW - ROW);
+        assert_eq!(places.iter().map(|p| p.y).fold(0.0, f32::max), 2.0 * ROW);
         let (places, shown) = arrange(start, area, 1, &[72.0; 5]);
         assert_eq!((shown, places.len()), (1, 2));
         assert!(places[1].x + 48.0 <= 200.0);

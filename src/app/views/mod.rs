@@ -1,12 +1,22 @@
 //! Draws [`Plot`]s: what is to be seen is decided in `plots`, how it looks on screen is decided here.
 
 mod axes;
+mod box_labels;
+pub mod camera;
+mod color_bar;
 mod empty;
+mod field;
 mod legend;
 mod lines;
+mod pick;
+mod ridges;
+mod stage;
+mod surface;
 mod ticks;
 
 use egui::{Id, Ui};
+
+pub use camera::Orbit;
 
 use crate::plots::Plot;
 
@@ -14,7 +24,11 @@ use crate::plots::Plot;
 /// on screen, whatever kind of plot it currently shows.
 #[derive(Default)]
 pub struct ViewState {
+    /// Where a surface is seen from.
+    pub orbit: Orbit,
     lines: lines::Memory,
+    field: field::Memory,
+    surface: surface::Memory,
 }
 
 /// Draws `plot` into all of the space that `ui` has left. `id` must be the same in every frame and differ between
@@ -22,7 +36,9 @@ pub struct ViewState {
 pub fn show(ui: &mut Ui, id: Id, plot: &Plot, state: &mut ViewState) {
     match plot {
         Plot::Lines(plot) => lines::show(ui, id, plot, &mut state.lines),
-        Plot::Field(_) | Plot::Surface(_) | Plot::Ridges(_) => {}
+        Plot::Field(plot) => field::show(ui, id, plot, &mut state.field),
+        Plot::Surface(plot) => surface::show(ui, id, plot, &mut state.orbit, &mut state.surface),
+        Plot::Ridges(plot) => ridges::show(ui, id, plot),
         Plot::Empty { title, reason } => empty::show(ui, title, reason),
     }
 }
