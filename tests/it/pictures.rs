@@ -156,7 +156,8 @@ pub fn desk(
     size: impl Into<Vec2>,
     plot: Plot,
 ) -> Harness<'static, Desk> {
-    let mut builder = Harness::builder().with_size(size).with_max_steps(20).with_render_cursor(false);
+    let mut builder =
+        Harness::builder().with_size(size).with_max_steps(20).with_step_dt(1.0 / 30.0).with_render_cursor(false);
     let mut pipelines = None;
     if let Some(state) = state {
         pipelines = installed.then(|| state.clone());

@@ -12,6 +12,9 @@ use landscope::plots::{FieldPlot, Plot, SurfacePlot};
 use super::adapter::render_state;
 use super::pictures::{self, desk, render};
 
+/// Mean error between GPU and software: sample positions and rounding differ at edges, nothing else.
+const TOLERANCE: f64 = 0.003;
+
 fn all() -> Vec<(&'static str, Plot)> {
     let log = |mut plot: landscope::plots::LinePlot| {
         plot.y_log = true;
@@ -50,34 +53,34 @@ fn differing(a: &RgbaImage, b: &RgbaImage) -> f64 {
 
 #[test]
 fn gpu_and_software_twin_agree() {
-    let Some(state) = render_state() else { return };
     for (name, plot) in all() {
         if !matches!(plot, Plot::Field(_) | Plot::Surface(_)) {
             continue;
         }
         let picture = |installed| {
-            let mut desk = desk(Some(state.clone()), installed, true, [420.0, 320.0], plot.clone());
-            render(&mut desk, &format!("{name}_{}", if installed { "gpu" } else { "cpu" }))
+            let mut desk = desk(Some(render_state()?), installed, true, [420.0, 320.0], plot.clone());
+            Some(render(&mut desk, &format!("{name}_{}", if installed { "gpu" } else { "cpu" })))
         };
-        let (gpu, cpu) = (picture(true), picture(false));
+        let (Some(gpu), Some(cpu)) = (picture(true), picture(false)) else { return };
         assert!(colors(&gpu) > 300, "{name} has {} colours", colors(&gpu));
         let (error, apart) = (mean_error(&gpu, &cpu), differing(&gpu, &cpu));
-        assert!(error < 0.004 && apart < 0.02, "{name}: mean error {error:.5}, {:.2} % differ", 100.0 * apart);
+        println!("{name}: mean error {error:.5}, {:.2} % differ", 100.0 * apart);
+        assert!(error < TOLERANCE && apart < 0.02, "{name}: mean error {error:.5}, {:.2} % differ", 100.0 * apart);
     }
 }
 
 #[test]
 fn the_twin_would_notice_a_wrong_picture() {
-    let Some(state) = render_state() else { return };
     let picture = |plot: SurfacePlot| {
-        render(&mut desk(Some(state.clone()), true, true, [420.0, 320.0], Plot::Surface(plot)), "surface_other")
+        let mut desk = desk(Some(render_state()?), true, true, [420.0, 320.0], Plot::Surface(plot));
+        Some(render(&mut desk, "surface_other"))
     };
-    let right = picture(pictures::surface());
-    let mirrored =
-        SurfacePlot { values: pictures::surface().values.into_iter().rev().collect(), ..pictures::surface() };
-    assert!(mean_error(&right, &picture(mirrored)) > 0.01);
+    let reversed = pictures::surface().values.into_iter().rev().collect();
+    let mirrored = SurfacePlot { values: reversed, ..pictures::surface() };
     let bare = SurfacePlot { path: Vec::new(), levels: Vec::new(), ..pictures::surface() };
-    assert!(mean_error(&right, &picture(bare)) > 0.004, "path and iso-lines are seen");
+    let [Some(right), Some(mirrored), Some(bare)] = [pictures::surface(), mirrored, bare].map(picture) else { return };
+    let [mirrored, bare] = [mirrored, bare].map(|other| mean_error(&right, &other));
+    assert!(mirrored > 2.0 * TOLERANCE && bare > TOLERANCE, "{mirrored:.4} without path and iso-lines {bare:.4}");
 }
 
 /// Where the surface is, in points (and pixels: one to one).
@@ -88,8 +91,9 @@ fn canvas(harness: &egui_kittest::Harness<'static, pictures::Desk>) -> Rect {
 #[test]
 fn the_surface_turns_zooms_and_comes_back() {
     let state = render_state();
-    let mut harness = desk(state.clone(), true, true, [420.0, 320.0], Plot::Surface(pictures::surface()));
-    let mut picture = |harness: &mut _, name: &str| state.as_ref().map(|_| render(harness, name));
+    let drawn = state.is_some();
+    let mut harness = desk(state, true, true, [420.0, 320.0], Plot::Surface(pictures::surface()));
+    let picture = |harness: &mut _, name: &str| drawn.then(|| render(harness, name));
     harness.run();
     let first = picture(&mut harness, "turn_0");
     let centre = canvas(&harness).center();
@@ -99,10 +103,13 @@ fn the_surface_turns_zooms_and_comes_back() {
     assert!(turned.yaw < Orbit::default().yaw - 0.3 && turned.pitch > Orbit::default().pitch + 0.1, "{turned:?}");
     let second = picture(&mut harness, "turn_1");
 
+    harness.hover_at(centre);
+    harness.run();
     harness.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Point,
         delta: vec2(0.0, 120.0),
         phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Wheel,
         modifiers: egui::Modifiers::NONE,
     });
     harness.run_steps(12);
@@ -167,7 +174,6 @@ fn a_surface_is_rendered_only_when_something_changed() {
 
 #[test]
 fn any_data_at_any_size() {
-    let state = render_state();
     let square = |value: f32, n: usize| SurfacePlot { n, values: vec![value; n * n], ..pictures::surface() };
     let cells =
         |value: f32, n: usize| FieldPlot { columns: n, rows: n, values: vec![value; n * n], ..pictures::field() };
@@ -187,11 +193,13 @@ fn any_data_at_any_size() {
     plots.push(Plot::Field(FieldPlot { value_range: [f32::NAN; 2], x_range: [1.0; 2], ..pictures::field() }));
     for installed in [true, false] {
         for size in [[1.0, 1.0], [64.0, 61.0], [200.0, 90.0], [90.0, 200.0]] {
-            let mut harness = desk(state.clone(), installed, false, size, plots[0].clone());
+            let state = render_state();
+            let drawn = state.is_some();
+            let mut harness = desk(state, installed, false, size, plots[0].clone());
             for plot in &plots {
                 harness.state_mut().plot = plot.clone();
                 harness.run();
-                if state.is_some() {
+                if drawn {
                     harness.render().unwrap();
                 }
             }
@@ -221,11 +229,11 @@ fn gallery() {
     if std::env::var_os("LANDSCOPE_PICTURES").is_none() {
         return;
     }
-    let Some(state) = render_state() else { return };
     for (name, plot) in all() {
         for (dark, theme) in [(true, "dark"), (false, "light")] {
             for size in [[300.0, 220.0], [620.0, 420.0], [2400.0, 1300.0]] {
-                let mut harness = desk(Some(state.clone()), true, dark, size, plot.clone());
+                let Some(state) = render_state() else { return };
+                let mut harness = desk(Some(state), true, dark, size, plot.clone());
                 render(&mut harness, &format!("{name}_{theme}_{}", size[0]));
             }
         }

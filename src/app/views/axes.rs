@@ -1,14 +1,30 @@
 //! The frame around a picture: numbers, grid, names of the axes, and the notes at its foot.
 
-use egui::{Align2, Color32, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Color32, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use super::ticks::Tick;
 use crate::app::theme::{self, Tokens};
 
 /// Between a tick's label and the picture.
 const LABEL_GAP: f32 = 5.0;
-/// Height of the row of tick labels, and of the foot.
-pub const ROW: f32 = 16.0;
+
+/// A maximised picture is shown to a room: text and lines grow with it, up to this factor.
+const LARGEST: f32 = 1.5;
+
+/// How much larger than usual text and lines are in a picture of this size.
+pub fn emphasis(size: egui::Vec2) -> f32 {
+    (size.x / 640.0).min(size.y / 440.0).clamp(1.0, LARGEST)
+}
+
+/// All text in and about a picture. `views::show` sets its size.
+pub fn font(ui: &Ui) -> egui::FontId {
+    egui::TextStyle::Small.resolve(ui.style())
+}
+
+/// Height of a row of text: tick labels, the legend, the foot.
+pub fn row(ui: &Ui) -> f32 {
+    (font(ui).size * 1.46).round()
+}
 
 /// A linear map from axis units to points on the screen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +58,7 @@ impl Scale {
 
 /// How many labelled ticks fit on an axis of this length.
 pub fn x_room(width: f32) -> usize {
-    ((width / 62.0) as usize).clamp(1, 12)
+    ((width / 50.0) as usize).clamp(1, 12)
 }
 
 pub fn y_room(height: f32) -> usize {
@@ -50,7 +66,7 @@ pub fn y_room(height: f32) -> usize {
 }
 
 pub fn text_width(ui: &Ui, text: &str) -> f32 {
-    ui.painter().layout_no_wrap(text.to_owned(), theme::small(), Color32::WHITE).size().x
+    ui.painter().layout_no_wrap(text.to_owned(), font(ui), Color32::WHITE).size().x
 }
 
 /// Width of the column that the labels need, in whole steps so that it doesn't tremble while numbers change.
@@ -82,34 +98,34 @@ pub fn grid(
 }
 
 /// Numbers below the picture. A label that would touch its neighbour is left out; none leaves `within`.
-pub fn x_labels(painter: &Painter, rect: Rect, within: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tokens) {
+pub fn x_labels(ui: &Ui, rect: Rect, within: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tokens) {
     let mut free_from = f32::NEG_INFINITY;
     for tick in ticks.iter().filter(|tick| !tick.label.is_empty()) {
         let centre = scale.point(tick.at);
         if centre < rect.left() - 1.0 || centre > rect.right() + 1.0 {
             continue;
         }
-        let galley = painter.layout_no_wrap(tick.label.clone(), theme::small(), tokens.text_faint);
+        let galley = ui.painter().layout_no_wrap(tick.label.clone(), font(ui), tokens.text_faint);
         let width = galley.size().x;
         let left = (centre - width / 2.0).min(within.right() - width).max(within.left());
         if left >= free_from {
-            painter.galley(pos2(left, rect.bottom() + LABEL_GAP - 2.0), galley, tokens.text_faint);
+            ui.painter().galley(pos2(left, rect.bottom() + LABEL_GAP - 2.0), galley, tokens.text_faint);
             free_from = left + width + 8.0;
         }
     }
 }
 
 /// Numbers to the left of the picture; a label that would touch its neighbour is left out.
-pub fn y_labels(painter: &Painter, rect: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tokens) {
+pub fn y_labels(ui: &Ui, rect: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tokens) {
     let mut last = f32::INFINITY;
     for tick in ticks.iter().filter(|tick| !tick.label.is_empty()) {
         let at = scale.point(tick.at);
-        if (last - at).abs() < 13.0 || at < rect.top() - 1.0 || at > rect.bottom() + 1.0 {
+        if (last - at).abs() < row(ui) - 3.0 || at < rect.top() - 1.0 || at > rect.bottom() + 1.0 {
             continue;
         }
         last = at;
         let place = pos2(rect.left() - LABEL_GAP, at);
-        painter.text(place, Align2::RIGHT_CENTER, &tick.label, theme::small(), tokens.text_faint);
+        ui.painter().text(place, Align2::RIGHT_CENTER, &tick.label, font(ui), tokens.text_faint);
     }
 }
 
@@ -117,7 +133,7 @@ pub fn y_labels(painter: &Painter, rect: Rect, scale: &Scale, ticks: &[Tick], to
 /// not fit is shown on hover.
 pub fn foot(ui: &mut Ui, id: egui::Id, rect: Rect, notes: &[String], x_label: &str) {
     let tokens = theme::of(ui.visuals());
-    let label = ui.painter().layout_no_wrap(x_label.to_owned(), theme::small(), tokens.text_weak);
+    let label = ui.painter().layout_no_wrap(x_label.to_owned(), font(ui), tokens.text_weak);
     let label_at = rect.right() - label.size().x;
     ui.painter().galley(pos2(label_at, rect.bottom() - label.size().y), label, tokens.text_weak);
     let room = label_at - rect.left() - 12.0;
@@ -125,7 +141,7 @@ pub fn foot(ui: &mut Ui, id: egui::Id, rect: Rect, notes: &[String], x_label: &s
         return;
     }
     let text = notes.join("  ·  ");
-    let mut job = egui::text::LayoutJob::simple_singleline(text.clone(), theme::small(), tokens.text_faint);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.clone(), font(ui), tokens.text_faint);
     job.wrap = egui::text::TextWrapping::truncate_at_width(room);
     let galley = ui.painter().layout_job(job);
     let place = Rect::from_min_size(pos2(rect.left(), rect.bottom() - galley.size().y), vec2(room, galley.size().y));

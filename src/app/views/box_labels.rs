@@ -3,13 +3,11 @@
 use egui::{Align2, Color32, Pos2, Rect, Ui, Vec2, vec2};
 use glam::{Vec3, vec3};
 
+use super::axes;
 use super::camera::{Camera, FLOOR, HEIGHT};
 use super::stage;
-use crate::app::theme::{self, Tokens};
+use crate::app::theme::Tokens;
 use crate::plots::SurfacePlot;
-
-/// Between an edge of the box and its numbers, in points.
-const AWAY: f32 = 11.0;
 
 /// Labels that are already placed: none is drawn over another.
 struct Placed<'a> {
@@ -20,7 +18,7 @@ struct Placed<'a> {
 
 impl Placed<'_> {
     fn put(&mut self, at: Pos2, align: Align2, text: &str, color: Color32) {
-        let galley = self.ui.painter().layout_no_wrap(text.to_owned(), theme::small(), color);
+        let galley = self.ui.painter().layout_no_wrap(text.to_owned(), axes::font(self.ui), color);
         let mut rect = align.anchor_size(at, galley.size());
         // Names near the rim move in rather than be cut off.
         let room = self.within.shrink(2.0);
@@ -42,6 +40,8 @@ impl Placed<'_> {
 
 /// Numbers along the two floor edges nearest to the reader and up one vertical edge, with the names of the axes.
 pub fn show(ui: &Ui, inner: Rect, plot: &SurfacePlot, camera: &Camera, tokens: &Tokens) {
+    // Between an edge of the box and its numbers.
+    let away = axes::font(ui).size;
     let mut placed = Placed { ui, within: inner, taken: Vec::new() };
     let [near_x, near_y] = stage::near_corner(camera);
     let project = |point: Vec3| camera.project(point, inner);
@@ -55,7 +55,7 @@ pub fn show(ui: &Ui, inner: Rect, plot: &SurfacePlot, camera: &Camera, tokens: &
     };
     let edge = if left_first(&ends[0], &ends[1]).is_le() { ends[0] } else { ends[1] };
     if let Some(top) = project(edge.with_z(HEIGHT)) {
-        placed.put(top + vec2(-4.0, -AWAY), Align2::CENTER_CENTER, &plot.value_label, tokens.text_weak);
+        placed.put(top + vec2(-4.0, -away), Align2::CENTER_CENTER, &plot.value_label, tokens.text_weak);
     }
     let floor = project(edge.with_z(FLOOR));
 
@@ -64,7 +64,7 @@ pub fn show(ui: &Ui, inner: Rect, plot: &SurfacePlot, camera: &Camera, tokens: &
     for (centre, name) in axes {
         if let Some(at) = project(centre) {
             let out = outwards(middle, at);
-            placed.put(at + out * (2.5 * AWAY), Align2::CENTER_CENTER, name, tokens.text_weak);
+            placed.put(at + out * (2.5 * away), Align2::CENTER_CENTER, name, tokens.text_weak);
         }
     }
     for (t, text) in stage::height_ticks(plot) {
@@ -82,7 +82,7 @@ pub fn show(ui: &Ui, inner: Rect, plot: &SurfacePlot, camera: &Camera, tokens: &
                 if floor.is_some_and(|foot| foot.distance(at) < 8.0) {
                     continue;
                 }
-                placed.put(at + outwards(middle, centre) * AWAY, Align2::CENTER_CENTER, &tick.label, tokens.text_faint);
+                placed.put(at + outwards(middle, centre) * away, Align2::CENTER_CENTER, &tick.label, tokens.text_faint);
             }
         }
     }

@@ -9,6 +9,8 @@ pub const HEIGHT: f32 = 0.85;
 pub const FLOOR: f32 = -0.07;
 
 const FIELD_OF_VIEW: f32 = 0.55;
+/// Share of the half-width and half-height that the box may fill; the rest is for numbers.
+const MARGIN: [f32; 2] = [0.88, 0.90];
 /// Never quite level with the floor, never quite above: both lose the shape, and straight above loses "up".
 const PITCH: [f32; 2] = [0.08, 1.48];
 const ZOOM: [f32; 2] = [0.5, 5.0];
@@ -50,20 +52,49 @@ impl Orbit {
         }
     }
 
-    /// For a picture of this shape, width over height.
+    /// For a picture of this shape, width over height. At zoom 1 the box fills what the labels leave, whichever way it
+    /// is turned; the distance depends on the pitch only, so that turning doesn't pump.
     pub fn camera(&self, aspect: f32) -> Camera {
         let aspect = if aspect.is_finite() { aspect.clamp(0.05, 20.0) } else { 1.0 };
-        let centre = vec3(0.0, 0.0, 0.40 * HEIGHT);
-        // The whole box at any yaw; a narrow picture needs more distance.
-        let distance = 5.5 * (1.28 / aspect).max(1.0) / self.zoom;
         let (sin_yaw, cos_yaw) = self.yaw.sin_cos();
         let (sin_pitch, cos_pitch) = self.pitch.sin_cos();
-        let eye = centre + vec3(cos_yaw * cos_pitch, sin_yaw * cos_pitch, sin_pitch) * distance;
+        let back = vec3(cos_yaw * cos_pitch, sin_yaw * cos_pitch, sin_pitch);
+        let up = vec3(-cos_yaw * sin_pitch, -sin_yaw * sin_pitch, cos_pitch);
+        let (distance, rise) = fit(self.pitch, aspect);
+        let centre = up * rise;
+        let eye = centre + back * (distance / self.zoom);
         let view = Mat4::look_at_rh(eye, centre, Vec3::Z);
         // `_rh`, not `_rh_gl`: depth runs from 0 to 1 in wgpu.
-        let projection = Mat4::perspective_rh(FIELD_OF_VIEW, aspect, 0.1, 60.0);
+        let projection = Mat4::perspective_rh(FIELD_OF_VIEW, aspect, 0.1, 100.0);
         Camera { view_proj: projection * view, eye }
     }
+}
+
+/// Distance from which the box, turned through all yaws, just fits a picture of this aspect, and how far up the
+/// screen from the origin its middle is then.
+///
+/// A point at (x, y, z) in the camera's directions (right, up, towards the eye) is seen at x / (d - z), so it is
+/// within the share m of the half-width w if d >= z + |x| / (m w); the same for y.
+fn fit(pitch: f32, aspect: f32) -> (f32, f32) {
+    let half_height = (0.5 * FIELD_OF_VIEW).tan();
+    let (sin, cos) = pitch.sin_cos();
+    let rim = (0..24).map(|k| (k as f32 * std::f32::consts::TAU / 24.0).sin_cos());
+    let points: Vec<_> = rim
+        .flat_map(|(s, c)| [FLOOR, HEIGHT].map(|z| (std::f32::consts::SQRT_2 * s, std::f32::consts::SQRT_2 * c, z)))
+        .map(|(x, depth, z)| (x, z * cos - depth * sin, z * sin + depth * cos))
+        .collect();
+    let (mut distance, mut rise) = (4.0_f32, 0.0_f32);
+    for _ in 0..12 {
+        distance = points.iter().fold(2.0, |d, &(x, y, z)| {
+            let across = x.abs() / (MARGIN[0] * half_height * aspect);
+            let upwards = (y - rise).abs() / (MARGIN[1] * half_height);
+            d.max(z + across.max(upwards))
+        });
+        let seen = points.iter().map(|&(_, y, z)| (y - rise) / (distance - z));
+        let (low, high) = seen.fold((f32::MAX, f32::MIN), |(low, high), y| (low.min(y), high.max(y)));
+        rise += 0.5 * (low + high) * distance;
+    }
+    (distance, rise)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

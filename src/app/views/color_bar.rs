@@ -59,13 +59,13 @@ pub fn show(ui: &Ui, rect: Rect, key: &Key, value: Option<f32>) {
     let mut last = f32::INFINITY;
     for tick in key.ticks(axes::y_room(rect.height())).iter().filter(|tick| !tick.label.is_empty()) {
         let at = scale.point(tick.at);
-        if (last - at).abs() < 13.0 || !(bar.top() - 1.0..=bar.bottom() + 1.0).contains(&at) {
+        if (last - at).abs() < axes::row(ui) - 3.0 || !(bar.top() - 1.0..=bar.bottom() + 1.0).contains(&at) {
             continue;
         }
         last = at;
         ui.painter().hline(bar.right()..=bar.right() + 3.0, at, Stroke::new(1.0, tokens.text_faint));
         let place = pos2(bar.right() + 5.0, at);
-        ui.painter().text(place, Align2::LEFT_CENTER, &tick.label, theme::small(), tokens.text_faint);
+        ui.painter().text(place, Align2::LEFT_CENTER, &tick.label, axes::font(ui), tokens.text_faint);
     }
     if let Some(value) = value.filter(|v| v.is_finite()) {
         let unit = if key.log { f64::from(value.max(f32::MIN_POSITIVE)).log10() } else { f64::from(value) };

@@ -30,13 +30,13 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
         return;
     }
     let key = Key { label: &plot.value_label, range: plot.value_range, log: plot.log, colormap: plot.colormap };
-    let height = area.height() - 3.0 * axes::ROW - 4.0;
+    let height = area.height() - 3.0 * axes::row(ui) - 4.0;
     let bar_width = color_bar::width(ui, &key, height);
     let y_ticks = y_ticks(plot, height);
     let column = axes::labels_width(ui, y_ticks.iter().map(|t| t.label.as_str())).clamp(18.0, area.width() * 0.35);
     let free = Rect::from_min_max(
-        pos2(area.left() + column, area.top() + axes::ROW + 2.0),
-        pos2(area.right() - bar_width - 10.0, area.bottom() - 2.0 * axes::ROW),
+        pos2(area.left() + column, area.top() + axes::row(ui) + 2.0),
+        pos2(area.right() - bar_width - 10.0, area.bottom() - 2.0 * axes::row(ui)),
     );
     if free.width() < 16.0 || free.height() < 16.0 {
         return;
@@ -54,12 +54,12 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
         ticks::linear(plot.x_range, axes::x_room(inner.width()))
     };
     let within = Rect::from_min_max(area.min, pos2(inner.right() + 14.0, area.bottom()));
-    axes::x_labels(ui.painter(), inner, within, &x, &x_ticks, tokens);
+    axes::x_labels(ui, inner, within, &x, &x_ticks, tokens);
     let shifted = Rect::from_min_max(area.min, inner.max);
     row_labels(ui, shifted, inner, &y, &y_ticks, tokens);
 
     let head = |at: Pos2, align: Align2, text: &str| {
-        ui.painter().text(at, align, text, theme::small(), tokens.text_weak);
+        ui.painter().text(at, align, text, axes::font(ui), tokens.text_weak);
     };
     head(pos2(inner.left() - column.min(inner.left() - area.left()), area.top()), Align2::LEFT_TOP, &plot.y_label);
     let bar = Rect::from_min_max(pos2(inner.right() + 10.0, inner.top()), pos2(area.right(), inner.bottom()));
@@ -71,7 +71,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
     color_bar::show(ui, bar, &key, under);
     // A square picture in a wide pane takes its foot along.
     let foot_right = if plot.square { label_right.max(inner.right()) } else { area.right() };
-    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::ROW), pos2(foot_right, area.bottom()));
+    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), pos2(foot_right, area.bottom()));
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
     if let (Some(pointer), Some(value)) = (pointed, under) {
         read_out(response, inner, (&x, &y), plot, pointer, value, ui, tokens);
@@ -119,11 +119,11 @@ fn row_labels(ui: &Ui, within: Rect, inner: Rect, y: &Scale, ticks: &[Tick], tok
     let mut last = f32::INFINITY;
     for tick in ticks.iter().filter(|tick| !tick.label.is_empty()) {
         let at = y.point(tick.at);
-        if (last - at).abs() < 12.5 || at < inner.top() - 1.0 || at > inner.bottom() + 1.0 {
+        if (last - at).abs() < axes::row(ui) - 3.5 || at < inner.top() - 1.0 || at > inner.bottom() + 1.0 {
             continue;
         }
         last = at;
-        let mut job = egui::text::LayoutJob::simple_singleline(tick.label.clone(), theme::small(), tokens.text_faint);
+        let mut job = egui::text::LayoutJob::simple_singleline(tick.label.clone(), axes::font(ui), tokens.text_faint);
         job.wrap = egui::text::TextWrapping::truncate_at_width((inner.left() - within.left() - 5.0).max(8.0));
         let galley = ui.painter().layout_job(job);
         let place = Align2::RIGHT_CENTER.anchor_size(pos2(inner.left() - 5.0, at), galley.size());
@@ -202,12 +202,13 @@ fn cells(plot: &FieldPlot, memory: &mut Option<(Source, Arc<Cells>)>, tokens: &T
 
 fn overlays(ui: &Ui, inner: Rect, (x, y): (&Scale, &Scale), plot: &FieldPlot, tokens: &Tokens) {
     let painter = ui.painter().with_clip_rect(inner);
+    let em = axes::emphasis(inner.size());
     let place = |[a, b]: [f64; 2]| pos2(x.point(a), y.point(b));
     for (_, line) in &plot.contours {
         let points: Vec<_> = line.iter().filter(|p| p[0].is_finite() && p[1].is_finite()).map(|p| place(*p)).collect();
-        painter.add(Shape::line(points, Stroke::new(1.0, tokens.contour)));
+        painter.add(Shape::line(points, Stroke::new(em, tokens.contour)));
     }
-    for (width, color) in [(4.0, tokens.path_rim), (2.0, tokens.path)] {
+    for (width, color) in [(4.0 * em, tokens.path_rim), (2.0 * em, tokens.path)] {
         for stretch in plot.path.split(|p| !(p[0].is_finite() && p[1].is_finite())) {
             let points: Vec<_> = stretch.iter().map(|p| place(*p)).collect();
             painter.add(Shape::line(points, Stroke::new(width, color)));
@@ -215,9 +216,9 @@ fn overlays(ui: &Ui, inner: Rect, (x, y): (&Scale, &Scale), plot: &FieldPlot, to
     }
     if let Some(last) = plot.path.last().filter(|p| p[0].is_finite() && p[1].is_finite()) {
         let at = place(*last);
-        painter.circle_filled(at, 6.5, tokens.path_rim);
-        painter.circle_filled(at, 5.2, tokens.path);
-        painter.circle_filled(at, 3.4, tokens.here);
+        painter.circle_filled(at, 6.5 * em, tokens.path_rim);
+        painter.circle_filled(at, 5.2 * em, tokens.path);
+        painter.circle_filled(at, 3.4 * em, tokens.here);
     }
     if let Some(step) = plot.cursor {
         let at = x.point(step).round() + 0.5;

@@ -18,7 +18,6 @@ pub struct Entry<'a> {
 
 const SWATCH: f32 = 14.0;
 const GAP: f32 = 12.0;
-const ROW: f32 = 17.0;
 
 /// Draws the name of the y axis and the entries into rows from `top_left`; returns the height used. At most
 /// `max_rows` rows: the rest is named on hover. A click hides or shows a line; the entry under the pointer is
@@ -33,9 +32,10 @@ pub fn show(
     hidden: &mut BTreeSet<String>,
 ) -> (f32, Option<usize>) {
     let tokens = theme::of(ui.visuals());
+    let row = axes::row(ui) + 1.0;
     let mut at = area.min;
     if !y_label.is_empty() {
-        let galley = ui.painter().layout_no_wrap(y_label.to_owned(), theme::small(), tokens.text_weak);
+        let galley = ui.painter().layout_no_wrap(y_label.to_owned(), axes::font(ui), tokens.text_weak);
         let width = galley.size().x;
         ui.painter().galley(at + vec2(0.0, 2.0), galley, tokens.text_weak);
         at.x += width + GAP + 4.0;
@@ -49,10 +49,10 @@ pub fn show(
             SWATCH + 4.0 + axes::text_width(ui, entry.label) + value + GAP
         })
         .collect();
-    let (places, shown) = arrange(at, area, max_rows.max(1), &widths);
+    let (places, shown) = arrange(at, area, (max_rows.max(1), row), &widths);
     let mut pointed = None;
     for (i, (entry, place)) in entries.iter().zip(&places).take(shown).enumerate() {
-        let rect = Rect::from_min_size(*place, vec2(widths[i] - GAP, ROW));
+        let rect = Rect::from_min_size(*place, vec2(widths[i] - GAP, row));
         let response = ui.interact(rect, id.with(("legend", i)), Sense::click());
         response.widget_info(|| {
             let on = !hidden.contains(entry.label);
@@ -70,8 +70,8 @@ pub fn show(
     if shown < entries.len() {
         let place = places.get(shown).copied().unwrap_or(at);
         let text = format!("+{} more", entries.len() - shown);
-        let rect = Rect::from_min_size(place, vec2(axes::text_width(ui, &text), ROW));
-        ui.painter().text(place + vec2(0.0, 2.0), egui::Align2::LEFT_TOP, &text, theme::small(), tokens.text_faint);
+        let rect = Rect::from_min_size(place, vec2(axes::text_width(ui, &text), row));
+        ui.painter().text(place + vec2(0.0, 2.0), egui::Align2::LEFT_TOP, &text, axes::font(ui), tokens.text_faint);
         ui.interact(rect, id.with("legend rest"), Sense::hover()).on_hover_ui(|ui| {
             for entry in &entries[shown..] {
                 let value = entry.value.map(ticks::number).unwrap_or_default();
@@ -79,20 +79,20 @@ pub fn show(
             }
         });
     }
-    let bottom = places.iter().take(shown.max(1)).map(|place| place.y + ROW).fold(at.y + ROW, f32::max);
+    let bottom = places.iter().take(shown.max(1)).map(|place| place.y + row).fold(at.y + row, f32::max);
     (bottom - area.top(), pointed)
 }
 
 /// Places entries of the given widths row by row; of those that don't fit into `max_rows`, the first place is where
 /// to say how many there are. Returns the places and how many entries are shown.
-fn arrange(start: Pos2, area: Rect, max_rows: usize, widths: &[f32]) -> (Vec<Pos2>, usize) {
-    const REST: f32 = 48.0;
+fn arrange(start: Pos2, area: Rect, (max_rows, height): (usize, f32), widths: &[f32]) -> (Vec<Pos2>, usize) {
+    const REST: f32 = 60.0;
     let mut places = Vec::with_capacity(widths.len());
     let (mut at, mut row) = (start, 1);
     for (i, &width) in widths.iter().enumerate() {
         let last = i + 1 == widths.len();
         if at.x + width - GAP > area.right() && at.x > area.left() && row < max_rows {
-            at = pos2(area.left(), at.y + ROW);
+            at = pos2(area.left(), at.y + height);
             row += 1;
         }
         let need = if row == max_rows && !last { width + REST } else { width - GAP };
@@ -126,7 +126,7 @@ fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
         ui.painter().hline(left..=right, y, stroke);
     }
     let text = |at: f32, text: &str, color: Color32| {
-        let font = theme::small();
+        let font = axes::font(ui);
         ui.painter().text(pos2(at, y), egui::Align2::LEFT_CENTER, text, font, color.gamma_multiply(fade)).right()
     };
     let end = text(right + 4.0, entry.label, tokens.text_weak);
@@ -143,20 +143,20 @@ mod tests {
     fn entries_wrap_and_the_rest_is_counted() {
         let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(200.0, 100.0));
         let start = pos2(40.0, 0.0);
-        let (places, shown) = arrange(start, area, 3, &[72.0; 2]);
+        let (places, shown) = arrange(start, area, (3, 17.0), &[72.0; 2]);
         assert_eq!((shown, places[1]), (2, pos2(112.0, 0.0)));
-        let (places, shown) = arrange(start, area, 3, &[72.0; 5]);
+        let (places, shown) = arrange(start, area, (3, 17.0), &[72.0; 5]);
         assert_eq!(shown, 5);
-        assert_eq!(places.iter().map(|p| p.y).fold(0.0, f32::max), 2.0 * ROW);
-        let (places, shown) = arrange(start, area, 1, &[72.0; 5]);
+        assert_eq!(places.iter().map(|p| p.y).fold(0.0, f32::max), 34.0);
+        let (places, shown) = arrange(start, area, (1, 17.0), &[72.0; 5]);
         assert_eq!((shown, places.len()), (1, 2));
-        assert!(places[1].x + 48.0 <= 200.0);
+        assert!(places[1].x + 60.0 <= 200.0);
     }
 
     #[test]
     fn nothing_fits_into_nothing() {
         let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(10.0, 10.0));
-        let (places, shown) = arrange(area.min, area, 1, &[72.0; 5]);
+        let (places, shown) = arrange(area.min, area, (1, 17.0), &[72.0; 5]);
         assert_eq!((places.len(), shown), (1, 0));
     }
 }

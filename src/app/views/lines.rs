@@ -6,6 +6,7 @@ use egui::{Color32, Id, Rect, Sense, Shape, Stroke, Ui, UiBuilder, Vec2b, pos2, 
 use egui_plot::{PlotMemory, PlotPoint, PlotPoints};
 
 use super::axes::{self, Scale};
+use super::dashes;
 use super::legend::{self, Entry};
 use super::ticks::{self, Tick};
 use crate::app::theme::{self, Tokens};
@@ -26,9 +27,13 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     if area.width() < 60.0 || area.height() < 60.0 {
         return;
     }
-    let entries: Vec<_> = plot.lines.iter().map(|line| entry(line, plot, memory, tokens)).collect();
-    let rows = ((area.height() / 110.0) as usize).clamp(1, 4);
+    // Noise behind a curve is named last.
+    let mut order: Vec<_> = (0..plot.lines.len()).collect();
+    order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
+    let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
+    let rows = ((area.height() / 95.0) as usize).clamp(1, 4);
     let (head, pointed) = legend::show(ui, id, area, rows, &plot.y_label, &entries, &mut memory.hidden);
+    let pointed = pointed.map(|k| order[k]);
     let visible: Vec<_> = plot.lines.iter().map(|line| !memory.hidden.contains(&line.label)).collect();
 
     // The zoom that the reader left, if any; until then the whole run is in view.
@@ -43,12 +48,12 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     let fitted = y_range(plot, &visible, x_range);
     let y_range = zoomed(1).unwrap_or(fitted);
 
-    let inner_height = area.height() - head - axes::ROW * 2.0 - 2.0;
+    let inner_height = area.height() - head - axes::row(ui) * 2.0 - 2.0;
     let y_ticks = y_ticks(plot.y_log, y_range, inner_height);
     let column = axes::labels_width(ui, y_ticks.iter().map(|t| t.label.as_str())).max(24.0);
     let inner = Rect::from_min_max(
         pos2(area.left() + column, area.top() + head + 2.0),
-        pos2(area.right() - 6.0, area.bottom() - axes::ROW * 2.0),
+        pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * 2.0),
     );
     if inner.width() < 20.0 || inner.height() < 16.0 {
         return;
@@ -56,7 +61,8 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
 
     ui.painter().rect_filled(inner, 2.0, tokens.well);
     let behind = ui.painter().add(Shape::Noop);
-    let items = items(plot, &visible, pointed, tokens);
+    let em = axes::emphasis(area.size());
+    let items = items(plot, &visible, pointed, em, tokens);
     let shown = ui.scope_builder(UiBuilder::new().max_rect(inner).id_salt(id), |ui| {
         egui_plot::Plot::new(id)
             .id(id)
@@ -97,11 +103,19 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     let y = Scale::y([bounds.min()[1], bounds.max()[1]], inner);
     let x_ticks = ticks::whole(x.units, axes::x_room(inner.width()));
     ui.painter().set(behind, Shape::Vec(axes::grid(inner, (&x, &x_ticks), (&y, &y_ticks), tokens)));
-    axes::x_labels(ui.painter(), inner, area, &x, &x_ticks, tokens);
-    axes::y_labels(ui.painter(), inner, &y, &y_ticks, tokens);
-    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::ROW), area.max);
+    axes::x_labels(ui, inner, area, &x, &x_ticks, tokens);
+    axes::y_labels(ui, inner, &y, &y_ticks, tokens);
+    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), area.max);
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
 
+    for (i, line) in plot.lines.iter().enumerate().filter(|(i, line)| visible[*i] && line.style == LineStyle::Dashed) {
+        let (color, width) = look(line.style, tokens.series(line.color), pointed.is_none_or(|p| p == i), em);
+        let painter = ui.painter().with_clip_rect(inner);
+        for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
+            let points = stretch.iter().map(|p| pos2(x.point(p[0]), y.point(transform(p[1], plot.y_log))));
+            painter.extend(dashes::along(points, inner, Stroke::new(width, color)));
+        }
+    }
     cursor_and_marks(ui, inner, &x, plot, tokens);
     memory.hover = None;
     if let Some(pointer) = response.hover_pos().filter(|p| inner.contains(*p) && !response.dragged()) {
@@ -180,14 +194,16 @@ enum Item<'a> {
 }
 
 /// The unbroken stretches of all visible lines, the pointed one last so that it lies on top.
-fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, tokens: &Tokens) -> Vec<Item<'a>> {
-    let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| visible[i]).collect();
+fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, em: f32, tokens: &Tokens) -> Vec<Item<'a>> {
+    // egui's own dashes fall apart where points are dense: see `dashes`.
+    let drawn = |i: &usize| visible[*i] && plot.lines[*i].style != LineStyle::Dashed;
+    let mut order: Vec<_> = (0..plot.lines.len()).filter(drawn).collect();
     order.sort_by_key(|&i| (pointed == Some(i), plot.lines[i].style != LineStyle::Faint));
     let mut items = Vec::new();
     for i in order {
         let line = &plot.lines[i];
         let alone = pointed.is_none_or(|p| p == i);
-        let (color, width) = look(line.style, tokens.series(line.color), alone);
+        let (color, width) = look(line.style, tokens.series(line.color), alone, em);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
             let points = |stretch: &[[f64; 2]]| {
                 PlotPoints::Owned(stretch.iter().map(|&[x, y]| PlotPoint { x, y: transform(y, plot.y_log) }).collect())
@@ -197,30 +213,21 @@ fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, tokens: 
                 1 => items.push(Item::Points(
                     egui_plot::Points::new(line.label.as_str(), points(stretch)).color(color).radius(width + 0.5),
                 )),
-                _ => {
-                    let style = match line.style {
-                        LineStyle::Dashed => egui_plot::LineStyle::Dashed { length: 7.0 },
-                        _ => egui_plot::LineStyle::Solid,
-                    };
-                    items.push(Item::Line(
-                        egui_plot::Line::new(line.label.as_str(), points(stretch))
-                            .color(color)
-                            .width(width)
-                            .style(style),
-                    ));
-                }
+                _ => items.push(Item::Line(
+                    egui_plot::Line::new(line.label.as_str(), points(stretch)).color(color).width(width),
+                )),
             }
         }
     }
     items
 }
 
-fn look(style: LineStyle, color: Color32, alone: bool) -> (Color32, f32) {
+fn look(style: LineStyle, color: Color32, alone: bool, em: f32) -> (Color32, f32) {
     let fade = if alone { 1.0 } else { 0.3 };
     match style {
-        LineStyle::Solid => (color.gamma_multiply(fade), 1.8),
-        LineStyle::Dashed => (color.gamma_multiply(fade), 1.6),
-        LineStyle::Faint => (color.gamma_multiply(0.38 * fade), 1.0),
+        LineStyle::Solid => (color.gamma_multiply(fade), 1.8 * em),
+        LineStyle::Dashed => (color.gamma_multiply(fade), 1.6 * em),
+        LineStyle::Faint => (color.gamma_multiply(0.38 * fade), em),
     }
 }
 
@@ -284,7 +291,7 @@ fn hover(
         }
     }
     let text = format!("{} {}", plot.x_label, at.round().max(0.0));
-    let galley = ui.painter().layout_no_wrap(text, theme::small(), tokens.text);
+    let galley = ui.painter().layout_no_wrap(text, axes::font(ui), tokens.text);
     let size = galley.size() + vec2(8.0, 2.0);
     let left = (pointer.x - size.x / 2.0).clamp(area.left(), (area.right() - size.x).max(area.left()));
     let tag = Rect::from_min_size(pos2(left, inner.bottom() + 2.0), size);
@@ -316,7 +323,7 @@ mod tests {
         let all = plot(&[[0.0, 0.0], [1.0, 1e-3], [2.0, -1.0], [3.0, 10.0]], true);
         let [low, high] = y_range(&all, &[true], [0.0, 10.0]);
         assert!(low < -3.0 && low > -3.5 && high > 1.0 && high < 1.5);
-        assert_eq!(items(&all, &[true], None, &theme::DARK).len(), 2, "two single points, apart");
+        assert_eq!(items(&all, &[true], None, 1.0, &theme::DARK).len(), 2, "two single points, apart");
     }
 
     #[test]

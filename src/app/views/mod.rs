@@ -4,6 +4,7 @@ mod axes;
 mod box_labels;
 pub mod camera;
 mod color_bar;
+mod dashes;
 mod empty;
 mod field;
 mod legend;
@@ -14,10 +15,11 @@ mod stage;
 mod surface;
 mod ticks;
 
-use egui::{Id, Ui};
+use egui::{FontId, Id, TextStyle, Ui};
 
 pub use camera::Orbit;
 
+use crate::app::theme;
 use crate::plots::Plot;
 
 /// What one picture remembers between frames: the reader's zoom, camera and hidden lines. Keep one for each picture
@@ -34,6 +36,8 @@ pub struct ViewState {
 /// Draws `plot` into all of the space that `ui` has left. `id` must be the same in every frame and differ between
 /// pictures.
 pub fn show(ui: &mut Ui, id: Id, plot: &Plot, state: &mut ViewState) {
+    let size = theme::size::TEXT_SMALL * axes::emphasis(ui.available_size());
+    ui.style_mut().text_styles.insert(TextStyle::Small, FontId::proportional(size));
     match plot {
         Plot::Lines(plot) => lines::show(ui, id, plot, &mut state.lines),
         Plot::Field(plot) => field::show(ui, id, plot, &mut state.field),

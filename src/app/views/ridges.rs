@@ -22,7 +22,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
     let column = widest.min(area.width() * 0.35).max(20.0);
     let inner = Rect::from_min_max(
         pos2(area.left() + column, area.top() + 4.0),
-        pos2(area.right() - 8.0, area.bottom() - 2.0 * axes::ROW),
+        pos2(area.right() - 8.0, area.bottom() - 2.0 * axes::row(ui)),
     );
     if inner.width() < 20.0 || inner.height() < 16.0 {
         return;
@@ -34,7 +34,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
         let stroke = if tick.at == 0.0 { tokens.border } else { tokens.grid };
         ui.painter().vline(at, inner.y_range(), Stroke::new(1.0, stroke));
     }
-    axes::x_labels(ui.painter(), inner, area, &scale, &marks, tokens);
+    axes::x_labels(ui, inner, area, &scale, &marks, tokens);
 
     // The first ridge has its overlap above it inside the picture, so every ridge has the same height.
     let row = inner.height() / (count as f32 - 1.0 + OVERLAP + 0.05);
@@ -45,7 +45,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
     });
     let highest =
         plot.ridges.iter().flat_map(|ridge| &ridge.shares).copied().filter(|s| s.is_finite()).fold(0.0, f32::max);
-    let stride = (13.0 / row).ceil().max(1.0) as usize;
+    let stride = ((axes::row(ui) - 3.0) / row).ceil().max(1.0) as usize;
     for (i, ridge) in plot.ridges.iter().enumerate() {
         let alone = pointed.is_none_or(|p| p == i);
         let color = hue(i, count, tokens).gamma_multiply(if alone { 1.0 } else { 0.45 });
@@ -65,7 +65,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
             ui.painter().galley(rect.min, galley, color);
         }
     }
-    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::ROW), area.max);
+    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), area.max);
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
     if let (Some(i), Some(pointer)) = (pointed, response.hover_pos()) {
         let ridge = &plot.ridges[i];
@@ -127,7 +127,7 @@ fn bin_at(shares: &[f32], [low, high]: [f64; 2], x: f64) -> Option<(f64, f32)> {
 }
 
 fn elided(ui: &Ui, text: &str, width: f32, color: Color32) -> std::sync::Arc<egui::Galley> {
-    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::small(), color);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), axes::font(ui), color);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(8.0));
     ui.painter().layout_job(job)
 }

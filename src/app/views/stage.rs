@@ -35,7 +35,7 @@ pub fn scene(
         strokes,
         camera,
         light,
-        ambient: 0.42,
+        ambient: 0.5,
         levels: levels.take(MAX_LEVELS).collect(),
         colormap: plot.colormap,
         background: tokens.pane,
@@ -77,7 +77,7 @@ fn line(a: Vec3, b: Vec3, width: f32, color: Color32) -> Stroke {
         b: b.to_array(),
         width,
         hidden: 0.0,
-        color: [color.r(), color.g(), color.b(), color.a()].map(|v| f32::from(v) / 255.0),
+        color: color.to_srgba_unmultiplied().map(|v| f32::from(v) / 255.0),
         lift: 0.0,
         padding: [0.0; 3],
     }
@@ -87,27 +87,28 @@ fn line(a: Vec3, b: Vec3, width: f32, color: Color32) -> Stroke {
 fn room(strokes: &mut Vec<Stroke>, plot: &SurfacePlot, camera: &Camera, scale: f32, tokens: &Tokens) {
     let [near_x, near_y] = near_corner(camera);
     let mut add = |a: Vec3, b: Vec3, color: Color32| strokes.push(line(a, b, 1.2 * scale, color));
+    let (faint, edge) = (tokens.border, tokens.text_faint.gamma_multiply(0.6));
     let radius = f64::from(plot.radius).max(f64::MIN_POSITIVE);
     for tick in floor_ticks(plot) {
         let at = (tick.at / radius) as f32;
-        add(vec3(at, -1.0, FLOOR), vec3(at, 1.0, FLOOR), tokens.grid);
-        add(vec3(-1.0, at, FLOOR), vec3(1.0, at, FLOOR), tokens.grid);
-        add(vec3(at, -near_y, FLOOR), vec3(at, -near_y, HEIGHT), tokens.grid);
-        add(vec3(-near_x, at, FLOOR), vec3(-near_x, at, HEIGHT), tokens.grid);
+        add(vec3(at, -1.0, FLOOR), vec3(at, 1.0, FLOOR), faint);
+        add(vec3(-1.0, at, FLOOR), vec3(1.0, at, FLOOR), faint);
+        add(vec3(at, -near_y, FLOOR), vec3(at, -near_y, HEIGHT), faint);
+        add(vec3(-near_x, at, FLOOR), vec3(-near_x, at, HEIGHT), faint);
     }
     for (t, _) in height_ticks(plot) {
         let z = t * HEIGHT;
-        add(vec3(-1.0, -near_y, z), vec3(1.0, -near_y, z), tokens.grid);
-        add(vec3(-near_x, -1.0, z), vec3(-near_x, 1.0, z), tokens.grid);
+        add(vec3(-1.0, -near_y, z), vec3(1.0, -near_y, z), faint);
+        add(vec3(-near_x, -1.0, z), vec3(-near_x, 1.0, z), faint);
     }
     for z in [FLOOR, HEIGHT] {
-        add(vec3(-1.0, -near_y, z), vec3(1.0, -near_y, z), tokens.border);
-        add(vec3(-near_x, -1.0, z), vec3(-near_x, 1.0, z), tokens.border);
+        add(vec3(-1.0, -near_y, z), vec3(1.0, -near_y, z), edge);
+        add(vec3(-near_x, -1.0, z), vec3(-near_x, 1.0, z), edge);
     }
-    add(vec3(-1.0, near_y, FLOOR), vec3(1.0, near_y, FLOOR), tokens.border);
-    add(vec3(near_x, -1.0, FLOOR), vec3(near_x, 1.0, FLOOR), tokens.border);
+    add(vec3(-1.0, near_y, FLOOR), vec3(1.0, near_y, FLOOR), edge);
+    add(vec3(near_x, -1.0, FLOOR), vec3(near_x, 1.0, FLOOR), edge);
     for (x, y) in [(-near_x, -near_y), (near_x, -near_y), (-near_x, near_y)] {
-        add(vec3(x, y, FLOOR), vec3(x, y, HEIGHT), tokens.border);
+        add(vec3(x, y, FLOOR), vec3(x, y, HEIGHT), edge);
     }
 }
 

@@ -25,14 +25,15 @@ pub fn show(ui: &mut Ui, id: Id, plot: &SurfacePlot, orbit: &mut Orbit, memory: 
     if area.width() < 40.0 || area.height() < 40.0 {
         return;
     }
-    let inner = picture_rect(Rect::from_min_max(area.min, pos2(area.right(), area.bottom() - axes::ROW)), ui);
+    let inner = picture_rect(Rect::from_min_max(area.min, pos2(area.right(), area.bottom() - axes::row(ui))), ui);
     let response = ui.interact(inner, id.with("surface"), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "Loss surface"));
     steer(ui, &response, orbit);
 
     let camera = orbit.camera(inner.width() / inner.height());
     let mesh = mesh(plot, memory);
-    let scene = stage::scene(plot, mesh, camera, orbit.yaw, ui.pixels_per_point(), tokens);
+    let scene =
+        stage::scene(plot, mesh, camera, orbit.yaw, ui.pixels_per_point() * axes::emphasis(inner.size()), tokens);
     picture(ui, id, inner, scene, memory);
     box_labels::show(ui, inner, plot, &camera, tokens);
     if response.has_focus() {
@@ -40,7 +41,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &SurfacePlot, orbit: &mut Orbit, memory: 
         ui.painter().rect_stroke(inner, 2.0, stroke, egui::StrokeKind::Inside);
     }
 
-    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::ROW), area.max);
+    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), area.max);
     let pointed = response.hover_pos().filter(|p| inner.contains(*p));
     let said = pointed.map(|p| read_out(ui, inner, plot, &camera, p, tokens));
     axes::foot(ui, id, foot, &plot.notes, said.as_deref().unwrap_or_default());
@@ -133,7 +134,7 @@ fn reset(ui: &mut Ui, inner: Rect, orbit: &mut Orbit, tokens: &Tokens) {
     }
     let size = vec2(axes::text_width(ui, "Reset view") + 16.0, 20.0);
     let place = Rect::from_min_size(pos2(inner.right() - size.x - 4.0, inner.top() + 4.0), size);
-    let text = egui::RichText::new("Reset view").font(theme::small()).color(tokens.text_weak);
+    let text = egui::RichText::new("Reset view").font(axes::font(ui)).color(tokens.text_weak);
     let button = egui::Button::new(text).fill(tokens.button.gamma_multiply(0.9));
     if ui.put(place, button).on_hover_text("Back to where the camera began (also: double-click)").clicked() {
         *orbit = Orbit::default();
