@@ -3,6 +3,8 @@
 //! The window and the figures draw the same [`Plot`], so screen and paper can't disagree.
 
 pub mod colormap;
+pub mod contour;
+pub mod curves;
 pub mod field;
 pub mod lines;
 pub mod options;
@@ -10,6 +12,7 @@ pub mod pane;
 pub mod panes;
 pub mod ridges;
 pub mod surface;
+pub mod words;
 
 pub use field::{Colormap, FieldPlot};
 pub use lines::{Line, LinePlot, LineStyle};

@@ -14,4 +14,4 @@ pub mod series;
 pub use cursor::{TimeCommand, TimeCursor};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};
-pub use series::{HeavySeries, ScalarSeries, Series, VectorSeries};
+pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};

@@ -1,10 +1,113 @@
 //! Loss and accuracy.
 
-use crate::plots::{Pane, PaneId, PaneOptions, Plot};
-use crate::record::{Recording, TimeCursor};
+use crate::plots::lines::LineStyle;
+use crate::plots::{Pane, PaneId, PaneOptions, Plot, curves, words};
+use crate::record::{Recording, SMOOTHING, SeriesId, TimeCursor, names};
 
-pub(crate) const PANE: Pane = Pane { id: PaneId::Loss, slug: "loss", title: "Loss and accuracy", guide: "", plots };
+pub(crate) const PANE: Pane = Pane {
+    id: PaneId::Loss,
+    slug: "loss",
+    title: "Loss and accuracy",
+    guide: "Steps run to the right; one step is one update of the weights. \
+        The pale line is the loss of each minibatch, as training sees it (with label noise and temperature); \
+        the strong line of the same colour is its moving average, and the other one is measured on examples that are never trained on. \
+        Healthy: both fall, quickly at first and then slowly, and stay close together. \
+        Unhealthy: the test loss turns upwards while the training loss goes on falling (the network memorises), or both jump up (the learning rate is too high). \
+        A flat line at the beginning means that nothing is learnt: chance level is log(number of classes) for the cross-entropy. \
+        The average lags some 50 steps behind, so trust the pale line for when something happened.",
+    plots,
+};
 
-fn plots(_recording: &Recording, _cursor: TimeCursor, _options: &PaneOptions) -> Vec<Plot> {
-    vec![Plot::Empty { title: "Loss and accuracy".into(), reason: "Not measured yet".into() }]
+struct Quantity<'a> {
+    title: &'a str,
+    y_label: &'a str,
+    train: SeriesId,
+    test: SeriesId,
+}
+
+fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
+    let header = &recording.header;
+    let y_label = if header.loss_title.is_empty() { "loss" } else { &header.loss_title };
+    let loss = Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS };
+    let mut plots = vec![curves_of(recording, cursor, &loss, |plot| {
+        plot.y_log = options.loss_log;
+    })];
+    let accuracy = Quantity {
+        title: "Accuracy",
+        y_label: "share classified correctly",
+        train: names::TRAIN_ACCURACY,
+        test: names::TEST_ACCURACY,
+    };
+    let measured = [&accuracy.train, &accuracy.test].into_iter().any(|id| recording.scalar(id).is_some());
+    if header.classes > 0 || measured {
+        plots.push(curves_of(recording, cursor, &accuracy, |plot| plot.y_range = Some([0.0, 1.0])));
+    }
+    plots
+}
+
+fn curves_of(
+    recording: &Recording,
+    cursor: TimeCursor,
+    quantity: &Quantity<'_>,
+    finish: impl FnOnce(&mut crate::plots::LinePlot),
+) -> Plot {
+    let at = cursor.step(recording.newest_step());
+    let (train, test) = (recording.scalar(&quantity.train), recording.scalar(&quantity.test));
+    if train.is_none_or(|s| s.is_empty()) && test.is_none_or(|s| s.is_empty()) {
+        return Plot::Empty { title: quantity.title.into(), reason: "No step has been taken yet".into() };
+    }
+    let mut plot = curves::over_steps(recording, cursor, quantity.title, quantity.y_label);
+    if let Some(train) = train.filter(|s| !s.is_empty()) {
+        plot.add_raw(train, "minibatch", LineStyle::Faint, 0, at);
+        plot.add_smoothed(train, "train", 0, at);
+        let memory = 1.0 / (1.0 - SMOOTHING);
+        plot.notes.push(format!("train: moving average over about {memory:.0} steps (factor {SMOOTHING} a step)"));
+    }
+    if let Some(test) = test.filter(|s| !s.is_empty()) {
+        plot.add_raw(test, "test", LineStyle::Solid, 1, at);
+    }
+    if recording.header.test_examples > 0 {
+        plot.notes.push(format!("test: {} examples", recording.header.test_examples));
+    }
+    plot.notes.extend(words::divergence(recording, cursor));
+    finish(&mut plot);
+    Plot::Lines(plot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Reading, Snapshot, TrackId, example};
+
+    fn lines(recording: &Recording, cursor: TimeCursor) -> Vec<crate::plots::LinePlot> {
+        let plots = plots(recording, cursor, &PaneOptions::default());
+        plots.into_iter().map(|plot| if let Plot::Lines(plot) = plot { plot } else { panic!("{plot:?}") }).collect()
+    }
+
+    #[test]
+    fn a_scrubbed_cursor_shows_the_values_of_its_step_and_the_whole_curve() {
+        let recording = example::recording(2_000);
+        let plots = lines(&recording, TimeCursor::At(700));
+        assert_eq!(plots.len(), 2);
+        let (plot, raw) = (&plots[0], recording.scalar(&names::TRAIN_LOSS).unwrap());
+        assert_eq!(plot.cursor, Some(700.0));
+        assert_eq!(plot.x_max, 2_000.0);
+        let value = |label: &str| plot.at_cursor.iter().find(|(l, _)| l == label).unwrap().1;
+        assert_eq!(value("minibatch"), raw.values()[699]);
+        assert_eq!(value("train"), raw.smoothed()[699]);
+        assert_eq!(value("test"), recording.scalar(&names::TEST_LOSS).unwrap().latest_at(700).unwrap().1);
+        assert!(plot.lines.iter().all(|line| line.points.last().unwrap()[0] == 2_000.0 && line.points.len() <= 602));
+        assert_eq!(plot.marks.len(), 1);
+        assert_eq!(plots[1].y_range, Some([0.0, 1.0]));
+        assert_eq!(lines(&recording, TimeCursor::Following)[0].cursor, None);
+    }
+
+    #[test]
+    fn regression_has_no_accuracy_and_an_empty_run_says_so() {
+        let mut recording = Recording::default();
+        assert!(matches!(&plots(&recording, TimeCursor::Following, &PaneOptions::default())[..], [Plot::Empty { .. }]));
+        let readings = vec![(names::TRAIN_LOSS, Reading::Scalar(1.0))];
+        recording.push(&Snapshot { track: TrackId(0), step: 1, readings }).unwrap();
+        assert_eq!(lines(&recording, TimeCursor::Following).len(), 1);
+    }
 }

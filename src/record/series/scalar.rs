@@ -1,9 +1,11 @@
-//! One quantity over the steps of a track.
+//! One number a step.
 
-use super::reading::{Estimate, Reading};
+use crate::record::reading::Estimate;
 
 /// Number of children that one entry of a pyramid level summarises.
 const FAN: usize = 8;
+/// Weight of the past in [`ScalarSeries::smoothed`]: about the last 50 entries count.
+pub const SMOOTHING: f64 = 0.98;
 
 /// Numbers over steps, with the extremes of every aligned run of 8, 64, 512, ... of them, so that a curve of
 /// any length is drawn from a few hundred entries without losing a spike.
@@ -14,6 +16,8 @@ pub struct ScalarSeries {
     /// Empty, or one entry a value (curvature estimates).
     estimates: Vec<Estimate>,
     levels: Vec<Vec<[f64; 2]>>,
+    /// Exponential moving average after each value.
+    smoothed: Vec<f64>,
 }
 
 impl ScalarSeries {
@@ -33,6 +37,12 @@ impl ScalarSeries {
         &self.values
     }
 
+    /// The exponential moving average `m <- SMOOTHING m + (1 - SMOOTHING) value` that begins at the first value; values
+    /// that aren't finite leave it as it was. Kept while the series grows, so that drawing it costs nothing more.
+    pub fn smoothed(&self) -> &[f64] {
+        &self.smoothed
+    }
+
     /// Index of the last entry at or before `step`.
     pub fn index_at(&self, step: u64) -> Option<usize> {
         self.steps.partition_point(|&s| s <= step).checked_sub(1)
@@ -43,27 +53,42 @@ impl ScalarSeries {
         self.index_at(step).map(|i| (self.steps[i], self.values[i]))
     }
 
+    pub(super) fn has_estimates(&self) -> bool {
+        !self.estimates.is_empty()
+    }
+
+    /// All estimates, one a value; empty for plain numbers.
+    pub fn estimates(&self) -> &[Estimate] {
+        &self.estimates
+    }
+
     /// The estimate behind the last value at or before `step`.
     pub fn estimate_at(&self, step: u64) -> Option<(u64, &Estimate)> {
         let i = self.index_at(step)?;
         Some((self.steps[i], self.estimates.get(i)?))
     }
 
-    fn push(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
+    pub(super) fn push(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
         if self.steps.last() == Some(&step) {
             self.truncate(self.len() - 1);
         }
         self.steps.push(step);
         self.values.push(value);
+        self.smoothed.push(match self.smoothed.last() {
+            Some(&mean) if !value.is_finite() => mean,
+            Some(&mean) if mean.is_finite() => SMOOTHING * mean + (1.0 - SMOOTHING) * value,
+            _ => value,
+        });
         self.estimates.extend(estimate);
         self.summarise_last();
     }
 
     /// Forgets the entries from index `len` on.
-    fn truncate(&mut self, len: usize) {
+    pub(super) fn truncate(&mut self, len: usize) {
         self.steps.truncate(len);
         self.values.truncate(len);
         self.estimates.truncate(len);
+        self.smoothed.truncate(len);
         let mut size = len;
         for level in &mut self.levels {
             size /= FAN;
@@ -111,8 +136,7 @@ impl ScalarSeries {
     /// At most about `2 * columns` points of the entries between two steps (inclusive) that draw the same picture:
     /// the two extremes of each of `columns` equal parts, in order; all entries where there are few.
     pub fn decimated(&self, first_step: u64, last_step: u64, columns: usize) -> Vec<[f64; 2]> {
-        let from = self.steps.partition_point(|&s| s < first_step);
-        let to = self.steps.partition_point(|&s| s <= last_step);
+        let (from, to) = self.range(first_step, last_step);
         let count = to.saturating_sub(from);
         if count <= 2 * columns {
             return (from..to).map(|i| [self.steps[i] as f64, self.values[i]]).collect();
@@ -136,185 +160,33 @@ impl ScalarSeries {
         points.push([self.steps[to - 1] as f64, self.values[to - 1]]);
         points
     }
+
+    /// At most about `columns` points of [`Self::smoothed`] between two steps (inclusive): the last of each of equal
+    /// parts.
+    pub fn decimated_smoothed(&self, first_step: u64, last_step: u64, columns: usize) -> Vec<[f64; 2]> {
+        let (from, to) = self.range(first_step, last_step);
+        let block = to.saturating_sub(from).div_ceil(columns.max(1)).next_power_of_two();
+        let mut points = Vec::with_capacity(to.saturating_sub(from) / block + 2);
+        let mut at = from;
+        while at < to {
+            let end = ((at / block + 1) * block).min(to);
+            points.push([self.steps[end - 1] as f64, self.smoothed[end - 1]]);
+            at = end;
+        }
+        points
+    }
+
+    /// Indices of the entries between two steps (inclusive).
+    fn range(&self, first_step: u64, last_step: u64) -> (usize, usize) {
+        let from = self.steps.partition_point(|&s| s < first_step);
+        (from, self.steps.partition_point(|&s| s <= last_step))
+    }
 }
 
 fn extremes(ranges: impl IntoIterator<Item = [f64; 2]>) -> [f64; 2] {
     // f64::min and max ignore NaN; infinities are mapped to NaN first so that one spike can't hide a curve.
     let finite = |v: f64| if v.is_finite() { v } else { f64::NAN };
     ranges.into_iter().fold([f64::NAN; 2], |[low, high], [a, b]| [low.min(finite(a)), high.max(finite(b))])
-}
-
-/// A fixed number of numbers per step (one per layer), stored flat.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VectorSeries {
-    steps: Vec<u64>,
-    width: usize,
-    values: Vec<f32>,
-}
-
-impl VectorSeries {
-    pub fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    /// Entries per step.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    pub fn steps(&self) -> &[u64] {
-        &self.steps
-    }
-
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.width..(index + 1) * self.width]
-    }
-
-    pub fn index_at(&self, step: u64) -> Option<usize> {
-        self.steps.partition_point(|&s| s <= step).checked_sub(1)
-    }
-
-    pub fn latest_at(&self, step: u64) -> Option<(u64, &[f32])> {
-        self.index_at(step).map(|i| (self.steps[i], self.row(i)))
-    }
-
-    fn push(&mut self, step: u64, row: &[f32]) {
-        if self.steps.is_empty() {
-            self.width = row.len();
-        }
-        assert_eq!(row.len(), self.width, "a vector series has one width");
-        if self.steps.last() == Some(&step) {
-            self.truncate(self.len() - 1);
-        }
-        self.steps.push(step);
-        self.values.extend_from_slice(row);
-    }
-
-    fn truncate(&mut self, len: usize) {
-        self.steps.truncate(len);
-        self.values.truncate(len * self.width);
-    }
-}
-
-/// Readings of many kilobytes each; the recording's budget thins them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HeavySeries {
-    entries: Vec<(u64, Reading)>,
-}
-
-impl HeavySeries {
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub fn entries(&self) -> &[(u64, Reading)] {
-        &self.entries
-    }
-
-    pub fn latest_at(&self, step: u64) -> Option<(u64, &Reading)> {
-        let i = self.entries.partition_point(|(s, _)| *s <= step).checked_sub(1)?;
-        Some((self.entries[i].0, &self.entries[i].1))
-    }
-
-    fn push(&mut self, step: u64, reading: Reading) {
-        if self.entries.last().is_some_and(|(s, _)| *s == step) {
-            self.entries.pop();
-        }
-        self.entries.push((step, reading));
-    }
-
-    /// Keeps every second entry of all but the newest quarter; the newest stays.
-    pub(super) fn thin(&mut self) {
-        let old = self.entries.len() * 3 / 4;
-        let mut index = 0;
-        self.entries.retain(|_| {
-            index += 1;
-            index > old || index % 2 == 1
-        });
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.entries.iter().map(|(_, reading)| reading_bytes(reading)).sum()
-    }
-}
-
-pub(super) fn reading_bytes(reading: &Reading) -> usize {
-    64 + match reading {
-        Reading::Scalar(_) => 16,
-        Reading::Estimate(_) => 128,
-        Reading::Vector(values) => 4 * values.len(),
-        Reading::Matrix(matrix) => 4 * matrix.values.len(),
-        Reading::Density(density) => 4 * density.counts.len() + 48,
-        Reading::Surface(surface) => 9 * surface.loss.len() + 24 * surface.path.len() + 128,
-    }
-}
-
-/// All values of one quantity of one track.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Series {
-    Scalar(ScalarSeries),
-    Vector(VectorSeries),
-    Heavy(HeavySeries),
-}
-
-impl Series {
-    pub(super) fn for_reading(reading: &Reading) -> Self {
-        match reading {
-            Reading::Scalar(_) | Reading::Estimate(_) => Self::Scalar(ScalarSeries::default()),
-            Reading::Vector(_) => Self::Vector(VectorSeries::default()),
-            Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_) => Self::Heavy(HeavySeries::default()),
-        }
-    }
-
-    /// Whether `reading` is of this series' kind (and width) and not earlier than its last entry.
-    pub(super) fn accepts(&self, step: u64, reading: &Reading) -> bool {
-        let in_order = self.last_step().is_none_or(|last| step >= last);
-        in_order
-            && match (self, reading) {
-                (Self::Scalar(series), Reading::Scalar(_)) => series.estimates.is_empty(),
-                (Self::Scalar(series), Reading::Estimate(_)) => series.estimates.len() == series.values.len(),
-                (Self::Vector(series), Reading::Vector(row)) => series.is_empty() || row.len() == series.width,
-                (Self::Heavy(_), Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_)) => true,
-                _ => false,
-            }
-    }
-
-    pub(super) fn push(&mut self, step: u64, reading: &Reading) {
-        match (self, reading) {
-            (Self::Scalar(series), Reading::Scalar(value)) => series.push(step, *value, None),
-            (Self::Scalar(series), Reading::Estimate(estimate)) => {
-                series.push(step, estimate.value, Some(estimate.clone()))
-            }
-            (Self::Vector(series), Reading::Vector(row)) => series.push(step, row),
-            (Self::Heavy(series), reading) => series.push(step, reading.clone()),
-            (Self::Scalar(_) | Self::Vector(_), _) => unreachable!("`accepts` was asked first"),
-        }
-    }
-
-    /// Forgets everything after `step`.
-    pub(super) fn truncate_after(&mut self, step: u64) {
-        match self {
-            Self::Scalar(series) => series.truncate(series.steps.partition_point(|&s| s <= step)),
-            Self::Vector(series) => series.truncate(series.steps.partition_point(|&s| s <= step)),
-            Self::Heavy(series) => series.entries.truncate(series.entries.partition_point(|(s, _)| *s <= step)),
-        }
-    }
-
-    pub fn last_step(&self) -> Option<u64> {
-        match self {
-            Self::Scalar(series) => series.steps.last().copied(),
-            Self::Vector(series) => series.steps.last().copied(),
-            Self::Heavy(series) => series.entries.last().map(|(step, _)| *step),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -371,5 +243,28 @@ mod tests {
         assert_eq!(series.len(), 64);
         assert_eq!(series.latest_at(1_000), Some((63, 9.0)));
         assert_eq!(series.extremes(0, 64)[1], 9.0);
+    }
+
+    #[test]
+    fn smoothing_is_the_recursion_and_survives_truncation_and_what_is_not_finite() {
+        let mut series = ScalarSeries::default();
+        for (step, value) in [f64::NAN, 4.0, 8.0, f64::INFINITY, 8.0].into_iter().enumerate() {
+            series.push(step as u64, value, None);
+        }
+        let third = SMOOTHING * 4.0 + (1.0 - SMOOTHING) * 8.0;
+        assert!(series.smoothed()[0].is_nan());
+        assert_eq!(series.smoothed()[1..4], [4.0, third, third]);
+        series.truncate(2);
+        series.push(2, 8.0, None);
+        assert_eq!(series.smoothed()[2], third);
+    }
+
+    #[test]
+    fn a_thinned_average_ends_in_its_last_value() {
+        let series = wavy(1_000);
+        let points = series.decimated_smoothed(0, 2_000, 100);
+        assert!(points.len() <= 101, "{}", points.len());
+        assert_eq!(points.last(), Some(&[999.0, series.smoothed()[999]]));
+        assert!(series.decimated_smoothed(2_000, 3_000, 100).is_empty());
     }
 }

@@ -1,0 +1,126 @@
+//! One quantity over the steps of a track.
+
+mod scalar;
+mod vector;
+
+pub use scalar::{SMOOTHING, ScalarSeries};
+pub use vector::VectorSeries;
+
+use super::reading::Reading;
+
+/// Readings of many kilobytes each; the recording's budget thins them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeavySeries {
+    entries: Vec<(u64, Reading)>,
+}
+
+impl HeavySeries {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub fn entries(&self) -> &[(u64, Reading)] {
+        &self.entries
+    }
+
+    pub fn latest_at(&self, step: u64) -> Option<(u64, &Reading)> {
+        let i = self.entries.partition_point(|(s, _)| *s <= step).checked_sub(1)?;
+        Some((self.entries[i].0, &self.entries[i].1))
+    }
+
+    fn push(&mut self, step: u64, reading: Reading) {
+        if self.entries.last().is_some_and(|(s, _)| *s == step) {
+            self.entries.pop();
+        }
+        self.entries.push((step, reading));
+    }
+
+    /// Keeps every second entry of all but the newest quarter; the newest stays.
+    pub(in crate::record) fn thin(&mut self) {
+        let old = self.entries.len() * 3 / 4;
+        let mut index = 0;
+        self.entries.retain(|_| {
+            index += 1;
+            index > old || index % 2 == 1
+        });
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.entries.iter().map(|(_, reading)| reading_bytes(reading)).sum()
+    }
+}
+
+pub(in crate::record) fn reading_bytes(reading: &Reading) -> usize {
+    64 + match reading {
+        Reading::Scalar(_) => 16,
+        Reading::Estimate(_) => 128,
+        Reading::Vector(values) => 4 * values.len(),
+        Reading::Matrix(matrix) => 4 * matrix.values.len(),
+        Reading::Density(density) => 4 * density.counts.len() + 48,
+        Reading::Surface(surface) => 9 * surface.loss.len() + 24 * surface.path.len() + 128,
+    }
+}
+
+/// All values of one quantity of one track.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Series {
+    Scalar(ScalarSeries),
+    Vector(VectorSeries),
+    Heavy(HeavySeries),
+}
+
+impl Series {
+    pub(in crate::record) fn for_reading(reading: &Reading) -> Self {
+        match reading {
+            Reading::Scalar(_) | Reading::Estimate(_) => Self::Scalar(ScalarSeries::default()),
+            Reading::Vector(_) => Self::Vector(VectorSeries::default()),
+            Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_) => Self::Heavy(HeavySeries::default()),
+        }
+    }
+
+    /// Whether `reading` is of this series' kind (and width) and not earlier than its last entry.
+    pub(in crate::record) fn accepts(&self, step: u64, reading: &Reading) -> bool {
+        let in_order = self.last_step().is_none_or(|last| step >= last);
+        in_order
+            && match (self, reading) {
+                (Self::Scalar(series), Reading::Scalar(_)) => !series.has_estimates(),
+                (Self::Scalar(series), Reading::Estimate(_)) => series.is_empty() || series.has_estimates(),
+                (Self::Vector(series), Reading::Vector(row)) => series.is_empty() || row.len() == series.width(),
+                (Self::Heavy(_), Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_)) => true,
+                _ => false,
+            }
+    }
+
+    pub(in crate::record) fn push(&mut self, step: u64, reading: &Reading) {
+        match (self, reading) {
+            (Self::Scalar(series), Reading::Scalar(value)) => series.push(step, *value, None),
+            (Self::Scalar(series), Reading::Estimate(estimate)) => {
+                series.push(step, estimate.value, Some(estimate.clone()))
+            }
+            (Self::Vector(series), Reading::Vector(row)) => series.push(step, row),
+            (Self::Heavy(series), reading) => series.push(step, reading.clone()),
+            (Self::Scalar(_) | Self::Vector(_), _) => unreachable!("`accepts` was asked first"),
+        }
+    }
+
+    /// Forgets everything after `step`.
+    pub(in crate::record) fn truncate_after(&mut self, step: u64) {
+        match self {
+            Self::Scalar(series) => series.truncate(series.index_at(step).map_or(0, |i| i + 1)),
+            Self::Vector(series) => series.truncate(series.index_at(step).map_or(0, |i| i + 1)),
+            Self::Heavy(series) => series.entries.truncate(series.entries.partition_point(|(s, _)| *s <= step)),
+        }
+    }
+
+    pub fn last_step(&self) -> Option<u64> {
+        match self {
+            Self::Scalar(series) => series.steps().last().copied(),
+            Self::Vector(series) => series.steps().last().copied(),
+            Self::Heavy(series) => series.entries.last().map(|(step, _)| *step),
+        }
+    }
+}
