@@ -10,6 +10,8 @@ pub mod lines;
 pub mod options;
 pub mod pane;
 pub mod panes;
+pub mod ranges;
+pub mod rebin;
 pub mod ridges;
 pub mod surface;
 pub mod words;

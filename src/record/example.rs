@@ -113,7 +113,7 @@ fn scalars(step: u64, steps: u64, noise: &mut Stream) -> Vec<(SeriesId, Reading)
 fn cosine(layer: usize, step: u64) -> f64 {
     let depth = layer as f64 / (2 * BLOCKS) as f64;
     let trained = 1.0 - (-(step as f64) / 400.0).exp();
-    (0.08 + 0.35 * depth + 0.45 * depth * depth * trained - 0.15 * trained * (1.0 - depth)).clamp(-1.0, 1.0)
+    (0.08 + 0.35 * depth + 0.45 * depth * depth * trained - 0.06 * trained * (1.0 - depth)).clamp(-1.0, 1.0)
 }
 
 fn heavy(step: u64, steps: u64, readings: &mut Vec<(SeriesId, Reading)>, noise: &mut Stream) {

@@ -1,11 +1,308 @@
 //! Loss landscape.
 
-use crate::plots::{Pane, PaneId, PaneOptions, Plot};
-use crate::record::{Recording, TimeCursor};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
 
-pub(crate) const PANE: Pane =
-    Pane { id: PaneId::Landscape, slug: "landscape", title: "Loss landscape", guide: "", plots };
+use crate::plots::ranges::{self, Fitted};
+use crate::plots::{
+    Colormap, FieldPlot, LandscapeMetric, LandscapeView, Pane, PaneId, PaneOptions, Plot, SurfacePlot, contour, words,
+};
+use crate::record::{Reading, Recording, Surface, TimeCursor, names};
 
-fn plots(_recording: &Recording, _cursor: TimeCursor, _options: &PaneOptions) -> Vec<Plot> {
-    vec![Plot::Empty { title: "Loss landscape".into(), reason: "Not measured yet".into() }]
+pub(crate) const PANE: Pane = Pane {
+    id: PaneId::Landscape,
+    slug: "landscape",
+    title: "Loss landscape",
+    guide: "The current weights are in the centre; the two axes move all of them along two directions at once, \
+        each filter by at most its own length times the number on the axis. \
+        Height (or colour) is the loss on a few training examples with the weights moved so; lines join points of equal height. \
+        Healthy: a smooth bowl with the centre near its bottom; a wide flat bottom means that small changes of the weights hardly matter. \
+        Unhealthy: cliffs, ripples or a centre on a slope that stays there. \
+        It is a slice of a space with thousands of dimensions: two random directions miss the few steep ones, and walls elsewhere don't show. \
+        The line is the way that training came, flattened onto the slice; the note says how much of the way the slice sees at all.",
+    plots,
+};
+
+const LEVELS: usize = 10;
+
+fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
+    vec![plot(recording, cursor, options)]
+}
+
+fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plot {
+    let at = cursor.step(recording.newest_step());
+    let accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
+    let title = if accuracy { "Accuracy landscape" } else { "Loss landscape" };
+    let empty = |reason: &str| Plot::Empty { title: title.into(), reason: reason.into() };
+    let Some((step, Reading::Surface(surface))) = recording.latest_at(&names::LANDSCAPE, at) else {
+        return empty(if recording.heavy(&names::LANDSCAPE).is_some() {
+            "No slice was measured up to this step"
+        } else {
+            "Not measured yet: it waits for its share of the probe budget"
+        });
+    };
+    if accuracy && surface.accuracy.is_empty() {
+        return empty("This task has no classes, so there is no accuracy: show the loss instead");
+    }
+    let values = values(surface, accuracy);
+    // A share has no orders of magnitude.
+    let log = options.landscape_log && !accuracy;
+    let fitted = if accuracy {
+        values.iter().any(|v| v.is_finite()).then_some(Fitted { range: [0.0, 1.0], clipped: 0.0 })
+    } else {
+        ranges::without_high_outliers(&values, log)
+    };
+    let Some(Fitted { range, clipped }) = fitted else {
+        return empty("No point of the slice is finite: the run has diverged");
+    };
+    let picture = Picture {
+        title: title.into(),
+        value_label: if accuracy { "accuracy".into() } else { value_label(recording) },
+        range,
+        log,
+        notes: notes(surface, step, at, range, clipped),
+        values,
+        surface,
+    };
+    match options.landscape_view {
+        LandscapeView::Surface => picture.surface(),
+        LandscapeView::HeatMap => picture.heat_map(),
+    }
+}
+
+fn value_label(recording: &Recording) -> String {
+    let title = &recording.header.loss_title;
+    if title.is_empty() { "loss".into() } else { title.clone() }
+}
+
+/// The metric on the grid, NaN where there is none.
+fn values(surface: &Surface, accuracy: bool) -> Vec<f32> {
+    let metric = if accuracy { &surface.accuracy } else { &surface.loss };
+    let known = metric.iter().zip(&surface.valid);
+    known.map(|(&value, &valid)| if valid && value.is_finite() { value } else { f32::NAN }).collect()
+}
+
+fn notes(surface: &Surface, step: u64, at: u64, [_, high]: [f32; 2], clipped: f64) -> Vec<String> {
+    let points = surface.n * surface.n;
+    let known = surface.valid.iter().filter(|valid| **valid).count();
+    let mut notes = vec![words::age(step, at)];
+    notes.push(if known < points {
+        format!("{known} of {} x {} points so far", surface.n, surface.n)
+    } else {
+        format!("{} x {} points", surface.n, surface.n)
+    });
+    notes.push(words::circumstances(&surface.circumstances));
+    if !surface.directions.is_empty() {
+        notes.push(surface.directions.clone());
+    }
+    if surface.path.len() > 1 {
+        notes.push(format!("the plane sees {} of the path", words::percent(f64::from(surface.path_share))));
+    }
+    if clipped > 0.0 {
+        let high = words::number(f64::from(high));
+        notes.push(format!("heights above {high} are cut ({} of the points)", words::percent(clipped)));
+    }
+    let not_finite = surface.loss.iter().zip(&surface.valid).filter(|(loss, valid)| **valid && !loss.is_finite());
+    match not_finite.count() {
+        0 => {}
+        1 => notes.push("1 point isn't finite: left out".into()),
+        count => notes.push(format!("{count} points aren't finite: left out")),
+    }
+    notes
+}
+
+struct Picture<'a> {
+    title: String,
+    value_label: String,
+    range: [f32; 2],
+    log: bool,
+    notes: Vec<String>,
+    values: Vec<f32>,
+    surface: &'a Surface,
+}
+
+impl Picture<'_> {
+    fn surface(self) -> Plot {
+        let path = visible_path(self.surface);
+        let on_surface = |&[a, b]: &[f32; 2]| height(self.surface, &self.values, a, b).map(|h| [a, b, h]);
+        Plot::Surface(SurfacePlot {
+            title: self.title,
+            x_label: "direction 1".into(),
+            y_label: "direction 2".into(),
+            value_label: self.value_label,
+            n: self.surface.n,
+            radius: self.surface.radius,
+            value_range: self.range,
+            log: self.log,
+            colormap: Colormap::Viridis,
+            path: path.iter().filter_map(on_surface).collect(),
+            levels: ranges::levels(self.range, self.log, LEVELS),
+            notes: self.notes,
+            version: fingerprint(&self.values),
+            values: self.values,
+        })
+    }
+
+    fn heat_map(self) -> Plot {
+        let n = self.surface.n;
+        let radius = f64::from(self.surface.radius);
+        let spacing = 2.0 * radius / (n.max(2) - 1) as f64;
+        let place = |[i, j]: [f64; 2]| [spacing * i - radius, spacing * j - radius];
+        let mut contours = Vec::new();
+        for level in ranges::levels(self.range, self.log, LEVELS) {
+            for line in contour::contour(&self.values, n, n, level) {
+                contours.push((level, line.into_iter().map(place).collect()));
+            }
+        }
+        // Points are the centres of cells, so the cells reach half a spacing beyond the outermost points.
+        let edges = [-radius - spacing / 2.0, radius + spacing / 2.0];
+        let path = visible_path(self.surface).into_iter().map(|[a, b]| [f64::from(a), f64::from(b)]);
+        Plot::Field(FieldPlot {
+            title: self.title,
+            x_label: "direction 1".into(),
+            y_label: "direction 2".into(),
+            value_label: self.value_label,
+            columns: n,
+            rows: n,
+            values: self.values,
+            value_range: self.range,
+            log: self.log,
+            colormap: Colormap::Viridis,
+            x_range: edges,
+            y_range: edges,
+            contours,
+            path: path.collect(),
+            square: true,
+            notes: self.notes,
+            ..FieldPlot::default()
+        })
+    }
+}
+
+/// The end of the path, from where it last came into the window.
+fn visible_path(surface: &Surface) -> Vec<[f32; 2]> {
+    let inside = |v: f32| v.abs() <= surface.radius;
+    let from_the_end = surface.path.iter().rev().take_while(|point| inside(point.a) && inside(point.b));
+    let mut path: Vec<_> = from_the_end.map(|point| [point.a, point.b]).collect();
+    path.reverse();
+    path
+}
+
+/// Height of the surface over (a, b), bilinear between the grid's points: a path drawn at the loss of its minibatches
+/// would float above or dive below the surface it was flattened onto.
+fn height(surface: &Surface, values: &[f32], a: f32, b: f32) -> Option<f32> {
+    let n = surface.n;
+    if n < 2 {
+        return None;
+    }
+    let place = |v: f32| {
+        let at = (v / surface.radius + 1.0) / 2.0 * (n - 1) as f32;
+        let cell = (at.max(0.0) as usize).min(n - 2);
+        (cell, (at - cell as f32).clamp(0.0, 1.0))
+    };
+    let ((i, s), (j, t)) = (place(a), place(b));
+    let value = |i: usize, j: usize| values.get(j * n + i).copied().unwrap_or(f32::NAN);
+    let along = |j: usize| value(i, j) * (1.0 - s) + value(i + 1, j) * s;
+    let height = along(j) * (1.0 - t) + along(j + 1) * t;
+    height.is_finite().then_some(height)
+}
+
+/// Changes with every bit of the values.
+fn fingerprint(values: &[f32]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for value in values {
+        hasher.write_u32(value.to_bits());
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Snapshot, TrackId, example};
+
+    fn options(view: LandscapeView, metric: LandscapeMetric) -> PaneOptions {
+        PaneOptions { landscape_view: view, landscape_metric: metric, ..PaneOptions::default() }
+    }
+
+    fn surface_plot(recording: &Recording, cursor: TimeCursor) -> SurfacePlot {
+        let options = options(LandscapeView::Surface, LandscapeMetric::Loss);
+        let Plot::Surface(plot) = plot(recording, cursor, &options) else { panic!() };
+        plot
+    }
+
+    fn recorded(change: impl FnOnce(&mut Surface)) -> Recording {
+        let mut recording = example::recording(200);
+        let Some((_, Reading::Surface(surface))) = recording.latest_at(&names::LANDSCAPE, 200) else { panic!() };
+        let mut surface = Surface::clone(surface);
+        change(&mut surface);
+        let readings = vec![(names::LANDSCAPE, Reading::Surface(surface.into()))];
+        recording.push(&Snapshot { track: TrackId(0), step: 200, readings }).unwrap();
+        recording
+    }
+
+    #[test]
+    fn the_path_ends_in_the_centre_on_the_surface() {
+        let plot = surface_plot(&recorded(|_| {}), TimeCursor::Following);
+        let [a, b, height] = *plot.path.last().unwrap();
+        assert_eq!([a, b], [0.0, 0.0]);
+        assert!((height - plot.values[32 * 65 + 32]).abs() < 1e-5);
+        assert!(plot.path.iter().all(|p| p[0].abs() <= plot.radius && p[1].abs() <= plot.radius));
+    }
+
+    #[test]
+    fn exploding_corners_are_cut_and_said() {
+        let plot = surface_plot(&recorded(|surface| surface.loss[0] = 1e20), TimeCursor::Following);
+        assert!(plot.value_range[1] < 1e6, "{:?}", plot.value_range);
+        assert!(plot.notes.iter().any(|note| note.contains("are cut")), "{:?}", plot.notes);
+    }
+
+    #[test]
+    fn missing_and_infinite_points_are_nan_and_counted() {
+        let plot = surface_plot(
+            &recorded(|surface| {
+                surface.valid[5] = false;
+                surface.loss[7] = f32::INFINITY;
+            }),
+            TimeCursor::Following,
+        );
+        assert!(plot.values[5].is_nan() && plot.values[7].is_nan() && plot.values[6].is_finite());
+        assert!(plot.notes.iter().any(|note| note.contains("4224 of 65 x 65 points so far")), "{:?}", plot.notes);
+        assert!(plot.notes.iter().any(|note| note.contains("1 point isn't finite")), "{:?}", plot.notes);
+    }
+
+    #[test]
+    fn contours_lie_on_their_level_in_axis_units() {
+        let recording = recorded(|surface| {
+            let (n, line) = (surface.n, |i: usize| 2.0 * i as f32 / 64.0 - 1.0);
+            surface.loss = (0..n * n).map(|k| line(k % n).powi(2) + line(k / n).powi(2)).collect();
+        });
+        let options = options(LandscapeView::HeatMap, LandscapeMetric::Loss);
+        let Plot::Field(plot) = plot(&recording, TimeCursor::Following, &options) else { panic!() };
+        assert!(plot.contours.len() >= LEVELS);
+        for (level, line) in &plot.contours {
+            assert!(line.iter().all(|[a, b]| (a * a + b * b - f64::from(*level)).abs() < 2e-3), "{level}");
+        }
+        assert!((plot.x_range[1] - (1.0 + 1.0 / 64.0)).abs() < 1e-12);
+        assert_eq!(plot.value_at(0.0, 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn regression_has_no_accuracy_and_an_unmeasured_slice_is_explained() {
+        let options = options(LandscapeView::HeatMap, LandscapeMetric::Accuracy);
+        let recording = recorded(|surface| surface.accuracy.clear());
+        let Plot::Empty { reason, .. } = plot(&recording, TimeCursor::Following, &options) else { panic!() };
+        assert!(reason.contains("no classes"), "{reason}");
+        assert!(matches!(plot(&Recording::default(), TimeCursor::Following, &options), Plot::Empty { .. }));
+    }
+
+    #[test]
+    fn a_scrubbed_slice_is_the_one_of_that_time() {
+        let recording = example::recording(200);
+        let (early, late) =
+            (surface_plot(&recording, TimeCursor::At(60)), surface_plot(&recording, TimeCursor::Following));
+        assert_eq!((early.n, late.n), (17, 65));
+        assert_ne!(early.version, late.version);
+        assert!(early.notes[0].contains("step 60"), "{:?}", early.notes);
+    }
 }
