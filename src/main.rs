@@ -1,3 +1,8 @@
-//! Parse, dispatch, print the error chain.
+//! Parse, dispatch, print the error, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    // Before any thread exists: candle reads the switch once a thread, and without it second derivatives are
+    // silently wrong.
+    landscope::nn::autodiff::enable_second_derivatives();
+    landscope::cli::main()
+}

@@ -1,1 +1,100 @@
 //! One subcommand per file.
+
+mod arguments;
+mod autosave;
+mod doctor;
+mod figure_files;
+mod headless;
+mod knob_flags;
+mod list;
+mod playground;
+mod progress;
+mod run;
+mod screenshot;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
+
+/// A subcommand: its grammar and what it does.
+struct Subcommand {
+    command: fn() -> Command,
+    run: fn(&ArgMatches) -> anyhow::Result<()>,
+}
+
+/// All subcommands, in the order of the help.
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand { command: run::command, run: run::run },
+    Subcommand { command: view::command, run: view::run },
+    Subcommand { command: screenshot::command, run: screenshot::run },
+    Subcommand { command: list::command, run: list::run },
+    Subcommand { command: doctor::command, run: doctor::run },
+];
+
+fn grammar() -> Command {
+    let subcommands = SUBCOMMANDS.iter().map(|sub| (sub.command)());
+    let command = Command::new("landscope")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("An oscilloscope for neural-network training. Without a subcommand the Playground opens.")
+        .subcommands(subcommands);
+    playground::arguments(command)
+}
+
+/// The program: parses, dispatches, prints one line for what went wrong.
+pub fn main() -> ExitCode {
+    let matches = match grammar().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            print!("{error}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{}", one_line(&error.to_string()));
+            return ExitCode::from(2);
+        }
+    };
+    let result = match matches.subcommand() {
+        None => playground::run(&matches),
+        Some((name, matches)) => {
+            let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);
+            chosen.map_or_else(|| Ok(()), |sub| (sub.run)(matches))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A parser's message without its usage block, in one line.
+fn one_line(message: &str) -> String {
+    let kept: Vec<_> = message
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .collect();
+    kept.join("; ").replace("error: ", "error: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        grammar().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_flag_is_answered_in_one_line_that_names_it() {
+        let error = grammar().try_get_matches_from(["landscope", "run", "--lrr", "1"]).unwrap_err();
+        let line = one_line(&error.to_string());
+        assert!(line.contains("--lrr") && !line.contains('\n'), "{line}");
+    }
+}

@@ -1,5 +1,19 @@
 //! Specification, knobs, trainer, worker, session and the messages between threads.
 
+mod budget;
+pub mod device;
+mod divergence;
+mod history;
 pub mod knobs;
+mod live_run;
 pub mod messages;
+mod outbox;
+mod prober;
+mod recorder;
+pub mod session;
 pub mod spec;
+mod threshold;
+pub mod trainer;
+pub mod worker;
+
+pub use outbox::Wake;

@@ -2,12 +2,18 @@
 
 mod adapter;
 mod architecture;
+mod bad_input;
 mod damaged_files;
 mod data_files;
 mod derivatives;
+mod headless;
 mod pictures;
 mod pixels;
+mod program;
+mod real_window;
 mod recording_file;
+mod registry;
+mod sessions;
 mod shaders;
 mod slices;
 mod window;

@@ -1,0 +1,152 @@
+//! What measuring costs a live run, how soon the worker obeys, and whether its memory stays flat.
+//!
+//! `cargo bench --bench live` prints a table for `docs/PERFORMANCE.md`.
+
+use std::time::{Duration, Instant};
+
+use landscope::nn::spec::ModelKind;
+use landscope::record::Reading;
+use landscope::run::messages::{Command, Event, RunState};
+use landscope::run::session::{Session, SessionOptions};
+use landscope::run::spec::RunSpec;
+use landscope::run::worker::WorkerOptions;
+
+fn session(spec: &RunSpec) -> Session {
+    let worker = WorkerOptions { play: true, finest_slice: 65 };
+    Session::start(spec.clone(), SessionOptions { worker, ..SessionOptions::default() }).expect("threads can be made")
+}
+
+/// Updates a second of a run of `spec` over `time`, without its first second.
+fn rate(spec: &RunSpec, time: Duration) -> f64 {
+    let session = session(spec);
+    let (mut first, mut last) = (None, None);
+    let started = Instant::now();
+    while started.elapsed() < time + Duration::from_secs(1) {
+        if let Ok(Event::Snapshot(snapshot)) = session.events().recv_timeout(Duration::from_millis(100)) {
+            let now = (snapshot.step, Instant::now());
+            let is_update = snapshot.readings.iter().any(|(id, _)| *id == landscope::record::names::TRAIN_LOSS);
+            if is_update && started.elapsed() > Duration::from_secs(1) {
+                first.get_or_insert(now);
+                last = Some(now);
+            }
+        }
+    }
+    match (first, last) {
+        (Some((a, t)), Some((b, u))) if b > a => (b - a) as f64 / (u - t).as_secs_f64(),
+        _ => 0.0,
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Pairs of runs, one after the other, so that a noisy machine disturbs both alike.
+fn probes_against_none(name: &str, spec: &RunSpec) {
+    let without = {
+        let mut spec = spec.clone();
+        spec.probes.budget = 0.0;
+        spec
+    };
+    let (mut with_rates, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let a = rate(spec, Duration::from_secs(4));
+        let b = rate(&without, Duration::from_secs(4));
+        with_rates.push(a);
+        rates.push(b);
+        ratios.push(a / b);
+    }
+    println!(
+        "{name}: {:.0} steps/s with all probes at {:.0} % budget, {:.0} without, ratio {:.2} (medians of 5 pairs)",
+        median(&mut with_rates),
+        100.0 * spec.probes.budget,
+        median(&mut rates),
+        median(&mut ratios)
+    );
+}
+
+/// Time from a command to the event that answers it, in the middle of measurements of many examples.
+fn obedience(spec: &RunSpec) {
+    let session = session(spec);
+    let mut waits = Vec::new();
+    for round in 0..60 {
+        let (command, state) =
+            if round % 2 == 0 { (Command::Pause, RunState::Paused) } else { (Command::Play, RunState::Running) };
+        let until = Instant::now() + Duration::from_millis(120 + 17 * (round % 7));
+        while Instant::now() < until {
+            let _ = session.events().recv_timeout(Duration::from_millis(1));
+        }
+        let asked = Instant::now();
+        session.commands().send(command).expect("the worker lives");
+        while !matches!(session.events().recv(), Ok(Event::State(now)) if now == state) {}
+        waits.push(1e3 * asked.elapsed().as_secs_f64());
+    }
+    let worst = waits.iter().copied().fold(0.0, f64::max);
+    println!("pause and play: median {:.1} ms, worst of {} {worst:.1} ms", median(&mut waits), waits.len());
+}
+
+#[cfg(target_os = "linux")]
+fn resident_mib() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: f64 = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(f64::NAN);
+    pages * 4_096.0 / (1 << 20) as f64
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resident_mib() -> f64 {
+    f64::NAN
+}
+
+/// Resident memory over 50,000 updates with all probes on; the listener keeps nothing.
+fn memory() {
+    let mut spec = RunSpec { steps: 50_000, ..RunSpec::default() };
+    spec.model.kind = ModelKind::Mlp;
+    spec.model.width = 64;
+    let session = session(&spec);
+    let mut bytes = 0;
+    let mut marks = Vec::new();
+    while let Ok(event) = session.events().recv() {
+        match event {
+            Event::Snapshot(snapshot) => {
+                bytes += snapshot
+                    .readings
+                    .iter()
+                    .map(|(_, reading)| if let Reading::Vector(v) = reading { 4 * v.len() } else { 8 })
+                    .sum::<usize>();
+                if snapshot.step % 10_000 == 0 && marks.last().is_none_or(|(step, _)| *step < snapshot.step) {
+                    marks.push((snapshot.step, resident_mib()));
+                }
+            }
+            Event::Ended(_) => break,
+            _ => {}
+        }
+    }
+    let marks: Vec<_> = marks.iter().map(|(step, mib)| format!("{step}: {mib:.0} MiB")).collect();
+    println!("resident memory by step: {} ({} MB of readings told)", marks.join(", "), bytes >> 20);
+}
+
+fn main() {
+    landscope::nn::autodiff::enable_second_derivatives();
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    let transformer = RunSpec { steps: 10_000_000, ..RunSpec::default() };
+    let mut mlp = transformer.clone();
+    mlp.model.kind = ModelKind::Mlp;
+    mlp.model.width = 256;
+    mlp.model.depth = 2;
+    if wanted("probes") {
+        probes_against_none("vision transformer (default)", &transformer);
+        probes_against_none("MLP 64-256-256-10", &mlp);
+    }
+    if wanted("obedience") {
+        let mut heavy = transformer.clone();
+        heavy.probes.sharpness_examples = 1_024;
+        heavy.probes.landscape_examples = 1_024;
+        heavy.probes.budget = 0.9;
+        obedience(&heavy);
+    }
+    if wanted("memory") {
+        memory();
+    }
+}

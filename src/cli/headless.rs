@@ -1,0 +1,116 @@
+//! A whole run without a window.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use crate::record::{Outcome, Recording, names};
+use crate::run::messages::{Event, RunState};
+use crate::run::session::{Session, SessionOptions};
+use crate::run::spec::RunSpec;
+use crate::run::worker::WorkerOptions;
+
+use super::figure_files;
+use super::progress::{self, Progress};
+
+/// Points a side of the last slice: sharp enough for a figure, seconds of work.
+const FINEST_SLICE: usize = 33;
+
+/// Trains `spec` to its end, writes recording and figures into `folder`, and says where.
+///
+/// # Errors
+/// What is wrong with the specification, the data or the disk. A divergence is a result, not an error.
+pub fn run(spec: RunSpec, folder: &Path, json: bool) -> anyhow::Result<()> {
+    let recording_path = folder.join("recording.landscope");
+    let toml_path = folder.join("spec.toml");
+    std::fs::write(&toml_path, spec.to_toml()).with_context(|| format!("can't write {}", toml_path.display()))?;
+    let progress = Progress::new(json, spec.steps);
+    let options = SessionOptions {
+        recording: Some(recording_path),
+        worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
+        ..SessionOptions::default()
+    };
+    let session = Session::start(spec, options)?;
+    let (recording, steps_per_sec) = listen(&session, &progress, folder)?;
+    // Ends the recording file.
+    drop(session);
+    progress.finish();
+    figure_files::write_all(&recording, folder)?;
+    report(&recording, steps_per_sec, folder, json);
+    Ok(())
+}
+
+/// Records what the worker tells until the run has ended and the last measurements are in; with the updates per
+/// second of the run proper.
+fn listen(session: &Session, progress: &Progress, folder: &Path) -> anyhow::Result<(Recording, f64)> {
+    let mut recording = Recording::default();
+    let mut started = Instant::now();
+    let mut steps_per_sec = 0.0;
+    while let Ok(event) = session.events().recv() {
+        match event {
+            Event::Started { header, .. } => {
+                progress.say(&format!(
+                    "{}: {} ({} parameters) on {}",
+                    header.task_title, header.model_title, header.parameters, header.device
+                ));
+                recording = Recording::new((*header).clone());
+            }
+            Event::Snapshot(snapshot) => {
+                recording.push(&snapshot).context("the worker sent a reading that doesn't fit; this is a bug")?;
+                progress.snapshot(&snapshot, &recording);
+            }
+            Event::Fingerprint { step, param_hash } => recording.fingerprints.push((step, param_hash)),
+            Event::State(RunState::Running) => started = Instant::now(),
+            Event::Failed(message) => {
+                progress.finish();
+                bail!("{message}");
+            }
+            Event::SaveFailed(message) => bail!("can't record into {}: {message}", folder.display()),
+            Event::Ended(outcome) => {
+                steps_per_sec = recording.newest_step() as f64 / started.elapsed().as_secs_f64().max(1e-9);
+                recording.outcome = Some(outcome);
+                progress.say("Measuring the last step");
+            }
+            Event::AtRest { .. } if recording.outcome.is_some() => return Ok((recording, steps_per_sec)),
+            // Nobody turns knobs here, and pictures are for the eye.
+            Event::AtRest { .. }
+            | Event::Intervention { .. }
+            | Event::Rewound { .. }
+            | Event::Picture(_)
+            | Event::State(_)
+            | Event::Pace(_)
+            | Event::Diverged(_)
+            | Event::Saved(_) => {}
+        }
+    }
+    bail!("the worker ended without a word; this is a bug")
+}
+
+fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, json: bool) {
+    let accuracy = recording.scalar(&names::TEST_ACCURACY).and_then(|series| series.latest_at(u64::MAX));
+    let hash = recording.fingerprints.last().map(|(_, hash)| hash.as_str()).unwrap_or_default();
+    let outcome = match &recording.outcome {
+        Some(Outcome::Diverged(at)) => {
+            format!("diverged at step {}: {} ({})", at.step, at.layer, at.quantity)
+        }
+        _ => "finished".into(),
+    };
+    if json {
+        let mut object = progress::line(recording, recording.newest_step());
+        object.insert("outcome".into(), json!(outcome));
+        object.insert("test_accuracy".into(), json!(accuracy.map(|(_, value)| value)));
+        object.insert("param_hash".into(), json!(hash));
+        object.insert("steps_per_sec".into(), json!(steps_per_sec));
+        object.insert("out".into(), json!(folder));
+        progress::print_line(object);
+    } else {
+        let accuracy = accuracy.map_or_else(String::new, |(_, a)| format!(", test accuracy {:.2} %", 100.0 * a));
+        println!(
+            "{outcome} after {} steps{accuracy}, {steps_per_sec:.0} steps/s, parameters {hash}",
+            recording.newest_step()
+        );
+        println!("recording and figures: {}", folder.display());
+    }
+}

@@ -1,0 +1,112 @@
+//! Every knob as a flag, from its one definition.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use crate::run::knobs::{self, Knob, KnobKind};
+use crate::run::spec::{DeviceChoice, RunSpec, SpecError};
+
+/// Adds `--config`, `--device` and a flag for every knob.
+pub fn add(command: Command) -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Start from this specification (TOML); flags override it");
+    let device = Arg::new("device")
+        .long("device")
+        .value_name("DEVICE")
+        .value_parser(["auto", "cpu", "cuda", "metal"])
+        .help("Where to compute [default: auto]");
+    command.arg(config).arg(device).args(knobs::all().map(flag))
+}
+
+fn flag(knob: &'static Knob) -> Arg {
+    let value_name = match knob.kind {
+        KnobKind::Float { .. } => "NUMBER",
+        KnobKind::Int { .. } => "N",
+        KnobKind::Choice(_) => "NAME",
+        KnobKind::Toggle => "BOOL",
+        KnobKind::Path => "PATH",
+    };
+    let default = match knob.default_value().to_string() {
+        empty if empty.is_empty() => String::new(),
+        text => format!(" [default: {text}]"),
+    };
+    Arg::new(knob.id)
+        .long(knob.id)
+        .value_name(value_name)
+        .allow_negative_numbers(true)
+        .help_heading(knob.group.title())
+        .help(format!("{} Takes {}{default}", knob.definition, knob.allowed()))
+}
+
+/// The specification that `--config` and the flags say.
+///
+/// # Errors
+/// One sentence that names the flag or field, the value and what is allowed.
+pub fn spec(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
+    let mut spec = match matches.get_one::<PathBuf>("config") {
+        None => RunSpec::default(),
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|source| SpecError::Unreadable { path: path.clone(), source })?;
+            RunSpec::from_toml(&text, &path.display().to_string())?
+        }
+    };
+    for knob in knobs::all() {
+        if let Some(text) = matches.get_one::<String>(knob.id) {
+            let value = knob.parse(text).map_err(|message| anyhow!("--{message}"))?;
+            knob.set(&mut spec, &value).map_err(|message| anyhow!("--{message}"))?;
+        }
+    }
+    if let Some(device) = matches.get_one::<String>("device") {
+        spec.device = match device.as_str() {
+            "cpu" => DeviceChoice::Cpu,
+            "cuda" => DeviceChoice::Cuda,
+            "metal" => DeviceChoice::Metal,
+            _ => DeviceChoice::Auto,
+        };
+    }
+    choose_a_fitting_model(&mut spec, matches);
+    knobs::validate(&spec).map_err(anyhow::Error::msg).context("the specification isn't possible")?;
+    Ok(spec)
+}
+
+/// A task of sequences without a word on the model means the GPT: the only one that fits.
+fn choose_a_fitting_model(spec: &mut RunSpec, matches: &ArgMatches) {
+    let said = matches.get_one::<String>("model").is_some() || matches.get_one::<PathBuf>("config").is_some();
+    if !said && spec.task.kind.is_sequence() {
+        spec.model.kind = crate::nn::spec::ModelKind::Gpt;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> anyhow::Result<RunSpec> {
+        let all = std::iter::once("test").chain(arguments.iter().copied());
+        spec(&add(Command::new("test")).try_get_matches_from(all)?)
+    }
+
+    #[test]
+    fn flags_set_what_they_name() {
+        let spec = parse(&["--lr", "0.5", "--batch-size", "0", "--model", "mlp", "--nesterov", "true"]).unwrap();
+        assert_eq!((spec.optimizer.lr, spec.batch_size, spec.optimizer.nesterov), (0.5, 0, true));
+    }
+
+    #[test]
+    fn a_value_out_of_range_names_flag_value_and_range() {
+        let message = format!("{:#}", parse(&["--momentum", "2"]).unwrap_err());
+        assert!(message.contains("--momentum") && message.contains('2') && message.contains("0.999"), "{message}");
+    }
+
+    #[test]
+    fn sequences_bring_their_model_unless_one_was_asked_for() {
+        assert_eq!(parse(&["--task", "copy"]).unwrap().model.kind, crate::nn::spec::ModelKind::Gpt);
+        assert!(parse(&["--task", "copy", "--model", "mlp"]).is_err());
+    }
+}

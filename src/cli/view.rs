@@ -1,0 +1,37 @@
+//! `landscope view FILE`: a recording in the window, or as figures.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use crate::app::{self, WindowError};
+use crate::record::file;
+
+use super::{arguments, figure_files};
+
+pub fn command() -> Command {
+    let file =
+        Arg::new("file").required(true).value_name("FILE").value_parser(value_parser!(PathBuf)).help("A recording");
+    let out =
+        arguments::out().help("Write figures and tables of every pane into this folder instead of opening a window");
+    Command::new("view").about("Open a recording").arg(file).arg(out)
+}
+
+pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    let Some(path) = matches.get_one::<PathBuf>("file") else { bail!("give the recording's path") };
+    let recording = file::read(path)?;
+    if let Some(out) = matches.get_one::<PathBuf>("out") {
+        let folder = arguments::prepare_out(Some(out))?;
+        figure_files::write_all(&recording, &folder)?;
+        println!("figures: {}", folder.display());
+        return Ok(());
+    }
+    match app::display() {
+        Ok(()) => Ok(app::run(app::Source::File { path: path.clone(), recording: Box::new(recording) })?),
+        Err(WindowError::NoDisplay) => {
+            bail!("no display here to open a window on; give --out DIR to get figures of every pane")
+        }
+        Err(error) => Err(error.into()),
+    }
+}

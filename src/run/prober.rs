@@ -1,0 +1,199 @@
+//! Which measurement works next, and on which parameters.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::probes::job::{Advance, Job, PastPoint, Readings, Subject};
+use crate::probes::{landscape, sharpness, signal};
+
+use super::history::History;
+use super::spec::ProbeSpec;
+use super::trainer::{TrainError, Trainer};
+
+/// While training goes on, a slice that has been refined for so long makes room for one of fresher parameters.
+const FRESH_SECS: f64 = 3.0;
+/// Points a side below which a slice isn't given up for a fresher one.
+const COARSEST_SHOWN: usize = 17;
+/// Examples whose activations and cosines are looked at.
+const SIGNAL_EXAMPLES: usize = 128;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Signal,
+    Sharpness,
+    Landscape,
+}
+
+/// Shares of the probes' time.
+const KINDS: [(Kind, f64); 3] = [(Kind::Signal, 1.0), (Kind::Sharpness, 1.5), (Kind::Landscape, 2.5)];
+
+struct Slot {
+    kind: Kind,
+    weight: f64,
+    spent_secs: f64,
+    job: Option<(Box<dyn Job>, Instant)>,
+    /// Step of the last complete measurement.
+    done: Option<u64>,
+}
+
+/// What came of one piece of work.
+#[derive(Default)]
+pub struct Findings {
+    /// To be recorded, each at its own step.
+    pub readings: Vec<(u64, Readings)>,
+    /// For the eye alone.
+    pub picture: Option<(u64, Readings)>,
+}
+
+/// How the worker stands while it asks for a piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Training goes on: keep fresh.
+    Running,
+    /// Training waits: measure these very parameters, as finely as there is.
+    Resting,
+}
+
+/// The heavy probes of one run.
+pub struct Prober {
+    slots: Vec<Slot>,
+    warm: sharpness::Warm,
+    finest: usize,
+}
+
+impl Prober {
+    /// `finest`: points a side of a slice at rest.
+    pub fn new(finest: usize) -> Self {
+        let slots = KINDS
+            .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
+            .into_iter()
+            .collect();
+        Self { slots, warm: sharpness::Warm::default(), finest }
+    }
+
+    /// Drops unfinished work (a live knob changed what is measured, or time went back).
+    pub fn discard(&mut self) {
+        for slot in &mut self.slots {
+            slot.job = None;
+            slot.done = None;
+        }
+    }
+
+    /// Whether there is work: a measurement in progress, or one not yet made of the parameters after `step` updates.
+    pub fn has_work(&self, step: u64) -> bool {
+        self.slots.iter().any(|slot| slot.job.is_some() || slot.done != Some(step))
+    }
+
+    /// Works for about `time`, on the probe that is furthest behind its share.
+    ///
+    /// # Errors
+    /// [`TrainError::Tensor`].
+    pub fn advance(
+        &mut self,
+        trainer: &Trainer,
+        history: &History,
+        mode: Mode,
+        time: Duration,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Findings, TrainError> {
+        let step = trainer.steps_done();
+        let resting = mode == Mode::Resting;
+        if resting {
+            for slot in &mut self.slots {
+                slot.job.take_if(|(job, _)| job.step() != step);
+            }
+        }
+        let behind = |a: &&mut Slot, b: &&mut Slot| (a.spent_secs / a.weight).total_cmp(&(b.spent_secs / b.weight));
+        let candidates = self.slots.iter_mut().filter(|slot| slot.job.is_some() || slot.done != Some(step));
+        let Some(slot) = candidates.min_by(behind) else { return Ok(Findings::default()) };
+        let started = Instant::now();
+        let (job, begun) = match &mut slot.job {
+            Some(job) => job,
+            empty => {
+                let subject = subject(trainer, history)?;
+                let job = begin(slot.kind, &subject, &trainer.spec().probes, &self.warm, self.finest)?;
+                empty.insert((job, started))
+            }
+        };
+        let at = job.step();
+        let advance = job.advance(started + time, stop)?;
+        let mut findings = Findings::default();
+        let stale = begun.elapsed().as_secs_f64() > FRESH_SECS;
+        match advance {
+            Advance::Done(readings) => {
+                findings.readings.push((at, readings));
+                slot.done = Some(at);
+                slot.job = None;
+            }
+            Advance::Working(readings) => {
+                let fine = readings.iter().any(|(_, reading)| points_a_side(reading) >= COARSEST_SHOWN);
+                findings.picture = job.picture().map(|picture| (at, picture));
+                if !readings.is_empty() {
+                    findings.readings.push((at, readings));
+                }
+                if fine && stale && !resting {
+                    slot.done = Some(at);
+                    slot.job = None;
+                }
+            }
+        }
+        slot.spent_secs += started.elapsed().as_secs_f64();
+        self.forget_old_debts();
+        Ok(findings)
+    }
+
+    /// Keeps the accounts of the probes comparable: what was long ago doesn't starve anybody now.
+    fn forget_old_debts(&mut self) {
+        let least = self.slots.iter().map(|slot| slot.spent_secs / slot.weight).fold(f64::INFINITY, f64::min);
+        for slot in &mut self.slots {
+            slot.spent_secs -= least * slot.weight;
+        }
+    }
+}
+
+fn points_a_side(reading: &crate::record::Reading) -> usize {
+    match reading {
+        crate::record::Reading::Surface(surface) => surface.n,
+        _ => 0,
+    }
+}
+
+fn begin(
+    kind: Kind,
+    subject: &Subject,
+    probes: &ProbeSpec,
+    warm: &sharpness::Warm,
+    finest: usize,
+) -> Result<Box<dyn Job>, TrainError> {
+    Ok(match kind {
+        Kind::Signal => signal::begin(subject, SIGNAL_EXAMPLES)?,
+        Kind::Sharpness => sharpness::begin(subject, probes.sharpness_examples, warm)?,
+        Kind::Landscape => landscape::begin(subject, probes.landscape_radius, probes.landscape_examples, finest)?,
+    })
+}
+
+fn subject(trainer: &Trainer, history: &History) -> Result<Subject, TrainError> {
+    Ok(Subject {
+        step: trainer.steps_done(),
+        model: trainer.model().clone(),
+        params: Arc::new(trainer.params().frozen()?),
+        loss: trainer.spec().loss.clone(),
+        train: trainer.train().clone(),
+        dtype: trainer.dtype(),
+        device: trainer.device().clone(),
+        streams: trainer.streams(),
+        path: history.up_to(point(trainer, f32::NAN)?),
+    })
+}
+
+/// The current parameters as a point of the path.
+///
+/// # Errors
+/// [`TrainError::Tensor`].
+pub fn point(trainer: &Trainer, loss: f32) -> Result<PastPoint, TrainError> {
+    let mut params = Vec::with_capacity(trainer.model().layout().total());
+    for var in trainer.params().vars() {
+        params.extend(var.as_detached_tensor().flatten_all()?.to_vec1::<f32>()?);
+    }
+    Ok(PastPoint { step: trainer.steps_done(), loss, params: Arc::new(params) })
+}

@@ -1,0 +1,129 @@
+//! The thread that writes the recording file, so that a slow disk never holds up training.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::record::file::{FileError, RecordingWriter};
+use crate::record::{Header, Intervention, Outcome, Snapshot};
+
+use super::messages::Event;
+use super::outbox::Wake;
+
+/// Orders that may wait; past that the worker waits for the disk.
+const QUEUE: usize = 4_096;
+/// A quiet run's last rows are on disk after so long.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// What the recorder is told.
+pub enum Order {
+    Begin(Arc<Header>),
+    Append(Arc<Snapshot>),
+    Intervene(Intervention),
+    Fingerprint { step: u64, param_hash: String },
+    Rewind { step: u64 },
+    End(Outcome),
+    SaveCopy(PathBuf),
+}
+
+impl Order {
+    /// What an event means for the file.
+    pub fn for_event(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::Started { header, .. } => Self::Begin(header.clone()),
+            Event::Snapshot(snapshot) => Self::Append(snapshot.clone()),
+            Event::Intervention { mark, .. } => Self::Intervene(mark.clone()),
+            Event::Fingerprint { step, param_hash } => {
+                Self::Fingerprint { step: *step, param_hash: param_hash.clone() }
+            }
+            Event::Rewound { step } => Self::Rewind { step: *step },
+            Event::Ended(outcome) => Self::End(outcome.clone()),
+            _ => return None,
+        })
+    }
+}
+
+/// The worker's handle; dropping it finishes the file and joins the thread.
+pub struct Recorder {
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    /// Starts the thread; each run it is told to begin goes to `path`, made anew.
+    ///
+    /// # Errors
+    /// If the thread can't be made.
+    pub fn start(path: PathBuf, events: Sender<Event>, wake: Wake) -> std::io::Result<Self> {
+        let (sender, orders) = bounded(QUEUE);
+        let body = move || {
+            record(&path, &orders, &|event| {
+                // The listener may be gone or full; the file matters more than the message.
+                let _ = events.send_timeout(event, Duration::from_secs(1));
+                wake();
+            })
+        };
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(body)?;
+        Ok(Self { orders: Some(sender), thread: Some(thread) })
+    }
+
+    pub fn send(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // The thread ends only when this sender is dropped.
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn record(path: &Path, orders: &Receiver<Order>, tell: &dyn Fn(Event)) {
+    let mut writer: Option<RecordingWriter> = None;
+    loop {
+        let result = match orders.recv_timeout(FLUSH) {
+            Ok(order) => obey(path, &mut writer, order, tell),
+            Err(RecvTimeoutError::Timeout) => writer.as_mut().map_or(Ok(()), RecordingWriter::flush),
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        if let Err(error) = result {
+            // A full disk mustn't end the run; say it once and go on without a file.
+            tell(Event::SaveFailed(format!("Recording stopped: {error}")));
+            writer = None;
+        }
+    }
+    if let Some(Err(error)) = writer.as_mut().map(RecordingWriter::flush) {
+        tell(Event::SaveFailed(format!("The end of the recording is missing: {error}")));
+    }
+}
+
+fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dyn Fn(Event)) -> Result<(), FileError> {
+    if let Order::Begin(header) = &order {
+        *slot = None;
+        *slot = Some(RecordingWriter::create(path, header)?);
+        return Ok(());
+    }
+    let Some(writer) = slot else { return Ok(()) };
+    match order {
+        Order::Begin(_) => {}
+        Order::Append(snapshot) => writer.append(&snapshot)?,
+        Order::Intervene(mark) => writer.intervene(&mark)?,
+        Order::Fingerprint { step, param_hash } => writer.fingerprint(step, &param_hash)?,
+        Order::Rewind { step } => writer.rewind(step)?,
+        Order::End(outcome) => writer.finish(&outcome)?,
+        Order::SaveCopy(to) => match writer.save_copy(&to) {
+            Ok(()) => tell(Event::Saved(to)),
+            Err(error) => tell(Event::SaveFailed(error.to_string())),
+        },
+    }
+    Ok(())
+}

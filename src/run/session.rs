@@ -1,0 +1,88 @@
+//! A worker thread, its channels, and its orderly end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use crate::nn::autodiff::STACK_BYTES;
+
+use super::messages::{Command, Event};
+use super::outbox::{Outbox, Wake};
+use super::recorder::Recorder;
+use super::spec::RunSpec;
+use super::worker::{WorkerOptions, work};
+
+/// Events that may wait for a listener that draws: some seconds of a fast run.
+const EVENTS: usize = 8_192;
+const COMMANDS: usize = 256;
+
+/// What surrounds a run.
+pub struct SessionOptions {
+    /// Called after events were sent, from the worker's threads.
+    pub wake: Wake,
+    /// Where the recording is written as the run goes; none for no file.
+    pub recording: Option<PathBuf>,
+    pub worker: WorkerOptions,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { wake: Arc::new(|| {}), recording: None, worker: WorkerOptions { play: true, finest_slice: 65 } }
+    }
+}
+
+/// A running worker. Dropping it tells the worker to end and waits for it.
+pub struct Session {
+    commands: Sender<Command>,
+    events: Receiver<Event>,
+    quit: Arc<AtomicBool>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    /// Starts the worker on `spec`. What is wrong with the specification comes as [`Event::Failed`].
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start(spec: RunSpec, options: SessionOptions) -> std::io::Result<Self> {
+        let (commands, received) = bounded(COMMANDS);
+        let (told, events) = bounded(EVENTS);
+        let quit = Arc::new(AtomicBool::new(false));
+        let SessionOptions { wake, recording, worker } = options;
+        let recorder = match recording {
+            Some(path) => Some(Recorder::start(path, told.clone(), wake.clone())?),
+            None => None,
+        };
+        let outbox = Outbox::new(told, recorder, wake, quit.clone());
+        let body = move || work(spec, &worker, &received, &outbox);
+        let thread = std::thread::Builder::new().name("worker".into()).stack_size(STACK_BYTES).spawn(body)?;
+        Ok(Self { commands, events, quit, worker: Some(thread) })
+    }
+
+    pub fn commands(&self) -> &Sender<Command> {
+        &self.commands
+    }
+
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The flag reaches a worker that waits for room in the events' channel, too.
+        let _ = self.commands.try_send(Command::Quit);
+        self.quit.store(true, Ordering::Release);
+        if let Some(worker) = self.worker.take() {
+            while !worker.is_finished() {
+                // Room for the last words.
+                while self.events.try_recv().is_ok() {}
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            let _ = worker.join();
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The thread that trains and measures, and obeys.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+
+use crate::nn::autodiff;
+use crate::record::{Intervention, Outcome};
+
+use super::knobs;
+use super::live_run::{LiveRun, Stop};
+use super::messages::{Command, Event, RunState};
+use super::outbox::{Gone, Outbox};
+use super::spec::RunSpec;
+use super::trainer::TrainError;
+
+/// How a run behaves beyond its specification.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// Whether to train at once.
+    pub play: bool,
+    /// Points a side of a slice while training rests.
+    pub finest_slice: usize,
+}
+
+/// Why a run's loop was left.
+enum Next {
+    Restart(Box<RunSpec>),
+    Quit,
+}
+
+/// Longest time between two looks at the commands while resting.
+const REST: Duration = Duration::from_millis(200);
+
+/// The worker's main function: runs until it is told to quit or nobody listens.
+pub fn work(spec: RunSpec, options: &WorkerOptions, commands: &Receiver<Command>, outbox: &Outbox) {
+    yield_to_the_window();
+    start_helpers();
+    let mut next = Next::Restart(Box::new(spec));
+    let mut play = options.play;
+    while let Next::Restart(spec) = next {
+        next = match guarded(|| run(*spec, &mut play, options, commands, outbox)) {
+            Ok(next) => next,
+            Err(Stop::Gone(_)) => Next::Quit,
+            Err(Stop::Error(error)) => wait_for_restart(error.to_string(), commands, outbox),
+        };
+    }
+}
+
+/// Turns a panic into an error in words: a bug in one run must not take the window or the recording with it.
+fn guarded<T>(body: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Stop::Error(TrainError::Bug(words(&*panic)))))
+}
+
+fn run(
+    spec: RunSpec,
+    play: &mut bool,
+    options: &WorkerOptions,
+    commands: &Receiver<Command>,
+    outbox: &Outbox,
+) -> Result<Next, Stop> {
+    outbox.send(Event::State(RunState::Preparing))?;
+    // Once a thread: without it, second derivatives are silently wrong.
+    autodiff::self_test().map_err(|error| Stop::Error(TrainError::Spec(error.to_string())))?;
+    let mut run = LiveRun::begin(spec, options.finest_slice, outbox)?;
+    let mut state = if *play { RunState::Running } else { RunState::Paused };
+    outbox.send(Event::State(state))?;
+    let mut told_at_rest = None;
+    let interrupted = || !commands.is_empty() || outbox.is_quitting();
+    loop {
+        if outbox.is_quitting() {
+            return Ok(Next::Quit);
+        }
+        let mut single_step = false;
+        while let Ok(command) = commands.try_recv() {
+            match command {
+                Command::Quit => {
+                    if !matches!(state, RunState::Finished | RunState::Diverged) {
+                        outbox.send(Event::Ended(Outcome::Stopped))?;
+                    }
+                    return Ok(Next::Quit);
+                }
+                Command::Restart(spec) => {
+                    *play = state != RunState::Paused;
+                    return Ok(Next::Restart(spec));
+                }
+                Command::Play if state != RunState::Diverged => {
+                    run.go_on();
+                    state = change(state, RunState::Running, outbox)?;
+                }
+                Command::Pause if state == RunState::Running => {
+                    run.rest(outbox)?;
+                    state = change(state, RunState::Paused, outbox)?;
+                }
+                Command::Step if state != RunState::Diverged => {
+                    single_step = true;
+                    state = change(state, RunState::Paused, outbox)?;
+                }
+                Command::Play | Command::Pause | Command::Step => {}
+                Command::SetKnob { id, value } => set_knob(&mut run, id, &value, outbox)?,
+                Command::SpeedLimit(limit) => run.limit_speed(limit),
+                Command::RestoreLastGood { lr_factor } if state == RunState::Diverged => {
+                    run.restore_last_good(lr_factor, outbox)?;
+                    state = change(state, RunState::Running, outbox)?;
+                }
+                Command::RestoreLastGood { .. } => {}
+                Command::Save(path) => outbox.save(path)?,
+            }
+        }
+        if state == RunState::Running || single_step {
+            told_at_rest = None;
+            if let Some(ended) = run.work(single_step, &interrupted, outbox)? {
+                state = change(state, ended, outbox)?;
+            } else if single_step {
+                run.rest(outbox)?;
+            }
+        } else if state == RunState::Diverged || !run.measure_at_rest(&interrupted, outbox)? {
+            // Nothing to do (and numbers that aren't finite aren't worth measuring): sleep until a command comes.
+            if told_at_rest != Some(run.step()) {
+                told_at_rest = Some(run.step());
+                outbox.send(Event::AtRest { step: run.step() })?;
+            }
+            wait(commands, outbox)?;
+        }
+    }
+}
+
+fn change(from: RunState, to: RunState, outbox: &Outbox) -> Result<RunState, Gone> {
+    if from != to {
+        outbox.send(Event::State(to))?;
+    }
+    Ok(to)
+}
+
+/// Sleeps until there is a command, without taking it.
+fn wait(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), Gone> {
+    let mut select = crossbeam::channel::Select::new();
+    select.recv(commands);
+    let started = Instant::now();
+    // `ready` answers at once when every sender is gone: that is the end.
+    while select.ready_timeout(REST).is_err() {
+        if outbox.is_quitting() {
+            return Err(Gone);
+        }
+    }
+    if commands.is_empty() && started.elapsed() < REST { Err(Gone) } else { Ok(()) }
+}
+
+fn set_knob(run: &mut LiveRun, id: &'static str, value: &knobs::KnobValue, outbox: &Outbox) -> Result<(), Stop> {
+    let Some(knob) = knobs::find(id).filter(|knob| knob.is_live()) else { return Ok(()) };
+    let mut spec = run.spec().clone();
+    let from = knob.get(&spec);
+    // The widget has checked; a caller that hasn't is told by nothing changing.
+    if from == *value || knob.set(&mut spec, value).is_err() {
+        return Ok(());
+    }
+    let mark = Intervention { step: run.step(), knob: id.into(), from: from.to_string(), to: value.to_string() };
+    run.set_live(spec.clone())?;
+    outbox.send(Event::Intervention { mark, spec: Box::new(spec) })?;
+    Ok(())
+}
+
+fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
+    let told = outbox
+        .send(Event::Ended(Outcome::Failed(message.clone())))
+        .and_then(|()| outbox.send(Event::Failed(message)))
+        .and_then(|()| outbox.send(Event::State(RunState::Failed)));
+    if told.is_err() {
+        return Next::Quit;
+    }
+    loop {
+        match commands.recv_timeout(REST) {
+            Ok(Command::Restart(spec)) => return Next::Restart(spec),
+            Ok(Command::Save(path)) => {
+                if outbox.save(path).is_err() {
+                    return Next::Quit;
+                }
+            }
+            Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => return Next::Quit,
+            Err(RecvTimeoutError::Timeout) if outbox.is_quitting() => return Next::Quit,
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
+
+/// The threads that share batches and slices, started here so that they inherit the priority. A pool that exists
+/// already (several sessions in one process) serves as it is.
+fn start_helpers() {
+    let pool =
+        rayon::ThreadPoolBuilder::new().thread_name(|index| format!("share-{index}")).stack_size(autodiff::STACK_BYTES);
+    // The error says that there is a pool.
+    let _ = pool.build_global();
+}
+
+/// On few cores the window must win: its frames are short and somebody is looking. Threads that this one
+/// starts inherit it.
+fn yield_to_the_window() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: plain system call without pointers; on Linux 0 means the calling thread. Failing changes nothing.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_message_for_the_user() {
+        let stopped = guarded::<()>(|| panic!("index {} is out of reach", 7));
+        let Err(Stop::Error(error)) = stopped else { panic!("expected an error") };
+        let message = error.to_string();
+        assert!(message.contains("index 7 is out of reach") && message.contains("restart"), "{message}");
+    }
+}
