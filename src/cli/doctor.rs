@@ -37,6 +37,9 @@ pub fn run(_matches: &ArgMatches) -> anyhow::Result<()> {
     }
     println!("\nDerivative products (Hessian-vector products against a known Hessian)");
     let report = autodiff::self_test()?;
-    println!("  gradient: relative error {:.1e}; product: {:.1e}; allowed {:.0e}", report.gradient_error, report.hvp_error, report.tolerance);
+    println!(
+        "  gradient: relative error {:.1e}; product: {:.1e}; allowed {:.0e}",
+        report.gradient_error, report.hvp_error, report.tolerance
+    );
     Ok(())
 }

@@ -5,6 +5,8 @@ pub mod batch;
 mod blueprint;
 mod branch;
 pub mod build;
+mod cost;
+pub mod curvature;
 pub mod loss;
 pub mod mlp;
 pub mod model;

@@ -52,7 +52,7 @@ impl Batch {
         (0..self.len).step_by(examples).map(|from| self.part(from, (from + examples).min(self.len))).collect()
     }
 
-    fn part(&self, from: usize, to: usize) -> Result<Part> {
+    pub(super) fn part(&self, from: usize, to: usize) -> Result<Part> {
         let len = to - from;
         let inputs = match &self.inputs {
             InputTensor::Features(features) => InputTensor::Features(features.narrow(0, from, len)?),

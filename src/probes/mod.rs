@@ -5,5 +5,6 @@ pub mod job;
 pub mod landscape;
 mod projection;
 pub mod registry;
+pub mod sharpness;
 pub mod signal;
 pub mod token_cosine;
