@@ -1,10 +1,9 @@
-//! How much of a batch makes a piece of work that is over in some 15 ms, so that measurements can be stopped.
+//! How many examples make a piece of work that is over in some 15 ms, so that measurements can be stopped.
 
 use candle_core::{Result, Tensor};
 
-use super::batch::{Batch, InputTensor};
+use super::batch::Batch;
 use super::model::Model;
-use super::parts::Part;
 
 /// Multiplications of a piece. A core does some 10^10 a second in the small products of these networks.
 const WORK: f64 = 1.5e8;
@@ -27,7 +26,7 @@ impl Cost {
     /// Whatever candle says of shapes and the device.
     pub fn of(model: &dyn Model, params: &[Tensor], batch: &Batch) -> Result<Self> {
         let mut taps = Vec::new();
-        let one = batch.examples(0, 1)?;
+        let one = batch.part(0, 1)?.batch;
         let params: Vec<Tensor> = params.iter().map(Tensor::detach).collect();
         model.forward(&params, &one.inputs, Some(&mut taps))?;
         let tokens = taps.iter().filter(|tap| tap.rank() == 3).map(|tap| tap.dims()[1]).max().unwrap_or(1);
@@ -43,29 +42,6 @@ impl Cost {
     }
 }
 
-impl Batch {
-    /// The batch in pieces of at most `examples` examples, as equal as can be; on a GPU in pieces of 4,096.
-    ///
-    /// # Errors
-    /// Whatever candle says of the device.
-    pub fn pieces(&self, examples: usize) -> Result<Vec<Part>> {
-        let on_cpu = match &self.inputs {
-            InputTensor::Features(tensor) | InputTensor::Tokens(tensor) => tensor.device().is_cpu(),
-        };
-        let examples = if on_cpu { examples.max(1) } else { 4096 };
-        let count = self.len.div_ceil(examples).max(1);
-        (0..count).map(|i| self.part(i * self.len / count, (i + 1) * self.len / count)).collect()
-    }
-
-    /// The examples from `from` to before `to`.
-    ///
-    /// # Errors
-    /// Whatever candle says of the device.
-    pub fn examples(&self, from: usize, to: usize) -> Result<Self> {
-        Ok(self.part(from, to.min(self.len))?.batch)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};
@@ -78,16 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_hold_every_example_once() {
+    fn a_transformer_multiplies_once_a_token() {
         let split = Split {
             inputs: Inputs::Features { values: (0..100 * 16).map(|i| i as f32).collect(), shape: vec![4, 4, 1] },
             targets: Targets::Classes { labels: vec![0; 100], classes: 2 },
         };
         let batch = Batch::new(&split, DType::F32, &Device::Cpu).unwrap();
-        let pieces = batch.pieces(33).unwrap();
-        assert_eq!(pieces.iter().map(|p| p.batch.len).collect::<Vec<_>>(), [25; 4]);
-        assert!((pieces.iter().map(|p| p.share).sum::<f64>() - 1.0).abs() < 1e-15);
-
         let model = build(&ModelSpec::default(), &split).unwrap();
         let params = model.layout().unflatten(&model.init(&Streams::new(0)), DType::F32, &Device::Cpu).unwrap();
         let cost = Cost::of(&*model, &params, &batch).unwrap();

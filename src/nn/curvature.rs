@@ -18,6 +18,8 @@ use super::spec::LossSpec;
 
 /// Work of a Hessian-vector product over that of a forward pass.
 const PASSES: f64 = 10.0;
+/// Examples of a piece on a GPU.
+const GPU_EXAMPLES: usize = 4096;
 /// Bytes that the graph of a gradient holds for a byte of activations at the taps.
 const GRAPH_BYTES: usize = 120;
 /// Bytes of graphs kept between products; beyond it they are built anew.
@@ -52,12 +54,17 @@ impl Hessian {
     /// Of the loss on `batch` at `params`, which are copied.
     ///
     /// # Errors
-    /// Whatever candle says of shapes and the device.
+    /// If there are no examples; whatever candle says of shapes and the device.
     pub fn new(model: Arc<dyn Model>, params: &[Tensor], batch: &Batch, loss: &LossSpec) -> Result<Self> {
+        if batch.len == 0 {
+            candle_core::bail!("the Hessian can't be that of no examples; give at least one");
+        }
         let cost = Cost::of(&*model, params, batch)?;
         let vars: Vec<Var> = params.iter().map(Var::from_tensor).collect::<Result<_>>()?;
         let (dtype, device) = (params[0].dtype(), params[0].device().clone());
-        let parts = batch.pieces(cost.examples(PASSES))?;
+        let examples = if device.is_cpu() { cost.examples(PASSES) } else { GPU_EXAMPLES };
+        // As equal as can be.
+        let parts = batch.parts_of(batch.len.div_ceil(batch.len.div_ceil(examples)))?;
         let gradients = parts.len() * model.layout().total();
         let graphs = (GRAPH_BYTES * cost.activations * batch.len + gradients) * dtype.size_in_bytes();
         Ok(Self {
@@ -185,7 +192,7 @@ mod tests {
         let params = model.layout().unflatten(&flat, DType::F64, &Device::Cpu).unwrap();
         let mut hessian = Hessian::new(model.clone(), &params, &batch, &LossSpec::default()).unwrap();
         // Small pieces, so that there are several.
-        hessian.pieces = batch.pieces(6).unwrap().into_iter().map(|part| Piece { part, graph: None }).collect();
+        hessian.pieces = batch.parts_of(6).unwrap().into_iter().map(|part| Piece { part, graph: None }).collect();
         let v = normals(&mut Streams::new(4).stream("v"), flat.len());
         let mut product = vec![0.0; flat.len()];
         hessian.apply(&v, &mut product).unwrap();

@@ -6,6 +6,7 @@ mod bad_input;
 mod damaged_files;
 mod data_files;
 mod derivatives;
+mod exactness;
 mod headless;
 mod pictures;
 mod pixels;
