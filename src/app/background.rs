@@ -8,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::plots::{PaneId, Plot, pane};
 use crate::record::Recording;
+use crate::record::file::{self, Opened};
 
 use super::link::Wake;
 
@@ -66,9 +67,10 @@ pub enum Finished {
     },
     Read {
         path: PathBuf,
-        result: Result<Box<Recording>, String>,
+        result: Result<Box<Opened>, String>,
     },
-    Exported {
+    /// A figure, a table or a copy of a recording.
+    Written {
         path: PathBuf,
         result: Result<(), String>,
     },
@@ -130,10 +132,20 @@ impl Background {
     pub fn read(&self, path: PathBuf) {
         let place = path.clone();
         let work = move || {
-            let result = read_recording(&path);
+            let result = file::open(&path).map(Box::new).map_err(|error| error.to_string());
             Finished::Read { path, result }
         };
         self.spawn("read recording", work, |message| Finished::Read { path: place, result: Err(message) });
+    }
+
+    /// Writes a recording that is shown, not run: what a damaged file still held is whole in the copy.
+    pub fn save(&self, recording: Recording, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = file::save(&path, &recording).map_err(|error| error.to_string());
+            Finished::Written { path, result }
+        };
+        self.spawn("save recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
     /// Draws `plots` into a file.
@@ -141,14 +153,10 @@ impl Background {
         let place = path.clone();
         let work = move || {
             let result = write_plots(id, &plots, format, &path);
-            Finished::Exported { path, result }
+            Finished::Written { path, result }
         };
-        self.spawn("export", work, |message| Finished::Exported { path: place, result: Err(message) });
+        self.spawn("export", work, |message| Finished::Written { path: place, result: Err(message) });
     }
-}
-
-fn read_recording(path: &Path) -> Result<Box<Recording>, String> {
-    Err(format!("Can't read {}: recordings are not connected yet", path.display()))
 }
 
 fn write_plots(id: PaneId, _plots: &[Plot], format: ExportFormat, path: &Path) -> Result<(), String> {

@@ -31,7 +31,7 @@ pub const KEYS: &[(&str, &str)] = &[
 /// whatever has the focus.
 pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     let command = |key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));
-    if command(Key::S) && window.has_transport() {
+    if command(Key::S) {
         actions.push(Action::Show(window.save_dialog()));
     }
     if command(Key::O) {

@@ -227,14 +227,18 @@ impl Window {
         match finished {
             Finished::Picked { path: None, .. } => {}
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
-            Finished::Read { path, result: Ok(recording) } => {
-                self.toasts.push(Notice::done(format!("Opened {}", super::full_path(&path))));
-                self.view(path, *recording);
+            Finished::Read { path, result: Ok(opened) } => {
+                let place = super::full_path(&path);
+                match opened.damage {
+                    None => self.toasts.push(Notice::done(format!("Opened {place}"))),
+                    Some(damage) => self.toasts.push(Notice::problem(format!("Opened {place}, not whole: {damage}"))),
+                }
+                self.view(path, opened.recording);
             }
-            Finished::Exported { path, result: Ok(()) } => {
+            Finished::Written { path, result: Ok(()) } => {
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
-            Finished::Read { result: Err(message), .. } | Finished::Exported { result: Err(message), .. } => {
+            Finished::Read { result: Err(message), .. } | Finished::Written { result: Err(message), .. } => {
                 self.toasts.push(Notice::problem(message));
             }
         }
@@ -276,11 +280,12 @@ impl Window {
         }
     }
 
+    /// The worker writes what it recorded; of a file, the window writes a copy.
     pub(super) fn save(&mut self, path: PathBuf) {
         if self.has_transport() {
             self.send(Command::Save(path));
         } else {
-            self.toasts.push(Notice::remark("This recording is a file already: copy that"));
+            self.background.save(self.recording().clone(), path);
         }
     }
 

@@ -475,3 +475,44 @@ fn every_widget_has_a_name() {
     }
     assert!(seen > 60, "{seen}");
 }
+
+/// Runs frames until background threads have answered.
+#[track_caller]
+fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Window) -> bool) {
+    for _ in 0..500 {
+        harness.step();
+        if done(&harness.state().window) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("waited too long for {what}");
+}
+
+fn told(window: &Window, words: &str) -> bool {
+    window.toasts.iter().any(|notice| notice.text.contains(words))
+}
+
+#[test]
+fn a_saved_recording_is_opened_by_typing_its_path_and_a_wrong_one_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.landscope");
+    let recording = landscope::record::example::recording(60);
+    let mut harness = harness(Window::viewing(std::path::Path::new("example"), recording));
+    harness.state_mut().window.apply(landscope::app::action::Action::Save(path.clone()));
+    wait_for(&mut harness, "saving", |window| told(window, "Wrote"));
+
+    let mut desk = desk();
+    desk.harness.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    desk.harness.run();
+    desk.harness.get_by_role_and_label(Role::TextInput, "Path").type_text(path.to_str().unwrap());
+    desk.harness.run();
+    desk.click("Open");
+    wait_for(&mut desk.harness, "opening", |window| window.viewed.is_some());
+    assert_eq!(desk.window().recording().newest_step(), 60);
+    assert!(told(desk.window(), "run.landscope"));
+
+    desk.harness.state_mut().window.apply(landscope::app::action::Action::Open(folder.path().join("none")));
+    wait_for(&mut desk.harness, "the explanation", |window| told(window, "Can't read"));
+    assert_eq!(desk.window().recording().newest_step(), 60, "what was open stays open");
+}

@@ -121,8 +121,7 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         if ui.button("Open a recording …  (Ctrl O)").clicked() {
             actions.push(Action::Show(Dialog::Open { path: String::new() }));
         }
-        let save = ui.add_enabled(window.has_transport(), egui::Button::new("Save the recording …  (Ctrl S)"));
-        if save.clicked() {
+        if ui.button("Save the recording …  (Ctrl S)").clicked() {
             actions.push(Action::Show(window.save_dialog()));
         }
         ui.separator();
