@@ -1,5 +1,7 @@
 //! Heat maps: a matrix, a grid of the loss, a histogram over time.
 
+use super::csv_text;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Colormap {
     #[default]
@@ -59,13 +61,16 @@ impl FieldPlot {
     }
 
     pub fn to_csv(&self) -> String {
-        let mut text = format!("# {}\nrow,column,{},{},{}\n", self.title, self.x_label, self.y_label, self.value_label);
+        // Two axes may have one name (token by token).
+        let columns =
+            ["row", "column", &format!("x: {}", self.x_label), &format!("y: {}", self.y_label), &self.value_label];
+        let mut text = csv_text::head(&self.title, &self.notes, &columns);
         let centre = |i: usize, [low, high]: [f64; 2], n: usize| low + (high - low) * (i as f64 + 0.5) / n as f64;
         for row in 0..self.rows {
             for column in 0..self.columns {
                 let x = centre(column, self.x_range, self.columns);
                 let y = match self.row_labels.get(row) {
-                    Some(label) => quoted(label),
+                    Some(label) => csv_text::quoted(label),
                     None => centre(row, self.y_range, self.rows).to_string(),
                 };
                 text.push_str(&format!("{row},{column},{x},{y},{}\n", self.values[row * self.columns + column]));
@@ -83,9 +88,4 @@ pub(super) fn unit(value: f32, low: f32, high: f32, log: bool) -> Option<f32> {
     let scale = |v: f32| if log { v.max(f32::MIN_POSITIVE).ln() } else { v };
     let span = scale(high) - scale(low);
     Some(if span > 0.0 { ((scale(value) - scale(low)) / span).clamp(0.0, 1.0) } else { 0.5 })
-}
-
-/// A CSV field, quoted where it has to be.
-pub(super) fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

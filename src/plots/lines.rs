@@ -1,5 +1,7 @@
 //! Curves over steps.
 
+use super::csv_text;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineStyle {
     #[default]
@@ -42,10 +44,16 @@ pub struct LinePlot {
 
 impl LinePlot {
     pub fn to_csv(&self) -> String {
-        let mut text = format!("# {}\nline,{},{}\n", self.title, self.x_label, self.y_label);
+        let mut text = csv_text::head(&self.title, &self.notes, &["line", &self.x_label, &self.y_label]);
         for line in &self.lines {
-            for [x, y] in &line.points {
-                text.push_str(&format!("{},{x},{y}\n", super::field::quoted(&line.label)));
+            let label = csv_text::quoted(&line.label);
+            let mut last_x = None;
+            for &[x, y] in &line.points {
+                // A value that isn't finite at the step of the point before it only parts two strokes of the pen.
+                if y.is_finite() || last_x != Some(x) {
+                    text.push_str(&format!("{label},{x},{y}\n"));
+                }
+                last_x = Some(x);
             }
         }
         text

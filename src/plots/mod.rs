@@ -4,6 +4,7 @@
 
 pub mod colormap;
 pub mod contour;
+mod csv_text;
 pub mod curves;
 pub mod field;
 pub mod lines;
@@ -55,7 +56,7 @@ impl Plot {
             Self::Field(plot) => plot.to_csv(),
             Self::Surface(plot) => plot.to_csv(),
             Self::Ridges(plot) => plot.to_csv(),
-            Self::Empty { title, reason } => format!("# {title}: {reason}\n"),
+            Self::Empty { title, reason } => csv_text::head(title, std::slice::from_ref(reason), &[]),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Histograms of several layers above one another.
 
+use super::csv_text;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ridge {
     pub label: String,
@@ -21,12 +23,12 @@ pub struct RidgePlot {
 
 impl RidgePlot {
     pub fn to_csv(&self) -> String {
-        let mut text = format!("# {}\nlayer,{},share\n", self.title, self.x_label);
+        let mut text = csv_text::head(&self.title, &self.notes, &["layer", &self.x_label, "share"]);
         let [low, high] = self.x_range;
         for ridge in &self.ridges {
             for (i, share) in ridge.shares.iter().enumerate() {
                 let x = low + (high - low) * (i as f64 + 0.5) / ridge.shares.len() as f64;
-                text.push_str(&format!("{},{x},{share}\n", super::field::quoted(&ridge.label)));
+                text.push_str(&format!("{},{x},{share}\n", csv_text::quoted(&ridge.label)));
             }
         }
         text

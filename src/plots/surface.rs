@@ -1,5 +1,6 @@
 //! A height field in three dimensions.
 
+use super::csv_text;
 use super::field::{Colormap, unit};
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,7 +39,8 @@ impl SurfacePlot {
     }
 
     pub fn to_csv(&self) -> String {
-        let mut text = format!("# {}\n{},{},{}\n", self.title, self.x_label, self.y_label, self.value_label);
+        let columns = [self.x_label.as_str(), &self.y_label, &self.value_label];
+        let mut text = csv_text::head(&self.title, &self.notes, &columns);
         for j in 0..self.n {
             for i in 0..self.n {
                 text.push_str(&format!(

@@ -8,6 +8,7 @@ mod data_files;
 mod derivatives;
 mod exactness;
 mod headless;
+mod instruments;
 mod pictures;
 mod pixels;
 mod program;

@@ -50,7 +50,7 @@ fn by_group(
         let label = name.unwrap_or_else(|| format!("group {}", group + 1));
         let (points, rows) = series.decimated(group, 0, u64::MAX, curves::COLUMNS);
         rows_a_point = rows;
-        let style = if group / COLORS % 2 == 0 { LineStyle::Solid } else { LineStyle::Dashed };
+        let style = if (group / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
         plot.add(&label, points, style, group % COLORS);
         plot.add_value(&label, at.map(|(_, row)| f64::from(row[group])));
     }
