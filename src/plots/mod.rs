@@ -15,6 +15,7 @@ pub mod ranges;
 pub mod rebin;
 pub mod ridges;
 pub mod surface;
+pub mod ticks;
 pub mod words;
 
 pub use field::{Colormap, FieldPlot};

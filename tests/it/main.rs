@@ -7,6 +7,7 @@ mod damaged_files;
 mod data_files;
 mod derivatives;
 mod exactness;
+mod figures;
 mod headless;
 mod instruments;
 mod pictures;

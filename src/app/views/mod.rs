@@ -13,14 +13,13 @@ mod pick;
 mod ridges;
 mod stage;
 mod surface;
-mod ticks;
 
 use egui::{FontId, Id, TextStyle, Ui};
 
 pub use camera::Orbit;
 
 use crate::app::theme;
-use crate::plots::Plot;
+use crate::plots::{Plot, ticks};
 
 /// What one picture remembers between frames: the reader's zoom, camera and hidden lines. Keep one for each picture
 /// on screen, whatever kind of plot it currently shows.

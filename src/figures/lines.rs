@@ -1,0 +1,224 @@
+//! Curves over steps.
+
+use super::canvas::{self, BLACK, Canvas, FRAME, GREY, GRID, Rect, Stroke};
+use super::frame::{self, Scale};
+use super::text::{self, Style};
+use crate::plots::{Line, LinePlot, LineStyle, ticks};
+
+pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
+    let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
+    inner.top = legend(canvas, plot, inner, font);
+    if !plot.marks.is_empty() || plot.cursor.is_some() {
+        inner.top += 1.5 * font;
+    }
+    inner.bottom -= frame::bottom_margin(&plot.x_label, font);
+    let y_range = y_range(plot);
+    let room = (inner.height() / (3.0 * font)).max(2.0) as usize;
+    let y_ticks = if plot.y_log { ticks::logarithmic(y_range, room) } else { ticks::linear(y_range, room) };
+    let labels = y_ticks.iter().map(|tick| tick.label.as_str());
+    let margin = frame::left_margin(labels, &plot.y_label, font, 0.3 * area.width());
+    inner.left += margin;
+    inner.right -= 0.5 * font;
+
+    let x_range = x_range(plot);
+    let (x, y) = (Scale::x(x_range, inner), Scale::y(y_range, inner));
+    let x_ticks = ticks::whole(x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
+    for tick in y_ticks.iter().filter(|tick| !tick.label.is_empty()) {
+        let at = y.px(tick.at);
+        canvas.line([inner.left, at], [inner.right, at], Stroke::new(GRID, 1.0));
+    }
+    for tick in &x_ticks {
+        let at = x.px(tick.at);
+        canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(GRID, 1.0));
+    }
+    verticals(canvas, plot, inner, &x, font);
+    // Faint lines lie behind the curves that stand for them.
+    for faint in [true, false] {
+        for line in plot.lines.iter().filter(|line| (line.style == LineStyle::Faint) == faint) {
+            curve(canvas, line, plot.y_log, inner, (&x, &y), font);
+        }
+    }
+    frame::border(canvas, inner);
+    frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
+    frame::y_axis(canvas, inner, &y, &y_ticks, (&plot.y_label, margin), font);
+}
+
+fn stroke(line: &Line, font: f64) -> Stroke {
+    let color = canvas::series(line.color);
+    match line.style {
+        LineStyle::Solid | LineStyle::Dashed => Stroke::new(color, 0.13 * font),
+        LineStyle::Faint => Stroke { color, width: 0.065 * font, alpha: 0.35 },
+    }
+}
+
+fn curve(canvas: &mut Canvas<'_>, line: &Line, log: bool, inner: Rect, (x, y): (&Scale, &Scale), font: f64) {
+    let stroke = stroke(line, font);
+    let points: Vec<_> = line.points.iter().map(|p| [x.px(p[0]), y.px(transform(p[1], log))]).collect();
+    for part in points.split(|p| !p.iter().all(|v| v.is_finite())) {
+        if let [lone] = part
+            && inner.contains(*lone)
+        {
+            canvas.dot(*lone, 1.5 * stroke.width, stroke.color);
+        }
+        for piece in clipped(part, inner) {
+            match line.style {
+                LineStyle::Dashed => canvas.dashes(&piece, stroke, [0.55 * font, 0.35 * font]),
+                LineStyle::Solid | LineStyle::Faint => canvas.path(&piece, stroke),
+            }
+        }
+    }
+}
+
+/// The parts of a polyline within the top and bottom of the picture, cut where they cross (a fixed range may be left).
+fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
+    let mut pieces = Vec::new();
+    let mut piece: Vec<[f64; 2]> = Vec::new();
+    for pair in points.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        // Shares of the segment from a to b that lie inside.
+        let (mut from, mut to) = (0.0_f64, 1.0_f64);
+        let rise = b[1] - a[1];
+        if rise.abs() > 1e-12 {
+            let (top, bottom) = ((inner.top - a[1]) / rise, (inner.bottom - a[1]) / rise);
+            from = from.max(top.min(bottom));
+            to = to.min(top.max(bottom));
+        } else if a[1] < inner.top || a[1] > inner.bottom {
+            to = -1.0;
+        }
+        if from > to {
+            pieces.push(std::mem::take(&mut piece));
+            continue;
+        }
+        let at = |share: f64| [a[0] + (b[0] - a[0]) * share, a[1] + rise * share];
+        if piece.is_empty() {
+            piece.push(at(from));
+        }
+        piece.push(at(to));
+        if to < 1.0 {
+            pieces.push(std::mem::take(&mut piece));
+        }
+    }
+    pieces.push(piece);
+    pieces.retain(|piece| piece.len() > 1);
+    pieces
+}
+
+/// Names, and values at the cursor, in rows above the picture; returns where the rows end.
+fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f64 {
+    let (swatch, gap, row) = (1.6 * font, 1.4 * font, 1.5 * font);
+    let (mut left, mut top) = (area.left, area.top);
+    let mut any = false;
+    for line in plot.lines.iter().filter(|line| line.style != LineStyle::Faint) {
+        let value = plot.at_cursor.iter().find(|(label, _)| *label == line.label);
+        let value = value.map(|(_, value)| ticks::number(*value)).unwrap_or_default();
+        let label = text::elide(&line.label, font, area.width() - 2.0 * swatch);
+        let label_width = text::width(&label, font);
+        let value_room = if value.is_empty() { 0.0 } else { text::width(&value, font) + 0.5 * font };
+        if any && left + swatch + 0.4 * font + label_width + value_room > area.right {
+            (left, top) = (area.left, top + row);
+        }
+        any = true;
+        let middle = top + 0.5 * font;
+        let ends = [[left, middle], [left + swatch, middle]];
+        match line.style {
+            LineStyle::Dashed => canvas.dashes(&ends, stroke(line, font), [0.45 * font, 0.13 * font]),
+            LineStyle::Solid | LineStyle::Faint => canvas.path(&ends, stroke(line, font)),
+        }
+        left += swatch + 0.4 * font;
+        canvas.text([left, middle], &label, Style::new(font, BLACK));
+        canvas.text([left + label_width + 0.5 * font, middle], &value, Style::new(font, GREY));
+        left += label_width + value_room + gap;
+    }
+    if any { top + row } else { top + 0.3 * font }
+}
+
+/// Interventions and the cursor: thin lines, with their names in the strip above where there is room.
+fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, font: f64) {
+    let mut free = inner.left;
+    let mut name = |canvas: &mut Canvas<'_>, at: f64, text: &str, color| {
+        let text = text::elide(text, font, 0.45 * inner.width());
+        let half = 0.5 * text::width(&text, font);
+        let middle = at.min(inner.right - half).max(inner.left + half);
+        if middle - half >= free {
+            canvas.text([middle, inner.top - 0.75 * font], &text, Style::new(font, color).centred());
+            free = middle + half + 0.8 * font;
+        }
+    };
+    let mut all: Vec<(f64, Option<&str>)> =
+        plot.marks.iter().map(|(step, what)| (*step, Some(what.as_str()))).collect();
+    all.extend(plot.cursor.map(|step| (step, None)));
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (step, what) in all {
+        let at = x.px(step);
+        if !(at >= inner.left && at <= inner.right) {
+            continue;
+        }
+        let ends = [[at, inner.top - 0.2 * font], [at, inner.bottom]];
+        match what {
+            Some(what) => {
+                canvas.dashes(&ends, Stroke::new(FRAME, 1.0), [0.3 * font, 0.2 * font]);
+                name(canvas, at, what, GREY);
+            }
+            None => {
+                canvas.path(&ends, Stroke::new(BLACK, 1.0));
+                name(canvas, at, &format!("{} {}", plot.x_label, step), BLACK);
+            }
+        }
+    }
+}
+
+fn x_range(plot: &LinePlot) -> [f64; 2] {
+    let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
+    let (low, high) = all.fold((f64::INFINITY, plot.x_max), |(low, high), x| (low.min(x), high.max(x)));
+    // Runs begin at step 0 or 1; what begins far later begins at its own first step.
+    let low = if low.is_finite() && low > 0.1 * high { low } else { 0.0 };
+    let high = if high.is_finite() && high > low { high } else { low + 1.0 };
+    [low, high]
+}
+
+/// Range of y, in decimal logarithms on a logarithmic axis: the fixed one, or what the curves need and some air.
+fn y_range(plot: &LinePlot) -> [f64; 2] {
+    let fixed = plot.y_range.map(|range| range.map(|v| transform(v, plot.y_log)));
+    let [low, high] = fixed.unwrap_or_else(|| {
+        let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| transform(p[1], plot.y_log));
+        all.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)])
+    });
+    if !(low.is_finite() && high.is_finite()) {
+        return [0.0, 1.0];
+    }
+    let span = high - low;
+    let air = if fixed.is_some() { 0.025 } else { 0.06 };
+    let flat = if plot.y_log { 0.15 } else { (0.1 * high.abs()).max(1e-6) };
+    let pad = if span > 1e-9 * high.abs().max(1e-9) { span * air } else { flat };
+    [low - pad, high + pad]
+}
+
+/// The value on the axis; NaN for what isn't finite or has no logarithm, so that a curve breaks there.
+fn transform(value: f64, log: bool) -> f64 {
+    let value = if log { if value > 0.0 { value.log10() } else { f64::NAN } } else { value };
+    if value.is_finite() { value } else { f64::NAN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_are_cut_where_they_leave_a_fixed_range() {
+        let inner = Rect { left: 0.0, top: 0.0, right: 10.0, bottom: 10.0 };
+        let pieces = clipped(&[[0.0, 5.0], [1.0, 15.0], [2.0, 20.0], [3.0, 0.0], [4.0, -10.0]], inner);
+        assert_eq!(pieces, [vec![[0.0, 5.0], [0.5, 10.0]], vec![[2.5, 10.0], [3.0, 0.0]]]);
+        assert!(clipped(&[[0.0, 11.0], [1.0, 11.0]], inner).is_empty());
+        assert_eq!(clipped(&[[0.0, 1.0], [1.0, 2.0], [2.0, 1.0]], inner)[0].len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_number_does_not_count_for_the_range() {
+        let points = vec![[0.0, 1.0], [1.0, f64::INFINITY], [2.0, f64::NAN], [3.0, -1.0], [4.0, 100.0]];
+        let line = Line { label: "a".into(), points, style: LineStyle::Solid, color: 0 };
+        let plot = LinePlot { lines: vec![line], y_log: true, ..LinePlot::default() };
+        let [low, high] = y_range(&plot);
+        assert!((low + 0.12).abs() < 1e-9 && (high - 2.12).abs() < 1e-9);
+        assert_eq!(x_range(&plot), [0.0, 4.0]);
+    }
+}
