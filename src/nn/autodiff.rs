@@ -18,15 +18,24 @@ pub const STACK_BYTES: usize = 64 << 20;
 
 const SWITCH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
 
-/// Makes candle keep the graph of gradients. Call it first thing in `main`, before any thread is started.
+/// Candle's own threads for elementwise operations: spinning ones, which all callers share and wait for in turn.
+const THREADS: &str = "CANDLE_NUM_THREADS";
+
+/// Makes candle keep the graph of gradients, and keeps it to the calling thread (unless the user chose otherwise): our
+/// cores share out the batch instead, see [`super::parts`]. Call it first thing in `main`, before any thread is started.
 pub fn enable_second_derivatives() {
-    if std::env::var_os(SWITCH).is_some_and(|value| value == "1") {
-        return;
+    let set = |name: &str, value: &str| {
+        // SAFETY: callers run this before any other thread exists, so no one reads the environment meanwhile.
+        #[allow(unsafe_code, reason = "candle reads these from the environment and nowhere else")]
+        unsafe {
+            std::env::set_var(name, value);
+        }
+    };
+    if std::env::var_os(SWITCH).is_none_or(|value| value != "1") {
+        set(SWITCH, "1");
     }
-    // SAFETY: callers run this before any other thread exists, so no one reads the environment meanwhile.
-    #[allow(unsafe_code, reason = "candle reads the switch from the environment and nowhere else")]
-    unsafe {
-        std::env::set_var(SWITCH, "1");
+    if std::env::var_os(THREADS).is_none() {
+        set(THREADS, "1");
     }
 }
 
