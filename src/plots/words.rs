@@ -60,7 +60,8 @@ pub fn circumstances(about: &Circumstances) -> String {
 
 /// What was done to the run, for a mark on the time line.
 pub fn intervention(mark: &Intervention) -> String {
-    format!("{} {} → {}", mark.knob, mark.from, mark.to)
+    // No arrow: the figures' font has none.
+    format!("{} {} to {}", mark.knob, mark.from, mark.to)
 }
 
 /// Where the run broke down, if it did and the cursor is there.

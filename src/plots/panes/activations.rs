@@ -57,7 +57,7 @@ fn ridges(recording: &Recording, cursor: TimeCursor) -> Plot {
         x_label: "activation".into(),
         x_range,
         ridges: ridges.collect(),
-        notes: vec![words::age(step, at), "height: share of values, each ridge on its own scale".into()],
+        notes: vec![words::age(step, at), "height: share of values".into()],
     })
 }
 

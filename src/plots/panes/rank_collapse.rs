@@ -19,7 +19,9 @@ pub(crate) const PANE: Pane = Pane {
 };
 
 const COLUMNS: usize = 300;
-/// A mean cosine may fall a little below zero by chance; only more than that asks for a signed colour map.
+/// Matrices that are looked at to choose the colours.
+const LOOKED_AT: usize = 32;
+/// A cosine may fall a little below zero by chance; only more than that asks for a signed colour map.
 const SIGNED_BELOW: f32 = -0.05;
 
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
@@ -47,7 +49,7 @@ fn means(recording: &Recording, cursor: TimeCursor, many: &str) -> Plot {
             }
         }
     }
-    let signed = finite_range(values.iter().copied()).is_some_and(|[low, _]| low < SIGNED_BELOW);
+    let (value_range, colormap) = scale(is_signed(&values));
     let name =
         |layer: usize| recording.header.layers.get(layer).map_or_else(|| format!("layer {layer}"), |l| l.name.clone());
     let at = cursor.step(newest);
@@ -61,8 +63,8 @@ fn means(recording: &Recording, cursor: TimeCursor, many: &str) -> Plot {
         columns,
         rows,
         values,
-        value_range: if signed { [-1.0, 1.0] } else { [0.0, 1.0] },
-        colormap: if signed { Colormap::Diverging } else { Colormap::Viridis },
+        value_range,
+        colormap,
         x_range: [0.0, newest.max(1) as f64],
         y_range: [0.0, rows as f64],
         row_labels: (0..rows).rev().map(name).collect(),
@@ -70,6 +72,15 @@ fn means(recording: &Recording, cursor: TimeCursor, many: &str) -> Plot {
         notes,
         ..FieldPlot::default()
     })
+}
+
+fn is_signed(cosines: &[f32]) -> bool {
+    finite_range(cosines.iter().copied()).is_some_and(|[low, _]| low < SIGNED_BELOW)
+}
+
+/// Signed cosines need a map with a middle; without signs the whole map tells high from very high.
+fn scale(signed: bool) -> ([f32; 2], Colormap) {
+    if signed { ([-1.0, 1.0], Colormap::Diverging) } else { ([0.0, 1.0], Colormap::Viridis) }
 }
 
 /// The last row within or before one of `columns` equal parts of [0, newest].
@@ -87,7 +98,8 @@ fn similarity(recording: &Recording, cursor: TimeCursor, layer: usize, one: &str
     let layers = &recording.header.layers;
     let name = layers.get(layer.min(layers.len().saturating_sub(1))).map_or("", |layer| layer.name.as_str());
     let at = cursor.step(recording.newest_step());
-    let Some((step, Reading::Matrix(matrix))) = recording.latest_at(&names::token_similarity(name), at) else {
+    let id = names::token_similarity(name);
+    let Some((step, Reading::Matrix(matrix))) = recording.latest_at(&id, at) else {
         let reason = "Not measured yet up to this step: it waits for its share of the probe budget";
         return Plot::Empty { title: format!("Similarity of {many}"), reason: reason.into() };
     };
@@ -96,6 +108,13 @@ fn similarity(recording: &Recording, cursor: TimeCursor, layer: usize, one: &str
         notes.push("mean over examples".into());
     }
     notes.extend(instead_of_tokens(recording));
+    // One scale for the whole run: if it jumped while one scrubs, colours could not be compared.
+    let signed = recording.heavy(&id).is_some_and(|series| {
+        let stride = series.len().div_ceil(LOOKED_AT).max(1);
+        let chosen = series.entries().iter().step_by(stride);
+        chosen.map(|(_, reading)| reading).any(|r| matches!(r, Reading::Matrix(m) if is_signed(&m.values)))
+    });
+    let (value_range, colormap) = scale(signed);
     // Cells are centred on the tokens' numbers.
     let edges = |n: usize| [-0.5, n as f64 - 0.5];
     Plot::Field(FieldPlot {
@@ -106,9 +125,8 @@ fn similarity(recording: &Recording, cursor: TimeCursor, layer: usize, one: &str
         columns: matrix.columns,
         rows: matrix.rows,
         values: matrix.values.clone(),
-        // Always signed, whatever is there: a scale that jumps while one scrubs can't be compared.
-        value_range: [-1.0, 1.0],
-        colormap: Colormap::Diverging,
+        value_range,
+        colormap,
         x_range: edges(matrix.columns),
         y_range: edges(matrix.rows),
         square: true,

@@ -77,7 +77,7 @@ fn add_unconverged(plot: &mut LinePlot, series: &ScalarSeries) {
     let unconverged = thinned(series, |estimate| !estimate.converged);
     if !unconverged.is_empty() {
         let dots = unconverged.iter().flat_map(|(step, e)| [[*step as f64, e.value], [*step as f64, f64::NAN]]);
-        plot.add("not converged", dots.collect(), LineStyle::Solid, 4);
+        plot.add("not converged", dots.collect(), LineStyle::Solid, 3);
     }
 }
 

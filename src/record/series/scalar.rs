@@ -37,8 +37,9 @@ impl ScalarSeries {
         &self.values
     }
 
-    /// The exponential moving average `m <- SMOOTHING m + (1 - SMOOTHING) value` that begins at the first value; values
-    /// that aren't finite leave it as it was. Kept while the series grows, so that drawing it costs nothing more.
+    /// The exponential moving average `m <- m + w (value - m)` with `w = max(1 - SMOOTHING, 1 / number of values)`: the
+    /// plain mean to begin with, so that the first value doesn't weigh on the next fifty. Values that aren't finite leave
+    /// it as it was. Kept while the series grows, so that drawing it costs nothing more.
     pub fn smoothed(&self) -> &[f64] {
         &self.smoothed
     }
@@ -76,7 +77,10 @@ impl ScalarSeries {
         self.values.push(value);
         self.smoothed.push(match self.smoothed.last() {
             Some(&mean) if !value.is_finite() => mean,
-            Some(&mean) if mean.is_finite() => SMOOTHING * mean + (1.0 - SMOOTHING) * value,
+            Some(&mean) if mean.is_finite() => {
+                let weight = (1.0 - SMOOTHING).max(1.0 / self.values.len() as f64);
+                mean + weight * (value - mean)
+            }
             _ => value,
         });
         self.estimates.extend(estimate);
@@ -251,12 +255,18 @@ mod tests {
         for (step, value) in [f64::NAN, 4.0, 8.0, f64::INFINITY, 8.0].into_iter().enumerate() {
             series.push(step as u64, value, None);
         }
-        let third = SMOOTHING * 4.0 + (1.0 - SMOOTHING) * 8.0;
+        let third = 4.0 + (8.0 - 4.0) / 3.0;
         assert!(series.smoothed()[0].is_nan());
         assert_eq!(series.smoothed()[1..4], [4.0, third, third]);
         series.truncate(2);
         series.push(2, 8.0, None);
         assert_eq!(series.smoothed()[2], third);
+        for step in 3..300 {
+            series.push(step, 1.0, None);
+        }
+        let last = series.smoothed()[299];
+        series.push(300, 11.0, None);
+        assert!((series.smoothed()[300] - (SMOOTHING * last + (1.0 - SMOOTHING) * 11.0)).abs() < 1e-12);
     }
 
     #[test]
