@@ -202,7 +202,31 @@ impl Canvas<'_> {
     }
 
     /// One line of text.
-    pub fn text(&mut self, [x, y]: [f64; 2], text: &str, style: Style) {
+    pub fn text(&mut self, at: [f64; 2], text: &str, style: Style) {
+        let runs = text::runs(text);
+        if runs.len() == 1 {
+            return self.run(at, text, style);
+        }
+        let share = match style.align {
+            Align::Start => 0.0,
+            Align::Middle => 0.5,
+            Align::End => 1.0,
+        };
+        let mut along = -share * text::width(text, style.size);
+        for run in runs {
+            let at = if style.upwards { [at[0], at[1] - along] } else { [at[0] + along, at[1]] };
+            // Spaces at its ends would be lost.
+            let indent = text::width(&run[..run.len() - run.trim_start().len()], style.size);
+            let at = if style.upwards { [at[0], at[1] - indent] } else { [at[0] + indent, at[1]] };
+            self.run(at, run.trim(), Style { align: Align::Start, ..style });
+            along += text::width(run, style.size);
+        }
+    }
+
+    fn run(&mut self, [x, y]: [f64; 2], text: &str, style: Style) {
+        if text.is_empty() {
+            return;
+        }
         let [r, g, b] = style.color;
         // plotters divides sizes by 1.24 and counts vertical positions from lines, not capitals: the foot is ours.
         let font = (FontFamily::Name(text::FAMILIES), style.size * UNITS * 1.24).into_font();

@@ -6,6 +6,9 @@ use super::text::{self, Align, Style};
 use crate::plots::ticks::{self, Tick};
 use crate::plots::{Colormap, colormap};
 
+/// Width of the colours, in em.
+const BAR: f64 = 1.1;
+
 pub struct ColorBar<'a> {
     pub label: &'a str,
     pub colormap: Colormap,
@@ -25,20 +28,29 @@ impl ColorBar<'_> {
         }
     }
 
-    /// Draws the bar at the right end of `area`; returns the room that it took.
-    pub fn draw(&self, canvas: &mut Canvas<'_>, area: Rect, font: f64) -> f64 {
-        let (ticks, range) = self.ticks((area.height() / (2.5 * font)).max(2.0) as usize);
+    fn room_for_ticks(height: f64, font: f64) -> usize {
+        (height / (3.0 * font)).max(2.0) as usize
+    }
+
+    /// Width of the bar with its numbers and name, and the gap before it, beside a picture of this height.
+    pub fn width(&self, height: f64, font: f64) -> f64 {
+        let (ticks, _) = self.ticks(Self::room_for_ticks(height, font));
         let widest = ticks.iter().map(|tick| text::width(&tick.label, font)).fold(0.0, f64::max);
-        let name = if self.label.is_empty() { 0.0 } else { 1.6 * font };
-        let bar_width = 1.1 * font;
-        let used = bar_width + 0.7 * font + widest + name;
-        let bar = Rect { left: area.right - used, right: area.right - used + bar_width, ..area };
+        let name = if self.label.is_empty() { 0.0 } else { 1.8 * font };
+        (0.9 + BAR + 0.7) * font + widest + name
+    }
+
+    /// Draws the bar to the right of `beside`, as high as it.
+    pub fn draw(&self, canvas: &mut Canvas<'_>, beside: Rect, font: f64) {
+        let (ticks, range) = self.ticks(Self::room_for_ticks(beside.height(), font));
+        let end = beside.right + self.width(beside.height(), font);
+        let left = beside.right + 0.9 * font;
+        let bar = Rect { left, right: left + BAR * font, ..beside };
         let steps = colormap::LEVELS / 2;
         for i in 0..steps {
             let at = |i: usize| bar.bottom - bar.height() * i as f64 / steps as f64;
             // Each strip reaches under the next, so that no seam shows.
-            let strip =
-                Rect { top: at(i + 1).max(bar.top), bottom: if i == 0 { bar.bottom } else { at(i - 1) }, ..bar };
+            let strip = Rect { top: at(i + 1), bottom: if i == 0 { bar.bottom } else { at(i - 1) }, ..bar };
             canvas.rect(strip, self.colormap.rgb8((i as f32 + 0.5) / steps as f32));
         }
         frame::border(canvas, bar);
@@ -50,7 +62,6 @@ impl ColorBar<'_> {
             canvas.text([bar.right + 0.5 * font, at], &tick.label, Style::new(font, GREY));
         }
         let style = Style { upwards: true, vertical: Align::End, ..Style::new(font, BLACK).centred() };
-        canvas.text([area.right, bar.middle()[1]], &text::elide(self.label, font, bar.height()), style);
-        used + 0.9 * font
+        canvas.text([end, bar.middle()[1]], &text::elide(self.label, font, bar.height()), style);
     }
 }

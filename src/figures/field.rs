@@ -21,11 +21,11 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
     let margin = frame::left_margin(labels.iter().copied(), &plot.y_label, font, 0.35 * area.width());
     inner.left += margin;
     inner.right -= 0.2 * font;
-    let bar_room = bar.draw(canvas, inner, font);
-    inner.right -= bar_room;
+    inner.right -= bar.width(inner.height(), font);
     if plot.square {
         inner = squared(plot, inner);
     }
+    bar.draw(canvas, inner, font);
     cells(canvas, plot, inner);
 
     let (x, y) = (Scale::x(plot.x_range, inner), Scale::y(plot.y_range, inner));
@@ -74,7 +74,7 @@ fn y_ticks(plot: &FieldPlot, height: f64, font: f64) -> Vec<Tick> {
     labels.map(|(row, label)| Tick { at: centre(row), label: label.clone() }).collect()
 }
 
-/// The largest rectangle in `inner` whose cells are squares, at the left and in the middle of the height.
+/// The largest rectangle in the middle of `inner` whose cells are squares.
 fn squared(plot: &FieldPlot, inner: Rect) -> Rect {
     let cell = (inner.width() / plot.columns.max(1) as f64).min(inner.height() / plot.rows.max(1) as f64);
     let (width, height) = (cell * plot.columns.max(1) as f64, cell * plot.rows.max(1) as f64);
@@ -96,9 +96,9 @@ fn cells(canvas: &mut Canvas<'_>, plot: &FieldPlot, inner: Rect) {
         let mut from = 0;
         while from < columns {
             let same = colors[from..].iter().take_while(|color| **color == colors[from]).count();
-            // Half a pixel of overlap to the right and upwards is covered by what comes next: no seams.
-            let right = (x(from + same) + 0.5).min(inner.right);
-            let top = (y(j + 1) - 0.5).max(inner.top);
+            // A pixel of overlap to the right and upwards is covered by what comes next: no seams.
+            let right = (x(from + same) + 1.0).min(inner.right);
+            let top = (y(j + 1) - 1.0).max(inner.top);
             canvas.rect(Rect { left: x(from), top, right, bottom: y(j) }, colors[from]);
             from += same;
         }

@@ -69,6 +69,12 @@ fn curve(canvas: &mut Canvas<'_>, line: &Line, log: bool, inner: Rect, (x, y): (
     }
 }
 
+/// Whether all points stand alone between gaps: they are drawn as dots.
+fn all_alone(line: &Line) -> bool {
+    let mut pairs = line.points.windows(2).map(|pair| pair[0][1].is_finite() && pair[1][1].is_finite());
+    !line.points.is_empty() && !pairs.any(|joined| joined)
+}
+
 /// The parts of a polyline within the top and bottom of the picture, cut where they cross (a fixed range may be left).
 fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
     let mut pieces = Vec::new();
@@ -121,6 +127,7 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
         let middle = top + 0.5 * font;
         let ends = [[left, middle], [left + swatch, middle]];
         match line.style {
+            _ if all_alone(line) => canvas.dot([left + 0.5 * swatch, middle], 0.2 * font, stroke(line, font).color),
             LineStyle::Dashed => canvas.dashes(&ends, stroke(line, font), [0.45 * font, 0.13 * font]),
             LineStyle::Solid | LineStyle::Faint => canvas.path(&ends, stroke(line, font)),
         }

@@ -12,7 +12,7 @@ fn fonts() -> Arc<Database> {
     FONTS
         .get_or_init(|| {
             let mut fonts = Database::new();
-            fonts.load_font_data(text::FONT.to_vec());
+            text::FONTS.iter().for_each(|font| fonts.load_font_data(font.to_vec()));
             fonts.set_sans_serif_family("Ubuntu");
             Arc::new(fonts)
         })

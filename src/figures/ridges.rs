@@ -39,14 +39,18 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
             if highest > 0.0 && share > 0.0 { f64::from(share / highest).powf(0.75) * row * OVERLAP } else { 0.0 }
         };
         let bin = inner.width() / ridge.shares.len().max(1) as f64;
-        let mut outline = vec![[inner.left, base]];
-        outline.extend(
+        let ends =
+            [ridge.shares.first(), ridge.shares.last()].map(|share| base - height(share.copied().unwrap_or(0.0)));
+        let mut top = vec![[inner.left, ends[0]]];
+        top.extend(
             ridge.shares.iter().enumerate().map(|(k, &s)| [inner.left + bin * (k as f64 + 0.5), base - height(s)]),
         );
-        outline.push([inner.right, base]);
+        top.push([inner.right, ends[1]]);
+        let mut body = top.clone();
+        body.extend([[inner.right, base], [inner.left, base]]);
         // Opaque, so that the ridge in front hides the one behind.
-        canvas.polygon(&outline, mix(WHITE, color, 0.42), 1.0);
-        canvas.path(&outline, Stroke::new(color, 0.1 * font));
+        canvas.polygon(&body, mix(WHITE, color, 0.42), 1.0);
+        canvas.path(&top, Stroke::new(color, 0.1 * font));
         canvas.line([inner.left, base], [inner.right, base], Stroke { color, width: 1.0, alpha: 0.55 });
     }
     // After all ridges, so that none covers a name.

@@ -72,9 +72,13 @@ enum Piece {
 pub fn draw(canvas: &mut Canvas<'_>, plot: &SurfacePlot, area: Rect, font: f64) {
     let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
     let bar = ColorBar { label: &plot.value_label, colormap: plot.colormap, range: plot.value_range, log: plot.log };
-    let middle = inner.middle()[1];
-    let half = 0.38 * inner.height();
-    inner.right -= bar.draw(canvas, Rect { top: middle - half, bottom: middle + half, ..inner }, font);
+    // No wider than the box can use, so that the colours stand beside it.
+    let spare = inner.width() - 1.5 * inner.height() - bar.width(inner.height(), font);
+    inner.left += (0.5 * spare).max(0.0);
+    inner.right -= (0.5 * spare).max(0.0);
+    inner.right -= bar.width(0.76 * inner.height(), font);
+    let (middle, half) = (inner.middle()[1], 0.38 * inner.height());
+    bar.draw(canvas, Rect { top: middle - half, bottom: middle + half, ..inner }, font);
     let eye = Eye::new(inner, font);
     floor(canvas, plot, &eye, font);
     if plot.n.checked_mul(plot.n) != Some(plot.values.len()) {
@@ -95,41 +99,87 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &SurfacePlot, area: Rect, font: f64) 
     }
 }
 
-/// A point of the grid in the box; `None` where there is no value.
-fn vertex(plot: &SurfacePlot, i: usize, j: usize) -> Option<DVec3> {
-    let height = plot.unit(plot.values[j * plot.n + i])?;
-    let side = |k: usize| 2.0 * k as f64 / (plot.n.max(2) - 1) as f64 - 1.0;
-    Some(dvec3(side(i), side(j), HEIGHT * f64::from(height)))
+/// Facets a side, about: coarse grids are interpolated, so that colours run smoothly and cliffs have no teeth.
+const FACETS: usize = 96;
+
+/// The surface between grid points, by bilinear interpolation of heights and slopes.
+struct Sheet {
+    n: usize,
+    /// Height in the box with the slopes along the two axes; `None` where there is no value.
+    points: Vec<Option<DVec3>>,
+}
+
+impl Sheet {
+    fn new(plot: &SurfacePlot) -> Self {
+        let n = plot.n;
+        let heights: Vec<_> = plot.values.iter().map(|&v| Some(HEIGHT * f64::from(plot.unit(v)?))).collect();
+        let at = |i: usize, j: usize| heights[j * n + i];
+        let cell = 2.0 / (n.max(2) - 1) as f64;
+        // Central differences, one-sided at edges and beside holes.
+        let slope = |z: f64, before: Option<f64>, after: Option<f64>| match (before, after) {
+            (Some(a), Some(b)) => (b - a) / (2.0 * cell),
+            (Some(a), None) => (z - a) / cell,
+            (None, Some(b)) => (b - z) / cell,
+            (None, None) => 0.0,
+        };
+        let point = |k: usize| {
+            let (i, j) = (k % n, k / n);
+            let z = at(i, j)?;
+            let x = slope(z, i.checked_sub(1).and_then(|i| at(i, j)), (i + 1 < n).then(|| at(i + 1, j)).flatten());
+            let y = slope(z, j.checked_sub(1).and_then(|j| at(i, j)), (j + 1 < n).then(|| at(i, j + 1)).flatten());
+            Some(dvec3(x, y, z))
+        };
+        Self { n, points: (0..n * n).map(point).collect() }
+    }
+
+    /// The place in the box and the upward normal at (i + s, j + t) of the grid.
+    fn at(&self, (i, j): (usize, usize), [s, t]: [f64; 2]) -> Option<(DVec3, DVec3)> {
+        let corner = |i: usize, j: usize| self.points[j * self.n + i];
+        let low = corner(i, j)?.lerp(corner(i + 1, j)?, s);
+        let high = corner(i, j + 1)?.lerp(corner(i + 1, j + 1)?, s);
+        let DVec3 { x: slope_x, y: slope_y, z } = low.lerp(high, t);
+        let side = |k: usize, share: f64| 2.0 * (k as f64 + share) / (self.n - 1) as f64 - 1.0;
+        Some((dvec3(side(i, s), side(j, t), z), dvec3(-slope_x, -slope_y, 1.0).normalize()))
+    }
 }
 
 fn facets(plot: &SurfacePlot, eye: &Eye, font: f64) -> Vec<(f64, Piece)> {
     let light = dvec3(-0.35, 0.25, 0.9).normalize();
+    let sheet = Sheet::new(plot);
+    let parts = (FACETS / plot.n.max(1)).max(1);
+    let share = |k: usize| k as f64 / parts as f64;
+    let levels: Vec<_> = plot.levels.iter().filter_map(|&v| Some(HEIGHT * f64::from(plot.unit(v)?))).collect();
     let mut pieces = Vec::new();
-    for j in 1..plot.n {
-        for i in 1..plot.n {
-            let around = [(i - 1, j - 1), (i, j - 1), (i, j), (i - 1, j)].map(|(i, j)| vertex(plot, i, j));
-            let [Some(a), Some(b), Some(c), Some(d)] = around else { continue };
-            let corners = [a, b, c, d];
-            let centre = (a + b + c + d) / 4.0;
+    for (j, i) in (1..plot.n).flat_map(|j| (1..plot.n).map(move |i| (j - 1, i - 1))) {
+        for (q, p) in (0..parts).flat_map(|q| (0..parts).map(move |p| (q, p))) {
+            let around = [(p, q), (p + 1, q), (p + 1, q + 1), (p, q + 1)];
+            let [Some(a), Some(b), Some(c), Some(d)] = around.map(|(p, q)| sheet.at((i, j), [share(p), share(q)]))
+            else {
+                continue;
+            };
+            let corners = [a.0, b.0, c.0, d.0];
+            let centre = corners.iter().sum::<DVec3>() / 4.0;
+            let normal = (a.1 + b.1 + c.1 + d.1).normalize_or_zero();
             let base = plot.colormap.rgb8((centre.z / HEIGHT) as f32);
-            let normal = (c - a).cross(d - b).normalize_or_zero();
             let shade = 0.62 + 0.42 * normal.dot(light).max(0.0);
             let color = base.map(|v| (f64::from(v) * shade).min(255.0) as u8);
             let depth = eye.depth(centre);
             pieces.push((depth, Piece::Facet { points: corners.map(|p| eye.project(p)), color }));
-            for &level in &plot.levels {
-                let Some(z) = plot.unit(level).map(|t| HEIGHT * f64::from(t)) else { continue };
-                let dark = mix(base, BLACK, 0.55);
+            for &z in &levels {
+                let stroke = Stroke::new(mix(base, BLACK, 0.55), 0.065 * font);
                 for [from, to] in crossings(&corners, z) {
-                    // Just in front of its facet.
+                    // In front of the neighbours' rims, too.
                     let points = [eye.project(from), eye.project(to)];
-                    pieces.push((depth + 1e-6, Piece::Line { points, stroke: Stroke::new(dark, 0.065 * font) }));
+                    pieces.push((depth + 0.5 * LIFT, Piece::Line { points, stroke }));
                 }
             }
         }
     }
     pieces
 }
+
+/// How much nearer than they are lines on the surface are taken to be, so that the facets around don't cover them.
+const LIFT: f64 = 0.03;
 
 /// Where the plane at height `z` crosses a facet.
 fn crossings(corners: &[DVec3; 4], z: f64) -> Vec<[DVec3; 2]> {
@@ -159,26 +209,26 @@ fn path(plot: &SurfacePlot, eye: &Eye, font: f64) -> Vec<(f64, Piece)> {
         for k in 0..parts {
             let at = |k: usize| from.lerp(to, k as f64 / parts as f64);
             let (a, b) = (at(k), at(k + 1));
-            let depth = eye.depth(0.5 * (a + b)) + 0.75 * cell;
+            let depth = eye.depth(0.5 * (a + b)) + LIFT;
             let points = [eye.project(a), eye.project(b)];
             pieces.push((depth, Piece::Line { points, stroke: Stroke::new(WHITE, 0.28 * font) }));
             pieces.push((depth + 1e-9, Piece::Line { points, stroke: Stroke::new(BLACK, 0.14 * font) }));
         }
     }
     if let Some(end) = plot.path.last().and_then(|&p| place(p)) {
-        let depth = eye.depth(end) + cell;
+        let depth = eye.depth(end) + 1.5 * LIFT;
         pieces.push((depth, Piece::Dot { at: eye.project(end), radius: 0.32 * font }));
     }
     pieces
 }
 
-/// A facet a third of a pixel larger all around, so that no seam shows between neighbours.
+/// A facet about a pixel larger all around, so that no seam shows between neighbours.
 fn grown(points: [[f64; 2]; 4]) -> [[f64; 2]; 4] {
     let centre: [f64; 2] = std::array::from_fn(|k| points.iter().map(|p| p[k]).sum::<f64>() / 4.0);
     points.map(|[x, y]| {
         let (dx, dy) = (x - centre[0], y - centre[1]);
         let length = dx.hypot(dy).max(1e-9);
-        [x + 0.35 * dx / length, y + 0.35 * dy / length]
+        [x + 0.9 * dx / length, y + 0.9 * dy / length]
     })
 }
 
@@ -267,6 +317,7 @@ mod tests {
         values[12] = f32::NAN;
         let plot = SurfacePlot { n: 5, radius: 1.0, values, value_range: [0.0, 2.0], ..SurfacePlot::default() };
         let eye = Eye::new(Rect { left: 0.0, top: 0.0, right: 400.0, bottom: 300.0 }, 12.0);
-        assert_eq!(facets(&plot, &eye, 12.0).len(), 16 - 4);
+        let parts = FACETS / 5;
+        assert_eq!(facets(&plot, &eye, 12.0).len(), (16 - 4) * parts * parts);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use super::canvas::Color;
 
-/// Ubuntu Light: see `assets/fonts/README.md`.
-pub static FONT: &[u8] = include_bytes!("../../assets/fonts/Ubuntu-Light.ttf");
+/// Ubuntu Light, and Hack for the signs that it lacks: see `assets/fonts/README.md`.
+pub static FONTS: [&[u8]; 2] =
+    [include_bytes!("../../assets/fonts/Ubuntu-Light.ttf"), include_bytes!("../../assets/fonts/Hack-Regular.ttf")];
 
 /// For readers of the SVG that lack the font: others of about the same width.
 pub const FAMILIES: &str = "Ubuntu, Segoe UI, Helvetica Neue, Arial, sans-serif";
@@ -44,16 +45,37 @@ impl Style {
     }
 }
 
-/// Advance of each character of the Basic Multilingual Plane, in em.
-fn advances() -> &'static [f32] {
-    static ADVANCES: OnceLock<Vec<f32>> = OnceLock::new();
-    ADVANCES.get_or_init(|| read_advances(FONT).unwrap_or_default())
+/// Advance of each character of the Basic Multilingual Plane in em, 0 where the font lacks it; of each font.
+fn advances() -> &'static [Vec<f32>; 2] {
+    static ADVANCES: OnceLock<[Vec<f32>; 2]> = OnceLock::new();
+    ADVANCES.get_or_init(|| FONTS.map(|font| read_advances(font).unwrap_or_default()))
+}
+
+fn advance(font: usize, c: char) -> Option<f64> {
+    advances()[font].get(c as usize).filter(|&&a| a > 0.0).map(|&a| f64::from(a))
 }
 
 /// Width of a line in pixels at `size` pixels an em, without kerning.
 pub fn width(text: &str, size: f64) -> f64 {
-    let em = |c: char| advances().get(c as usize).copied().filter(|&a| a > 0.0).unwrap_or(0.6);
-    text.chars().map(|c| f64::from(em(c))).sum::<f64>() * size
+    let em = |c: char| advance(0, c).or_else(|| advance(1, c)).unwrap_or(0.6);
+    text.chars().map(em).sum::<f64>() * size
+}
+
+/// The text in parts that one font has: a renderer that lacks one sign would set the whole line in another font.
+pub fn runs(text: &str) -> Vec<&str> {
+    let mut runs = Vec::new();
+    let mut from = 0;
+    let mut last = None;
+    for (at, c) in text.char_indices() {
+        let first = advance(0, c).is_some();
+        if last.is_some_and(|last| last != first) {
+            runs.push(&text[from..at]);
+            from = at;
+        }
+        last = Some(first);
+    }
+    runs.push(&text[from..]);
+    runs
 }
 
 /// As much of the text as fits, with an ellipsis if it is not all.
@@ -123,11 +145,13 @@ mod tests {
 
     #[test]
     fn the_font_has_what_axes_and_notes_say() {
-        let advances = advances();
-        for c in ('!'..='~').chain("λησθμΔ·×±²–−…°‖∞≤≥".chars()) {
-            assert!(advances[c as usize] > 0.0, "{c:?} is missing");
+        for c in ('!'..='~').chain("λησθμΔΣαβε·×±²–−…°√∞≤≥→←∝∇".chars()) {
+            assert!(advance(0, c).or_else(|| advance(1, c)).is_some(), "{c:?} is missing");
         }
-        assert!((0.2..0.3).contains(&advances['i' as usize]) && (0.8..1.0).contains(&advances['W' as usize]));
+        let em = |c: char| advance(0, c).unwrap();
+        assert!((0.2..0.3).contains(&em('i')) && (0.8..1.0).contains(&em('W')));
+        assert_eq!(runs("lr 0.1 → 0.2"), ["lr 0.1 ", "→", " 0.2"]);
+        assert_eq!(runs(""), [""]);
     }
 
     #[test]
@@ -143,7 +167,7 @@ mod tests {
     #[test]
     fn no_damaged_font_is_a_panic() {
         for length in [0, 11, 100, 5_000] {
-            assert!(read_advances(&FONT[..length]).is_none());
+            assert!(read_advances(&FONTS[0][..length]).is_none());
         }
     }
 }

@@ -5,7 +5,8 @@
 use landscope::figures::{self, FigureError};
 use landscope::plots::pane::PANES;
 use landscope::plots::{
-    Colormap, FieldPlot, Line, LinePlot, LineStyle, PaneOptions, Plot, Ridge, RidgePlot, SurfacePlot,
+    ActivationView, Colormap, FieldPlot, LandscapeView, Line, LinePlot, LineStyle, PaneOptions, Plot, Ridge, RidgePlot,
+    SurfacePlot,
 };
 use landscope::record::{TimeCursor, example};
 
@@ -212,11 +213,18 @@ fn every_kind_of_plot_is_drawn() {
 #[test]
 fn every_pane_of_a_recording_becomes_a_figure() {
     let recording = example::recording(300);
-    for pane in PANES {
-        let plots = (pane.plots)(&recording, TimeCursor::At(250), &PaneOptions::default());
-        let png = figures::png(&plots, (1_400, 700)).unwrap();
-        keep(&format!("pane-{}.png", pane.slug), &png);
-        assert!(look(&png).2 > 0.001, "{} is empty", pane.slug);
+    let other = PaneOptions {
+        landscape_view: LandscapeView::HeatMap,
+        activation_view: ActivationView::Waterfall,
+        ..PaneOptions::default()
+    };
+    for (look_at, options) in [("", PaneOptions::default()), ("-other", other)] {
+        for pane in PANES {
+            let plots = (pane.plots)(&recording, TimeCursor::At(250), &options);
+            let png = figures::png(&plots, (1_400, 700)).unwrap();
+            keep(&format!("pane-{}{look_at}.png", pane.slug), &png);
+            assert!(look(&png).2 > 0.001, "{} is empty", pane.slug);
+        }
     }
 }
 
