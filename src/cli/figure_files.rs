@@ -4,11 +4,14 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::figures;
 use crate::plots::pane::PANES;
 use crate::plots::{LandscapeView, PaneOptions, Plot};
 use crate::record::{Recording, TimeCursor};
 
-/// Writes `NN-pane.csv` for every pane at the recording's last step, and the landscape's heat map.
+const SIZE: (u32, u32) = (1_400, 700);
+
+/// Writes `NN-pane.svg`, `.png` and `.csv` for every pane at the recording's last step, and the landscape's heat map.
 ///
 /// # Errors
 /// Names the file that couldn't be written.
@@ -30,6 +33,8 @@ fn write(plots: &[Plot], folder: &Path, stem: &str) -> anyhow::Result<()> {
         let path = folder.join(format!("{stem}.{extension}"));
         std::fs::write(&path, bytes).with_context(|| format!("can't write {}", path.display()))
     };
+    save("svg", figures::svg(plots, SIZE)?.as_bytes())?;
+    save("png", &figures::png(plots, SIZE)?)?;
     let tables: Vec<_> = plots.iter().map(Plot::to_csv).collect();
     save("csv", tables.join("\n").as_bytes())
 }

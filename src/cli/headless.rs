@@ -24,6 +24,9 @@ const FINEST_SLICE: usize = 33;
 /// What is wrong with the specification, the data or the disk. A divergence is a result, not an error.
 pub fn run(spec: RunSpec, folder: &Path, json: bool) -> anyhow::Result<()> {
     let recording_path = folder.join("recording.landscope");
+    if recording_path.exists() {
+        bail!("{} exists already; give --out another folder, or move the old recording away", recording_path.display());
+    }
     let toml_path = folder.join("spec.toml");
     std::fs::write(&toml_path, spec.to_toml()).with_context(|| format!("can't write {}", toml_path.display()))?;
     let progress = Progress::new(json, spec.steps);

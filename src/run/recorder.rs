@@ -53,7 +53,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread; each run it is told to begin goes to `path`, made anew.
+    /// Starts the thread. The first run it is told to begin goes to `path`, later ones (after a restart) beside it, with a number:
+    /// no recording is ever overwritten.
     ///
     /// # Errors
     /// If the thread can't be made.
@@ -87,11 +88,19 @@ impl Drop for Recorder {
     }
 }
 
-fn record(path: &Path, orders: &Receiver<Order>, tell: &dyn Fn(Event)) {
+fn record(first: PathBuf, orders: &Receiver<Order>, tell: &dyn Fn(Event)) {
     let mut writer: Option<RecordingWriter> = None;
+    let mut path = first.clone();
+    let mut runs = 0;
     loop {
         let result = match orders.recv_timeout(FLUSH) {
-            Ok(order) => obey(path, &mut writer, order, tell),
+            Ok(order) => {
+                if let Order::Begin(_) = &order {
+                    runs += 1;
+                    path = numbered(&first, runs);
+                }
+                obey(&path, &mut writer, order, tell)
+            }
             Err(RecvTimeoutError::Timeout) => writer.as_mut().map_or(Ok(()), RecordingWriter::flush),
             Err(RecvTimeoutError::Disconnected) => break,
         };
@@ -126,4 +135,16 @@ fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dy
         },
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restarted_run_gets_a_file_of_its_own() {
+        let first = Path::new("a/b.landscope");
+        assert_eq!(numbered(first, 1), first);
+        assert_eq!(numbered(first, 3), Path::new("a/b-3.landscope"));
+    }
 }
