@@ -61,7 +61,7 @@ impl Recorder {
     pub fn start(path: PathBuf, events: Sender<Event>, wake: Wake) -> std::io::Result<Self> {
         let (sender, orders) = bounded(QUEUE);
         let body = move || {
-            record(&path, &orders, &|event| {
+            record(path, &orders, &|event| {
                 // The listener may be gone or full; the file matters more than the message.
                 let _ = events.send_timeout(event, Duration::from_secs(1));
                 wake();
@@ -113,6 +113,16 @@ fn record(first: PathBuf, orders: &Receiver<Order>, tell: &dyn Fn(Event)) {
     if let Some(Err(error)) = writer.as_mut().map(RecordingWriter::flush) {
         tell(Event::SaveFailed(format!("The end of the recording is missing: {error}")));
     }
+}
+
+/// `runs/playground.landscope`, `runs/playground-2.landscope`, ...
+fn numbered(first: &Path, run: usize) -> PathBuf {
+    if run == 1 {
+        return first.to_owned();
+    }
+    let stem = first.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = first.extension().unwrap_or_default().to_string_lossy();
+    first.with_file_name(format!("{stem}-{run}.{extension}"))
 }
 
 fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dyn Fn(Event)) -> Result<(), FileError> {
