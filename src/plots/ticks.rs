@@ -71,7 +71,10 @@ fn step([low, high]: [f64; 2], max: usize) -> Option<f64> {
     }
     let raw = span / max as f64;
     let magnitude = 10f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * magnitude).into_iter().find(|s| *s >= raw * 0.999)?;
+    let steps = [0.5, 1.0, 2.0, 5.0, 10.0].map(|m| m * magnitude);
+    let k = steps.iter().position(|s| *s >= raw * 0.999)?.max(1);
+    // One number says nothing about a scale: rather one too many.
+    let step = if max >= 2 && span / steps[k] < 1.99 { steps[k - 1] } else { steps[k] };
     // Below the resolution of f64 there is nothing to count.
     (step > low.abs().max(high.abs()) * 1e-13).then_some(step)
 }
@@ -123,6 +126,7 @@ mod tests {
         check(&linear([-1.0, 1.0], 4), &["-1.0", "-0.5", "0", "0.5", "1.0"]);
         check(&linear([0.0, 100_000.0], 5), &["0", "20k", "40k", "60k", "80k", "100k"]);
         check(&linear([0.0, 2e-6], 2), &["0", "1e-6", "2e-6"]);
+        check(&linear([-1.03, 1.03], 2), &["-1", "0", "1"]);
         check(&whole([0.0, 1.0], 6), &["0", "1"]);
         check(&whole([0.0, 300.0], 4), &["0", "100", "200", "300"]);
     }
@@ -152,7 +156,7 @@ mod tests {
             let span = 10f64.powi(i % 5 - 2) * 1.7;
             for max in 1..9 {
                 let ticks = linear([low, low + span], max);
-                assert!(ticks.len() <= max + 1);
+                assert!(ticks.len() <= max + 2, "{ticks:?}");
                 assert!(ticks.iter().all(|t| t.at >= low - 1e-5 * span && t.at <= low + 1.000_01 * span));
                 let mut labels: Vec<_> = ticks.iter().map(|t| &t.label).collect();
                 labels.dedup();

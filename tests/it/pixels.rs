@@ -231,10 +231,14 @@ fn gallery() {
     }
     for (name, plot) in all() {
         for (dark, theme) in [(true, "dark"), (false, "light")] {
-            for size in [[300.0, 220.0], [620.0, 420.0], [2400.0, 1300.0]] {
+            for size in [[316.0, 226.0], [620.0, 420.0], [2400.0, 1300.0]] {
                 let Some(state) = render_state() else { return };
                 let mut harness = desk(Some(state), true, dark, size, plot.clone());
                 render(&mut harness, &format!("{name}_{theme}_{}", size[0]));
+                // Under the pointer, off the middle.
+                harness.hover_at(Pos2::new(0.45 * size[0], 0.55 * size[1]));
+                harness.run_steps(40);
+                render(&mut harness, &format!("{name}_{theme}_{}_pointed", size[0]));
             }
         }
     }

@@ -78,8 +78,9 @@ pub fn show(ui: &Ui, inner: Rect, plot: &SurfacePlot, camera: &Camera, tokens: &
         for point in [vec3(share, near_y, FLOOR), vec3(near_x, share, FLOOR)] {
             let edge_centre = if point.y == near_y { vec3(0.0, near_y, FLOOR) } else { vec3(near_x, 0.0, FLOOR) };
             if let (Some(at), Some(centre)) = (project(point), project(edge_centre)) {
-                // Not where the vertical axis has its foot.
-                if floor.is_some_and(|foot| foot.distance(at) < 8.0) {
+                // Not where the vertical axis has its foot, nor in the corner that both axes share.
+                let shared = point.distance(vec3(near_x, near_y, FLOOR)) < 0.05;
+                if shared || floor.is_some_and(|foot| foot.distance(at) < 8.0) {
                     continue;
                 }
                 placed.put(at + outwards(middle, centre) * away, Align2::CENTER_CENTER, &tick.label, tokens.text_faint);

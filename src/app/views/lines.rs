@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     let mut order: Vec<_> = (0..plot.lines.len()).collect();
     order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
     let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
-    let rows = ((area.height() / 95.0) as usize).clamp(1, 4);
+    let rows = ((area.height() / 85.0) as usize).clamp(1, 4);
     let (head, pointed) = legend::show(ui, id, area, rows, &plot.y_label, &entries, &mut memory.hidden);
     let pointed = pointed.map(|k| order[k]);
     let visible: Vec<_> = plot.lines.iter().map(|line| !memory.hidden.contains(&line.label)).collect();

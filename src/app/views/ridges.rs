@@ -81,7 +81,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
 fn hue(i: usize, count: usize, tokens: &Tokens) -> Color32 {
     let share = if count > 1 { i as f32 / (count - 1) as f32 } else { 0.5 };
     let dark_ground = tokens.pane.r() < 128;
-    let at = if dark_ground { 0.38 + 0.5 * share } else { 0.12 + 0.58 * share };
+    let at = if dark_ground { 0.46 + 0.44 * share } else { 0.12 + 0.58 * share };
     let [r, g, b] = Colormap::Viridis.rgb8(at);
     Color32::from_rgb(r, g, b)
 }

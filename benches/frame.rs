@@ -1,0 +1,178 @@
+//! Processor time of one frame of the window: layout, tessellation, encoding and upload, without rasterising.
+//!
+//! `cargo bench --bench frame -- 100000 300` draws 300 frames of the whole window, 1600 x 1000, six panes, over a
+//! made-up recording of 100,000 steps, and prints one line of JSON for each case. `still` repaints as the pointer moves,
+//! `live` rebuilds all pictures in every fourth frame (as 60 frames and 15 new pictures a second do), `scrub` in every
+//! frame, `orbit` turns the surface in every frame. Times are of this thread's processor, so that a busy machine
+//! and a software rasteriser's own threads don't count. Without a graphics adapter, `encode_ms` is missing.
+
+use std::path::Path;
+
+use egui::{Rect, pos2, vec2};
+use egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConfiguration, WgpuSetup};
+use landscope::app::{App, Window};
+use landscope::record::{TimeCursor, example};
+
+const SIZE: [u32; 2] = [1_600, 1_000];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Case {
+    Still,
+    Live,
+    Scrub,
+    Orbit,
+}
+
+fn main() {
+    let arguments: Vec<u64> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
+    let steps = arguments.first().copied().unwrap_or(100_000);
+    let frames = arguments.get(1).copied().unwrap_or(300) as usize;
+    let device = device();
+    for case in [Case::Still, Case::Live, Case::Scrub, Case::Orbit] {
+        let mut app = App::new(Window::viewing(Path::new("example"), example::recording(steps)));
+        measure(case, steps, frames, &mut app, device.as_ref());
+    }
+}
+
+fn device() -> Option<RenderState> {
+    let setup = WgpuSetup::without_display_handle();
+    let instance = pollster::block_on(setup.new_instance());
+    let config = WgpuConfiguration { wgpu_setup: setup, ..WgpuConfiguration::default() };
+    pollster::block_on(RenderState::create(&config, &instance, None, RendererOptions::default())).ok()
+}
+
+/// Processor time of this thread in milliseconds.
+fn thread_ms() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists on every Unix, and `time` outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 * 1e-6
+}
+
+fn measure(case: Case, steps: u64, frames: usize, app: &mut App, device: Option<&RenderState>) {
+    let ctx = egui::Context::default();
+    app.install(&ctx, device);
+    let [mut ui, mut tessellate, mut encode, mut whole] = [(); 4].map(|()| Vec::with_capacity(frames));
+    // The first frames load fonts and make pipelines.
+    const WARM_UP: usize = 12;
+    for frame in 0..frames + WARM_UP {
+        let moving = match case {
+            Case::Still | Case::Orbit => false,
+            Case::Live => frame % 4 == 0,
+            Case::Scrub => true,
+        };
+        if moving {
+            // Anywhere in the later half, never the same step twice in a row.
+            app.window.cursor = TimeCursor::At(steps / 2 + (frame as u64 * 7_919) % (steps / 2).max(1));
+        }
+        let begin = thread_ms();
+        app.receive(&ctx);
+        let mut output = ctx.run_ui(input(case, frame), |ui| app.show(ui));
+        let drawn = thread_ms();
+        let points = output.pixels_per_point;
+        let primitives = ctx.tessellate(std::mem::take(&mut output.shapes), points);
+        let tessellated = thread_ms();
+        let finish = device.map(|device| upload(device, &mut output, &primitives, points));
+        let end = thread_ms();
+        if let (Some(device), Some(commands)) = (device, finish) {
+            // Rasterising, not counted.
+            device.queue.submit(commands);
+            let _ = device.device.poll(egui_wgpu::wgpu::PollType::Wait { submission_index: None, timeout: None });
+        }
+        if frame >= WARM_UP {
+            ui.push(drawn - begin);
+            tessellate.push(tessellated - drawn);
+            encode.push(end - tessellated);
+            whole.push(end - begin);
+        }
+    }
+    let median = |times: &mut Vec<f64>| quantile(times, 0.5);
+    let encode = device.map_or(String::new(), |_| format!(" \"encode_ms\": {:.3},", median(&mut encode)));
+    println!(
+        "{{\"case\": \"{case:?}\", \"steps\": {steps}, \"frames\": {frames}, \"ui_ms\": {:.3}, \"tessellate_ms\": {:.3},{encode} \
+         \"frame_ms\": {:.3}, \"frame_p95_ms\": {:.3}}}",
+        median(&mut ui),
+        median(&mut tessellate),
+        median(&mut whole),
+        quantile(&mut whole, 0.95),
+    );
+}
+
+fn quantile(times: &mut [f64], share: f64) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(((times.len() as f64 - 1.0) * share) as usize).copied().unwrap_or(f64::NAN)
+}
+
+/// A moving pointer; for [`Case::Orbit`] one that drags the middle of the second pane, which is the surface.
+fn input(case: Case, frame: usize) -> egui::RawInput {
+    let size = vec2(SIZE[0] as f32, SIZE[1] as f32);
+    let sway = 60.0 * (frame as f32 * 0.21).sin();
+    let mut events = Vec::new();
+    if case == Case::Orbit {
+        let at = pos2(0.58 * size.x + sway, 0.25 * size.y);
+        events.push(egui::Event::PointerMoved(at));
+        if frame == 4 {
+            events.push(egui::Event::PointerButton {
+                pos: at,
+                button: egui::PointerButton::Primary,
+                pressed: true,
+                modifiers: egui::Modifiers::NONE,
+            });
+        }
+    } else {
+        events.push(egui::Event::PointerMoved(pos2(0.5 * size.x + sway, 0.5 * size.y + sway)));
+    }
+    egui::RawInput {
+        screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, size)),
+        time: Some(frame as f64 / 60.0),
+        predicted_dt: 1.0 / 60.0,
+        max_texture_side: Some(8_192),
+        focused: true,
+        events,
+        ..egui::RawInput::default()
+    }
+}
+
+/// All that a frame costs the processor before the device draws.
+fn upload(
+    state: &RenderState,
+    output: &mut egui::FullOutput,
+    primitives: &[egui::ClippedPrimitive],
+    pixels_per_point: f32,
+) -> Vec<egui_wgpu::wgpu::CommandBuffer> {
+    use egui_wgpu::wgpu;
+    let RenderState { device, queue, target_format, renderer, .. } = state;
+    let screen = ScreenDescriptor { size_in_pixels: SIZE, pixels_per_point };
+    let mut renderer = renderer.write();
+    for (id, deltas) in output.textures_delta.set.drain() {
+        for delta in deltas {
+            renderer.update_texture(device, queue, id, &delta);
+        }
+    }
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("frame") });
+    let mut commands = renderer.update_buffers(device, queue, &mut encoder, primitives, &screen);
+    let texture = device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("frame"),
+        size: wgpu::Extent3d { width: SIZE[0], height: SIZE[1], depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: *target_format,
+        usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
+        view_formats: &[],
+    });
+    let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+    let pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+        label: Some("frame"),
+        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+            view: &view,
+            resolve_target: None,
+            depth_slice: None,
+            ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+        })],
+        ..wgpu::RenderPassDescriptor::default()
+    });
+    renderer.render(&mut pass.forget_lifetime(), primitives, &screen);
+    commands.push(encoder.finish());
+    commands
+}
