@@ -182,13 +182,18 @@ pub fn desk(
         )
 }
 
-/// The finished window. With `LANDSCOPE_PICTURES` set to a folder, it is also written there, to be looked at.
+/// The finished picture, kept.
 pub fn render(harness: &mut Harness<'static, Desk>, name: &str) -> RgbaImage {
     harness.run();
     let image = harness.render().unwrap();
+    keep(&image, name);
+    image
+}
+
+/// With `LANDSCOPE_PICTURES` set to a folder, writes a picture there, to be looked at.
+pub fn keep(image: &RgbaImage, name: &str) {
     if let Some(folder) = std::env::var_os("LANDSCOPE_PICTURES") {
         std::fs::create_dir_all(&folder).unwrap();
         image.save(std::path::Path::new(&folder).join(format!("{name}.png"))).unwrap();
     }
-    image
 }

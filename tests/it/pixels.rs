@@ -7,7 +7,10 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use image::RgbaImage;
 use landscope::app::gpu::Gpu;
 use landscope::app::views::Orbit;
-use landscope::plots::{FieldPlot, Plot, SurfacePlot};
+use landscope::app::{App, Studio, Window};
+use landscope::plots::pane::PANES;
+use landscope::plots::{FieldPlot, PaneOptions, Plot, SurfacePlot};
+use landscope::record::{TimeCursor, example};
 
 use super::adapter::render_state;
 use super::pictures::{self, desk, render};
@@ -241,5 +244,24 @@ fn gallery() {
                 render(&mut harness, &format!("{name}_{theme}_{}_pointed", size[0]));
             }
         }
+    }
+    // Every pane of a whole recording, and the window about them.
+    let recording = example::recording(3_000);
+    for pane in PANES {
+        let plots = (pane.plots)(&recording, TimeCursor::At(2_400), &PaneOptions::default());
+        for (k, plot) in plots.into_iter().enumerate() {
+            for size in [[316.0, 226.0], [620.0, 420.0]] {
+                let Some(state) = render_state() else { return };
+                let mut harness = desk(Some(state), true, true, size, plot.clone());
+                render(&mut harness, &format!("pane_{}_{k}_{}", pane.slug, size[0]));
+            }
+        }
+    }
+    for (size, dark) in [([1600, 1000], true), ([1280, 800], false)] {
+        let Ok(studio) = Studio::open() else { return };
+        let mut window = Window::viewing(std::path::Path::new("example"), recording.clone());
+        window.dark = dark;
+        let picture = studio.render(&mut App::new(window), size, 1.0, &[]).unwrap();
+        pictures::keep(&picture, &format!("window_{}", size[0]));
     }
 }
