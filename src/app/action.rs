@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, PaneOptions};
 use crate::record::TimeCommand;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
 
-use super::background::{Browse, ExportFormat};
+use super::background::Browse;
 use super::draft;
 use super::state::{Dialog, Window};
 use super::toasts::Notice;
@@ -48,7 +49,7 @@ pub enum Action {
     CloseFile,
     Export {
         pane: PaneId,
-        format: ExportFormat,
+        format: FileFormat,
         path: PathBuf,
     },
     /// Tell of a mistake.
@@ -105,7 +106,7 @@ impl Window {
             Action::Export { pane, format, path } => {
                 self.dialog = None;
                 let plots = self.plots(pane);
-                self.background.export(pane, plots, format, path);
+                self.background.export(plots, format, path);
             }
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),

@@ -1,11 +1,12 @@
 //! What would make the window wait: the system's file dialogs, reading recordings, writing figures. Each on a
 //! thread of its own; what it found comes back over a channel.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
+use crate::figures::{self, file::FileFormat};
 use crate::plots::{PaneId, Plot, pane};
 use crate::record::Recording;
 use crate::record::file::{self, Opened};
@@ -26,36 +27,21 @@ pub enum Browse {
     DataFolder,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportFormat {
-    Svg,
-    Png,
-    Csv,
+/// Side of a figure in pixels, of one plot and of each further one.
+const FIGURE: (u32, u32) = (900, 640);
+
+/// What a format is called in menus.
+pub fn format_title(format: FileFormat) -> &'static str {
+    match format {
+        FileFormat::Svg => "Figure (SVG)",
+        FileFormat::Png => "Figure (PNG)",
+        FileFormat::Csv => "Data (CSV)",
+    }
 }
 
-impl ExportFormat {
-    pub const ALL: [Self; 3] = [Self::Svg, Self::Png, Self::Csv];
-
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Svg => "svg",
-            Self::Png => "png",
-            Self::Csv => "csv",
-        }
-    }
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Svg => "Figure (SVG)",
-            Self::Png => "Figure (PNG)",
-            Self::Csv => "Data (CSV)",
-        }
-    }
-
-    /// Where a pane goes unless the user says otherwise.
-    pub fn default_path(self, id: PaneId, step: u64) -> String {
-        format!("./landscope-{}-step{step}.{}", pane::find(id).slug, self.extension())
-    }
+/// Where a pane goes unless the user says otherwise.
+pub fn default_path(format: FileFormat, id: PaneId, step: u64) -> String {
+    format!("./landscope-{}-step{step}.{}", pane::find(id).slug, format.extension())
 }
 
 /// What a background thread came back with.
@@ -149,16 +135,20 @@ impl Background {
     }
 
     /// Draws `plots` into a file.
-    pub fn export(&self, id: PaneId, plots: Vec<Plot>, format: ExportFormat, path: PathBuf) {
+    pub fn export(&self, plots: Vec<Plot>, format: FileFormat, path: PathBuf) {
         let place = path.clone();
         let work = move || {
-            let result = write_plots(id, &plots, format, &path);
+            let size = (FIGURE.0 * plots.len().max(1) as u32, FIGURE.1);
+            let result =
+                figures::file::write(&plots, format, size, &path).map_err(|error| capitalised(&error.to_string()));
             Finished::Written { path, result }
         };
         self.spawn("export", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 }
 
-fn write_plots(id: PaneId, _plots: &[Plot], format: ExportFormat, path: &Path) -> Result<(), String> {
-    Err(format!("Can't write {} as {}: {} is not connected yet", pane::find(id).title, format.title(), path.display()))
+/// A sentence as it stands alone.
+fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }

@@ -20,6 +20,8 @@ pub struct Live {
     pub failure: Option<String>,
     /// The newest unfinished slice, newer than any in the recording.
     pub partial: Option<Arc<Snapshot>>,
+    /// The newest (step, hash of the parameters): equal hashes, equal bits.
+    pub fingerprint: Option<(u64, String)>,
     /// Counts runs and unfinished slices: with the recording's version, a key to what is drawn.
     pub generation: u64,
     misfits: u32,
@@ -76,7 +78,8 @@ impl Live {
                 self.state = RunState::Failed;
                 self.failure = Some(message);
             }
-            Event::Fingerprint { .. } | Event::AtRest { .. } => {}
+            Event::Fingerprint { step, param_hash } => self.fingerprint = Some((step, param_hash)),
+            Event::AtRest { .. } => {}
             Event::Saved(path) => return Some(Notice::done(format!("Saved {}", super::full_path(&path)))),
             Event::SaveFailed(message) => return Some(Notice::problem(message)),
         }

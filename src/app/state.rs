@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender};
 
+use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, PaneOptions, Plot, pane};
 use crate::record::{Divergence, Outcome, Recording, TimeCursor};
 use crate::run::messages::{Command, Event};
 use crate::run::spec::RunSpec;
 
-use super::background::{Background, Browse, ExportFormat, Finished};
+use super::background::{Background, Browse, Finished};
 use super::draft;
 use super::link::{Link, Wake};
 use super::live::Live;
@@ -36,7 +37,7 @@ pub enum Dialog {
     },
     Export {
         pane: PaneId,
-        format: ExportFormat,
+        format: FileFormat,
         path: String,
     },
 }

@@ -5,6 +5,7 @@
 mod canvas;
 mod color_bar;
 mod field;
+pub mod file;
 mod frame;
 mod lines;
 mod raster;

@@ -20,4 +20,5 @@ mod sessions;
 mod shaders;
 mod slices;
 mod window;
+mod window_files;
 mod window_pictures;

@@ -11,21 +11,19 @@ use landscope::app::state::Dialog;
 use landscope::app::{App, Wake, Window, theme};
 use landscope::plots::LandscapeView;
 use landscope::plots::pane::PANES;
-use landscope::record::{
-    Divergence, Header, Intervention, LayerInfo, Outcome, Reading, Recording, Snapshot, TimeCursor, TrackId, names,
-};
+use landscope::record::{Divergence, Header, Intervention, LayerInfo, Reading, Snapshot, TimeCursor, TrackId, names};
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event, RunState};
 use landscope::run::spec::RunSpec;
 
 /// A window without a graphics device, and the other ends of its channels.
-struct Desk {
-    harness: Harness<'static, App>,
+pub struct Desk {
+    pub harness: Harness<'static, App>,
     commands: Receiver<Command>,
     events: Sender<Event>,
 }
 
-fn header() -> Header {
+pub fn header() -> Header {
     let layer = |name: &str| LayerInfo { name: name.into() };
     Header {
         spec: RunSpec::default().to_toml(),
@@ -39,7 +37,7 @@ fn header() -> Header {
     }
 }
 
-fn snapshot(step: u64) -> Snapshot {
+pub fn snapshot(step: u64) -> Snapshot {
     let loss = 2.0 / (1.0 + step as f64 / 20.0);
     let readings = vec![
         (names::TRAIN_LOSS, Reading::Scalar(loss)),
@@ -49,7 +47,7 @@ fn snapshot(step: u64) -> Snapshot {
     Snapshot { track: TrackId(0), step, readings }
 }
 
-fn harness(window: Window) -> Harness<'static, App> {
+pub fn harness(window: Window) -> Harness<'static, App> {
     // Tall enough that every knob is in sight.
     Harness::builder()
         .with_size([1600.0, 1700.0])
@@ -86,31 +84,31 @@ fn desk_with(capacity: usize, steps: u64) -> Desk {
     desk
 }
 
-fn desk() -> Desk {
+pub fn desk() -> Desk {
     desk_with(64, 200)
 }
 
 impl Desk {
-    fn window(&self) -> &Window {
+    pub fn window(&self) -> &Window {
         &self.harness.state().window
     }
 
-    fn tell(&mut self, event: Event) {
+    pub fn tell(&mut self, event: Event) {
         self.events.send(event).unwrap();
         self.harness.run();
     }
 
-    fn click(&mut self, label: &str) {
+    pub fn click(&mut self, label: &str) {
         self.harness.get_by_role_and_label(Role::Button, label).click();
         self.harness.run();
     }
 
-    fn key(&mut self, key: Key) {
+    pub fn key(&mut self, key: Key) {
         self.harness.key_press(key);
         self.harness.run();
     }
 
-    fn asked(&self) -> Vec<Command> {
+    pub fn asked(&self) -> Vec<Command> {
         self.commands.try_iter().collect()
     }
 
@@ -406,48 +404,6 @@ fn pane_switches_change_what_the_pane_shows() {
 }
 
 #[test]
-fn saving_asks_for_a_path_and_the_worker_writes() {
-    let mut desk = desk();
-    desk.harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
-    desk.harness.run();
-    assert!(matches!(desk.window().dialog, Some(Dialog::Save { .. })));
-    desk.click("Save");
-    match &desk.asked()[..] {
-        [Command::Save(path)] => assert!(path.to_string_lossy().contains("digits-step200"), "{path:?}"),
-        other => panic!("{other:?}"),
-    }
-    desk.tell(Event::Saved("here.landscope".into()));
-    assert!(desk.window().toasts.iter().any(|notice| notice.text.contains("here.landscope")));
-}
-
-#[test]
-fn a_file_is_shown_without_transport_and_its_knobs_cannot_be_turned() {
-    let mut recording = Recording::new(header());
-    (0..50).for_each(|step| recording.push(&snapshot(step)).unwrap());
-    recording.outcome = Some(Outcome::Finished);
-    let mut harness = harness(Window::viewing(std::path::Path::new("old.landscope"), recording));
-    harness.run();
-    harness.get_by_label("Recording old.landscope");
-    assert!(harness.query_by_label("Reset").is_none());
-    assert!(harness.get_by_role_and_label(Role::Slider, "Width").accesskit_node().is_disabled());
-    harness.key_press(Key::ArrowLeft);
-    harness.run();
-    assert_eq!(harness.state().window.cursor, TimeCursor::At(48));
-}
-
-#[test]
-fn opening_a_file_puts_the_run_on_pause_behind_it() {
-    let mut desk = desk();
-    desk.harness.state_mut().window.view("old.landscope".into(), Recording::new(header()));
-    desk.harness.run();
-    assert!(matches!(desk.asked()[..], [Command::Pause]));
-    assert_eq!(desk.window().recording().newest_step(), 0);
-    desk.tell(Event::Snapshot(Arc::new(snapshot(201))));
-    desk.click("Back to the run");
-    assert_eq!(desk.window().recording().newest_step(), 201);
-}
-
-#[test]
 fn an_idle_window_asks_for_no_frame() {
     let mut desk = desk();
     desk.tell(Event::State(RunState::Paused));
@@ -474,45 +430,4 @@ fn every_widget_has_a_name() {
         }
     }
     assert!(seen > 60, "{seen}");
-}
-
-/// Runs frames until background threads have answered.
-#[track_caller]
-fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Window) -> bool) {
-    for _ in 0..500 {
-        harness.step();
-        if done(&harness.state().window) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    panic!("waited too long for {what}");
-}
-
-fn told(window: &Window, words: &str) -> bool {
-    window.toasts.iter().any(|notice| notice.text.contains(words))
-}
-
-#[test]
-fn a_saved_recording_is_opened_by_typing_its_path_and_a_wrong_one_is_explained() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.landscope");
-    let recording = landscope::record::example::recording(60);
-    let mut harness = harness(Window::viewing(std::path::Path::new("example"), recording));
-    harness.state_mut().window.apply(landscope::app::action::Action::Save(path.clone()));
-    wait_for(&mut harness, "saving", |window| told(window, "Wrote"));
-
-    let mut desk = desk();
-    desk.harness.key_press_modifiers(Modifiers::COMMAND, Key::O);
-    desk.harness.run();
-    desk.harness.get_by_role_and_label(Role::TextInput, "Path").type_text(path.to_str().unwrap());
-    desk.harness.run();
-    desk.click("Open");
-    wait_for(&mut desk.harness, "opening", |window| window.viewed.is_some());
-    assert_eq!(desk.window().recording().newest_step(), 60);
-    assert!(told(desk.window(), "run.landscope"));
-
-    desk.harness.state_mut().window.apply(landscope::app::action::Action::Open(folder.path().join("none")));
-    wait_for(&mut desk.harness, "the explanation", |window| told(window, "Can't read"));
-    assert_eq!(desk.window().recording().newest_step(), 60, "what was open stays open");
 }

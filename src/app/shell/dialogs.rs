@@ -3,10 +3,11 @@
 use egui::{Align2, Context, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window as Floating, vec2};
 
 use crate::app::action::Action;
-use crate::app::background::{Browse, ExportFormat};
+use crate::app::background::{Browse, format_title};
 use crate::app::keys::KEYS;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
+use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, pane};
 use crate::run::knobs::{self, Liveness};
 
@@ -42,8 +43,8 @@ pub fn show(window: &Window, ctx: &Context, actions: &mut Vec<Action>) {
         Dialog::Export { pane, format, path } => {
             let (pane, format) = (*pane, *format);
             let about = match format {
-                ExportFormat::Svg | ExportFormat::Png => "The pane as a figure, drawn for paper",
-                ExportFormat::Csv => "The numbers that the pane shows, as comma-separated values",
+                FileFormat::Svg | FileFormat::Png => "The pane as a figure, drawn for paper",
+                FileFormat::Csv => "The numbers that the pane shows, as comma-separated values",
             };
             let again = |path| Dialog::Export { pane, format, path };
             prompt(ui, about, "Export", path, Browse::SaveAs, actions, again, |path| Action::Export {
@@ -65,7 +66,7 @@ fn title(dialog: &Dialog) -> String {
         Dialog::Knob(id) => knobs::find(id).map_or(*id, |knob| knob.label).to_owned(),
         Dialog::Save { .. } => "Save the recording".into(),
         Dialog::Open { .. } => "Open a recording".into(),
-        Dialog::Export { pane, format, .. } => format!("{}: {}", pane::find(*pane).title, format.title()),
+        Dialog::Export { pane, format, .. } => format!("{}: {}", pane::find(*pane).title, format_title(*format)),
     }
 }
 

@@ -6,12 +6,13 @@ use egui::{CornerRadius, Frame, Rect, Sense, Stroke, Ui, UiBuilder, UiStackInfo,
 use egui_tiles::{Behavior, SimplificationOptions, TileId, Tree, UiResponse};
 
 use crate::app::action::Action;
-use crate::app::background::ExportFormat;
+use crate::app::background::{default_path, format_title};
 use crate::app::plot_cache::PlotCache;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
+use crate::figures::file::FileFormat;
 use crate::plots::pane::PANES;
 use crate::plots::{PaneId, pane};
 
@@ -120,9 +121,9 @@ impl Drawn<'_> {
             }
             ui.separator();
             let step = self.window.cursor.step(self.window.recording().newest_step());
-            for format in ExportFormat::ALL {
-                if ui.button(format!("{} …", format.title())).clicked() {
-                    let path = format.default_path(id, step);
+            for format in FileFormat::ALL {
+                if ui.button(format!("{} …", format_title(format))).clicked() {
+                    let path = default_path(format, id, step);
                     self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
                 }
             }

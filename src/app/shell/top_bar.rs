@@ -141,13 +141,16 @@ fn titles(window: &Window, ui: &mut Ui) {
     if text.is_empty() || ui.available_width() < 60.0 {
         return;
     }
-    let details = format!(
+    let mut details = format!(
         "{text}\n{} parameters\n{} training and {} test examples\n{}",
         grouped(header.parameters as u64),
         grouped(header.train_examples as u64),
         grouped(header.test_examples as u64),
         header.loss_title
     );
+    if let Some((step, hash)) = window.live.fingerprint.as_ref().filter(|_| window.viewed.is_none()) {
+        details.push_str(&format!("\nParameters at step {}: {hash}", grouped(*step)));
+    }
     let label = egui::Label::new(RichText::new(text).color(tokens.text_weak)).truncate();
     ui.add(label).on_hover_text(details);
 }
