@@ -170,7 +170,7 @@ fn facets(plot: &SurfacePlot, eye: &Eye, font: f64) -> Vec<(f64, Piece)> {
                 for [from, to] in crossings(&corners, z) {
                     // In front of the neighbours' rims, too.
                     let points = [eye.project(from), eye.project(to)];
-                    pieces.push((depth + 0.5 * LIFT, Piece::Line { points, stroke }));
+                    pieces.push((depth + LIFT, Piece::Line { points, stroke }));
                 }
             }
         }
@@ -209,14 +209,14 @@ fn path(plot: &SurfacePlot, eye: &Eye, font: f64) -> Vec<(f64, Piece)> {
         for k in 0..parts {
             let at = |k: usize| from.lerp(to, k as f64 / parts as f64);
             let (a, b) = (at(k), at(k + 1));
-            let depth = eye.depth(0.5 * (a + b)) + LIFT;
+            let depth = eye.depth(0.5 * (a + b)) + 1.5 * LIFT;
             let points = [eye.project(a), eye.project(b)];
             pieces.push((depth, Piece::Line { points, stroke: Stroke::new(WHITE, 0.28 * font) }));
             pieces.push((depth + 1e-9, Piece::Line { points, stroke: Stroke::new(BLACK, 0.14 * font) }));
         }
     }
     if let Some(end) = plot.path.last().and_then(|&p| place(p)) {
-        let depth = eye.depth(end) + 1.5 * LIFT;
+        let depth = eye.depth(end) + 2.0 * LIFT;
         pieces.push((depth, Piece::Dot { at: eye.project(end), radius: 0.32 * font }));
     }
     pieces

@@ -123,7 +123,7 @@ fn read_advances(font: &[u8]) -> Option<Vec<f32>> {
         let field = |block: usize| map + 14 + 2 * (block * segments + segment) + if block > 0 { 2 } else { 0 };
         let (end, start) = (u16_at(field(0))?, u16_at(field(1))?);
         let (delta, offset) = (u16_at(field(2))?, u16_at(field(3))?);
-        for code in start..=end.min(0xfffe) {
+        for (code, advance) in advances.iter_mut().enumerate().take(end.min(0xfffe) + 1).skip(start) {
             let glyph = match offset {
                 0 => (code + delta) & 0xffff,
                 offset => match u16_at(field(3) + offset + 2 * (code - start))? {
@@ -132,7 +132,7 @@ fn read_advances(font: &[u8]) -> Option<Vec<f32>> {
                 },
             };
             if glyph > 0 {
-                advances[code] = u16_at(hmtx + 4 * glyph.min(metrics - 1))? as f32 / em;
+                *advance = u16_at(hmtx + 4 * glyph.min(metrics - 1))? as f32 / em;
             }
         }
     }
