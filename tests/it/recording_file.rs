@@ -278,6 +278,26 @@ fn flipped_bytes_do_no_harm() {
 }
 
 #[test]
+fn a_tool_that_reads_for_long_costs_no_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("held.landscope");
+    let mut writer = RecordingWriter::create(&path, &Header::default()).unwrap();
+    writer.append(&snapshot(0, "x", Reading::Scalar(0.0))).unwrap();
+    writer.flush().unwrap();
+    let tool = rusqlite::Connection::open(&path).unwrap();
+    let mut statement = tool.prepare("SELECT value FROM scalar").unwrap();
+    let mut rows = statement.query([]).unwrap();
+    rows.next().unwrap();
+    for step in 1..4 {
+        writer.append(&snapshot(step, "x", Reading::Scalar(1.0))).unwrap();
+        writer.flush().unwrap();
+    }
+    drop(rows);
+    writer.flush().unwrap();
+    assert_eq!(file::read(&path).unwrap().newest_step(), 3);
+}
+
+#[test]
 fn what_is_not_a_recording_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("thing");

@@ -24,6 +24,12 @@ pub const COMMIT_SECS: f64 = 0.5;
 /// Rows that are written at once even sooner, to bound memory.
 const COMMIT_ROWS: usize = 8_192;
 
+/// Rows that may wait while another program holds the file (a tool in the middle of reading it).
+const HELD_ROWS: usize = 200_000;
+
+/// How long a commit waits for another program, and how long one that can't be put off does.
+const HELD_WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
 /// What waits for the next transaction.
 enum Row {
     Series { id: i64, track: TrackId, name: SeriesId, kind: &'static str },
@@ -121,7 +127,7 @@ impl RecordingWriter {
     /// # Errors
     /// As [`Self::flush`].
     pub fn rewind(&mut self, step: u64) -> Result<(), FileError> {
-        self.flush()?;
+        self.flush_now()?;
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         self.transact(|connection| {
             for table in STEP_TABLES {
@@ -137,7 +143,7 @@ impl RecordingWriter {
     /// # Errors
     /// As [`Self::flush`].
     pub fn finish(&mut self, outcome: &Outcome) -> Result<(), FileError> {
-        self.flush()?;
+        self.flush_now()?;
         let json = serde_json::to_string(outcome).expect("an outcome is plain data");
         self.transact(|connection| {
             connection.execute("DELETE FROM outcome", [])?;
@@ -146,11 +152,35 @@ impl RecordingWriter {
         })
     }
 
-    /// Writes all that waits.
+    /// Writes all that waits. While another program holds the file, rows go on waiting, which is no error until there
+    /// are too many.
     ///
     /// # Errors
     /// [`FileError::Database`]; what waits goes on waiting.
     pub fn flush(&mut self) -> Result<(), FileError> {
+        match self.write_waiting() {
+            Err(FileError::Database { source, .. }) if is_busy(&source) && self.waiting.len() < HELD_ROWS => {
+                self.last_commit = Instant::now();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// As [`Self::flush`], for what can't be put off.
+    fn flush_now(&mut self) -> Result<(), FileError> {
+        self.wait_for_others(HELD_WAITS[1]);
+        let result = self.write_waiting();
+        self.wait_for_others(HELD_WAITS[0]);
+        result
+    }
+
+    fn wait_for_others(&self, time: Duration) {
+        // Without it a commit that finds the file held fails at once, and is tried again.
+        let _ = self.connection.busy_timeout(time);
+    }
+
+    fn write_waiting(&mut self) -> Result<(), FileError> {
         if !self.waiting.is_empty() {
             self.transact(|connection| write_rows(connection, &self.waiting))?;
             self.waiting.clear();
@@ -169,7 +199,7 @@ impl RecordingWriter {
         {
             return Err(FileError::IsBeingWritten { path: dest.into() });
         }
-        self.flush()?;
+        self.flush_now()?;
         replace(dest, |partial| {
             let target = partial.to_str().ok_or("its name isn't valid UTF-8")?;
             self.connection.execute("VACUUM INTO ?1", params![target]).map_err(|error| error.to_string())?;
@@ -195,7 +225,7 @@ impl RecordingWriter {
 impl Drop for RecordingWriter {
     fn drop(&mut self) {
         // Whoever wants to know calls `flush` first.
-        let _ = self.flush();
+        let _ = self.flush_now();
     }
 }
 
@@ -246,13 +276,17 @@ fn for_each_reading(
     }
 }
 
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
+}
+
 fn heavy(kind: &str) -> bool {
     matches!(kind, "matrix" | "density" | "surface")
 }
 
 fn begin(path: &Path, header: &Header) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(HELD_WAITS[0])?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
