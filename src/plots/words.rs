@@ -64,6 +64,15 @@ pub fn intervention(mark: &Intervention) -> String {
     format!("{} {} to {}", mark.knob, mark.from, mark.to)
 }
 
+/// Why a pane is empty.
+pub fn unmeasured(recording: &Recording) -> String {
+    if recording.outcome.is_some() {
+        "Not measured in this run up to here: the probe budget left no time for it".into()
+    } else {
+        "Not measured yet: it waits for its share of the probe budget".into()
+    }
+}
+
 /// Where the run broke down, if it did and the cursor is there.
 pub fn divergence(recording: &Recording, cursor: TimeCursor) -> Option<String> {
     match &recording.outcome {

@@ -43,8 +43,7 @@ fn ridges(recording: &Recording, cursor: TimeCursor) -> Plot {
         }
     }
     let Some(&(_, step, _)) = layers.first() else {
-        let reason = "Not measured yet up to this step: it waits for its share of the probe budget";
-        return Plot::Empty { title: "Activations".into(), reason: reason.into() };
+        return Plot::Empty { title: "Activations".into(), reason: words::unmeasured(recording) };
     };
     let x_range = value_range(layers.iter().map(|(_, _, density)| *density));
     let ridges = layers.iter().map(|(name, _, density)| {
@@ -111,8 +110,7 @@ fn waterfall(recording: &Recording, cursor: TimeCursor, layer: usize) -> Plot {
     let title = format!("Activations of {name} over time");
     let series = recording.heavy(&names::activations(name)).filter(|series| !series.is_empty());
     let Some(series) = series else {
-        let reason = "Not measured yet: it waits for its share of the probe budget";
-        return Plot::Empty { title: title.trim_end().into(), reason: reason.into() };
+        return Plot::Empty { title: title.trim_end().into(), reason: words::unmeasured(recording) };
     };
     let newest = recording.newest_step();
     let sampled = sample(series, newest);

@@ -35,11 +35,7 @@ fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plo
     let title = if accuracy { "Accuracy landscape" } else { "Loss landscape" };
     let empty = |reason: &str| Plot::Empty { title: title.into(), reason: reason.into() };
     let Some((step, Reading::Surface(surface))) = recording.latest_at(&names::LANDSCAPE, at) else {
-        return empty(if recording.heavy(&names::LANDSCAPE).is_some() {
-            "No slice was measured up to this step"
-        } else {
-            "Not measured yet: it waits for its share of the probe budget"
-        });
+        return empty(&words::unmeasured(recording));
     };
     if accuracy && surface.accuracy.is_empty() {
         return empty("This task has no classes, so there is no accuracy: show the loss instead");

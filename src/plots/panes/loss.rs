@@ -14,7 +14,7 @@ pub(crate) const PANE: Pane = Pane {
         Healthy: both fall, quickly at first and then slowly, and stay close together. \
         Unhealthy: the test loss turns upwards while the training loss goes on falling (the network memorises), or both jump up (the learning rate is too high). \
         A flat line at the beginning means that nothing is learnt: chance level is log(number of classes) for the cross-entropy. \
-        The average lags some 50 steps behind, so trust the pale line for when something happened.",
+        The average lags some 20 steps behind, so trust the pale line for when something happened.",
     plots,
 };
 

@@ -21,8 +21,9 @@ pub(crate) const PANE: Pane = Pane {
 const COLUMNS: usize = 300;
 /// Matrices that are looked at to choose the colours.
 const LOOKED_AT: usize = 32;
-/// A cosine may fall a little below zero by chance; only more than that asks for a signed colour map.
-const SIGNED_BELOW: f32 = -0.05;
+/// Cosines somewhat below zero are drawn as zero, so that the whole map is left for telling high from very high; only
+/// strongly opposed tokens ask for a signed one.
+const SIGNED_BELOW: f32 = -0.3;
 
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let (one, many) = match recording.header.token_kind {
@@ -35,8 +36,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
 fn means(recording: &Recording, cursor: TimeCursor, many: &str) -> Plot {
     let title = format!("Mean cosine of {many}");
     let Some(series) = recording.vector(&names::TOKEN_COSINE).filter(|series| !series.is_empty()) else {
-        let reason = "Not measured yet: it waits for its share of the probe budget";
-        return Plot::Empty { title, reason: reason.into() };
+        return Plot::Empty { title, reason: words::unmeasured(recording) };
     };
     let newest = recording.newest_step();
     let (columns, rows) = (series.len().clamp(1, COLUMNS), series.width());
@@ -55,6 +55,7 @@ fn means(recording: &Recording, cursor: TimeCursor, many: &str) -> Plot {
     let at = cursor.step(newest);
     let mut notes: Vec<_> = series.latest_at(at).map(|(step, _)| words::age(step, at)).into_iter().collect();
     notes.extend(instead_of_tokens(recording));
+    notes.extend(below_zero(&values, value_range));
     Plot::Field(FieldPlot {
         title,
         x_label: "step".into(),
@@ -72,6 +73,12 @@ fn means(recording: &Recording, cursor: TimeCursor, many: &str) -> Plot {
         notes,
         ..FieldPlot::default()
     })
+}
+
+/// What the colours don't show.
+fn below_zero(cosines: &[f32], [shown, _]: [f32; 2]) -> Option<String> {
+    let [low, _] = finite_range(cosines.iter().copied())?;
+    (low < shown - 5e-3).then(|| format!("cosines below 0 (down to {}) are drawn as 0", words::number(f64::from(low))))
 }
 
 fn is_signed(cosines: &[f32]) -> bool {
@@ -100,8 +107,7 @@ fn similarity(recording: &Recording, cursor: TimeCursor, layer: usize, one: &str
     let at = cursor.step(recording.newest_step());
     let id = names::token_similarity(name);
     let Some((step, Reading::Matrix(matrix))) = recording.latest_at(&id, at) else {
-        let reason = "Not measured yet up to this step: it waits for its share of the probe budget";
-        return Plot::Empty { title: format!("Similarity of {many}"), reason: reason.into() };
+        return Plot::Empty { title: format!("Similarity of {many}"), reason: words::unmeasured(recording) };
     };
     let mut notes = vec![words::age(step, at)];
     if recording.header.token_kind == TokenKind::Tokens {
@@ -115,6 +121,7 @@ fn similarity(recording: &Recording, cursor: TimeCursor, layer: usize, one: &str
         chosen.map(|(_, reading)| reading).any(|r| matches!(r, Reading::Matrix(m) if is_signed(&m.values)))
     });
     let (value_range, colormap) = scale(signed);
+    notes.extend(below_zero(&matrix.values, value_range));
     // Cells are centred on the tokens' numbers.
     let edges = |n: usize| [-0.5, n as f64 - 0.5];
     Plot::Field(FieldPlot {
@@ -173,6 +180,18 @@ mod tests {
         assert!(first.title.contains("embedding"), "{}", first.title);
         assert_eq!(first.value_at(3.0, 3.0), Some(1.0));
         assert_eq!(first.value_at(3.0, 5.0), first.value_at(5.0, 3.0));
+    }
+
+    #[test]
+    fn slightly_opposed_tokens_keep_the_scale_and_are_mentioned() {
+        let mut recording = example::recording(100);
+        let width = recording.header.layers.len();
+        let readings = vec![(names::TOKEN_COSINE, Reading::Vector(vec![-0.12; width]))];
+        recording.push(&Snapshot { track: TrackId(0), step: 101, readings }).unwrap();
+        let [means, matrix] = fields(&recording, TimeCursor::Following, 0);
+        assert_eq!(means.value_range, [0.0, 1.0]);
+        assert!(means.notes.iter().any(|note| note.contains("-0.12")), "{:?}", means.notes);
+        assert_eq!(matrix.value_range, [0.0, 1.0]);
     }
 
     #[test]

@@ -25,8 +25,7 @@ const BARS: usize = 150;
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let title = "Sharpness";
     let Some(series) = recording.scalar(&names::SHARPNESS).filter(|series| !series.is_empty()) else {
-        let reason = "Not measured yet: it waits for its share of the probe budget";
-        return vec![Plot::Empty { title: title.into(), reason: reason.into() }];
+        return vec![Plot::Empty { title: title.into(), reason: words::unmeasured(recording) }];
     };
     let at = cursor.step(recording.newest_step());
     let mut plot = curves::over_steps(recording, cursor, title, "largest Hessian eigenvalue");

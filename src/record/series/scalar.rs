@@ -4,8 +4,9 @@ use crate::record::reading::Estimate;
 
 /// Number of children that one entry of a pyramid level summarises.
 const FAN: usize = 8;
-/// Weight of the past in [`ScalarSeries::smoothed`]: about the last 50 entries count.
-pub const SMOOTHING: f64 = 0.98;
+/// Weight of the past in [`ScalarSeries::smoothed`]: about the last 20 entries count. More would lag
+/// visibly behind a loss that falls tenfold in a hundred steps.
+pub const SMOOTHING: f64 = 0.95;
 
 /// Numbers over steps, with the extremes of every aligned run of 8, 64, 512, ... of them, so that a curve of
 /// any length is drawn from a few hundred entries without losing a spike.
@@ -38,7 +39,7 @@ impl ScalarSeries {
     }
 
     /// The exponential moving average `m <- m + w (value - m)` with `w = max(1 - SMOOTHING, 1 / number of values)`: the
-    /// plain mean to begin with, so that the first value doesn't weigh on the next fifty. Values that aren't finite leave
+    /// plain mean to begin with, so that the first value doesn't weigh on all that follow. Values that aren't finite leave
     /// it as it was. Kept while the series grows, so that drawing it costs nothing more.
     pub fn smoothed(&self) -> &[f64] {
         &self.smoothed
