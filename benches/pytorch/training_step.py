@@ -119,4 +119,5 @@ def main():
     print(json.dumps({"case": case, "steps": len(times)} | {key: round(ms, 4) for key, ms in found.items()}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -71,6 +71,10 @@ impl Model for Mlp {
         self.title.clone()
     }
 
+    fn chain(&self) -> Option<Activation> {
+        Some(self.activation)
+    }
+
     fn init(&self, streams: &Streams) -> Vec<f64> {
         self.initializer.draw(streams)
     }

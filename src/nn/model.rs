@@ -9,6 +9,7 @@ use crate::record::TokenKind;
 
 use super::batch::InputTensor;
 use super::params::Layout;
+use super::spec::Activation;
 
 /// A network as a function of its parameters: it holds shapes, never values, so that slices and curvature
 /// products evaluate it anywhere.
@@ -23,6 +24,12 @@ pub trait Model: Send + Sync {
 
     /// Such as `vision transformer, width 32, depth 4, 4 heads, Pre-LN, GELU`.
     fn title(&self) -> String;
+
+    /// The activation, if the network is a plain chain `h <- act(h W + b)` over flattened features, without activation
+    /// after the last layer, and its layout is the W and b of these layers in turn: slices then know a shorter way.
+    fn chain(&self) -> Option<Activation> {
+        None
+    }
 
     /// Initial parameters in the flattening order, drawn from the streams `init/<tensor name>`.
     fn init(&self, streams: &Streams) -> Vec<f64>;

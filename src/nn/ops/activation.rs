@@ -45,14 +45,14 @@ const GELU_CUBIC: f64 = 0.044_715;
 const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
 
 /// A nonlinearity on one number: its value, slope and curvature.
-trait Curve {
+pub(in crate::nn) trait Curve {
     fn of<T: Float>(x: T) -> [T; 3];
 }
 
-struct Relu;
-struct Gelu;
-struct Tanh;
-struct Silu;
+pub(in crate::nn) struct Relu;
+pub(in crate::nn) struct Gelu;
+pub(in crate::nn) struct Tanh;
+pub(in crate::nn) struct Silu;
 
 impl Curve for Relu {
     #[inline(always)]

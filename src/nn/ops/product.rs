@@ -88,7 +88,7 @@ fn run<T: Float>(
 }
 
 /// `c <- op(A) op(B)`, or `c <- c + op(A) op(B)`; all row-major, `op(A)` `[m, k]`, `op(B)` `[k, n]`, c `[m, n]`.
-pub(super) fn multiply<T: Float>(
+pub(in crate::nn) fn multiply<T: Float>(
     c: &mut [T],
     a: &[T],
     b: &[T],

@@ -4,12 +4,14 @@
 //! from 9x9 points to as many as wanted. Losses that aren't finite are values like others: far out, networks overflow.
 
 mod any_model;
+mod chain;
 pub mod directions;
 pub mod grid;
+mod outputs;
 
 use std::time::Instant;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::batch::{Batch, InputTensor, TargetTensor};
 use super::model::Model;
@@ -17,6 +19,7 @@ use super::pieces::{Until, in_pieces};
 use super::spec::LossSpec;
 
 use any_model::AnyModel;
+use chain::Chain;
 use directions::Directions;
 use grid::{Grid, LEVELS};
 
@@ -91,14 +94,23 @@ impl Slice {
             TargetTensor::Classes { graded, .. } => *graded,
             TargetTensor::Values(_) => 0,
         };
-        let evaluator = Box::new(AnyModel::new(model, centre, directions, batch, loss)?);
+        let (evaluator, method): (Box<dyn Evaluator>, _) = match (model.chain(), &batch.inputs) {
+            (Some(activation), InputTensor::Features(inputs)) if on_cpu => {
+                let method = "forward passes, first layer by linearity";
+                match inputs.dtype() {
+                    DType::F32 => (Box::new(Chain::<f32>::new(activation, centre, directions, batch, loss)?), method),
+                    _ => (Box::new(Chain::<f64>::new(activation, centre, directions, batch, loss)?), method),
+                }
+            }
+            _ => (Box::new(AnyModel::new(model, centre, directions, batch, loss)?), "forward passes"),
+        };
         Ok(Self {
             evaluator,
             grid: Grid::new(radius, finest),
             begun: Vec::new(),
             threads: if on_cpu { rayon::current_num_threads() } else { 1 },
             graded,
-            method: "forward passes",
+            method,
         })
     }
 

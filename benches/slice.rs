@@ -1,0 +1,163 @@
+//! Time of a slice: the loss at 33x33 points of a plane, on 1,024 examples. The twin of `benches/pytorch/slice.py`.
+//!
+//! `cargo bench --bench slice -- mlp64 3` measures case `mlp64` for 3 seconds and prints one line of JSON: milliseconds
+//! of a slice, of its first 9x9 points (both from frozen parameters on, directions and first layer included), the rate
+//! of the products that were computed and the rate of big products on the same cores, in turns with the slices.
+//! Cases: `mlp64` (64-256-256-10, ReLU), `mlp784` (784-256-256-10, ReLU), `vit` (the default network on 8x8 pictures).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device};
+use landscope::base::rng::{Streams, normals};
+use landscope::nn::autodiff::STACK_BYTES;
+use landscope::nn::build::build;
+use landscope::nn::spec::{Activation, LossSpec, ModelKind, ModelSpec};
+use landscope::probes::job::{Advance, Subject};
+use landscope::probes::landscape;
+use landscope::tasks::data::{Inputs, Split, Targets};
+
+const EXAMPLES: usize = 1024;
+const SIDE: usize = 33;
+const CORES: usize = 2;
+/// Side of the matrices whose product is the yardstick.
+const BIG: usize = 1024;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let case = arguments.first().map_or("mlp64", String::as_str);
+    let secs: f64 = arguments.get(1).and_then(|s| s.parse().ok()).unwrap_or(3.0);
+    // Without these threads and the one that asks, there are as many as cores.
+    rayon::ThreadPoolBuilder::new().num_threads(CORES).stack_size(STACK_BYTES).build_global().unwrap();
+    let (subject, products) = subject(case);
+    let (mut whole, mut first, mut peak) = (Vec::new(), Vec::new(), Vec::new());
+    let end = Instant::now() + Duration::from_secs_f64(secs);
+    while whole.len() < 2 || Instant::now() < end {
+        peak.push(big_products());
+        let [coarse, fine] = slice(&subject);
+        first.push(coarse);
+        whole.push(fine);
+    }
+    let sorted = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times
+    };
+    let (whole, first, peak) = (sorted(whole), sorted(first), sorted(peak));
+    let rate = |millis: f64| products as f64 * 2.0 * (SIDE * SIDE) as f64 / millis / 1e6;
+    println!(
+        "{{\"case\": \"{case}\", \"slices\": {}, \"median_ms\": {:.3}, \"min_ms\": {:.3}, \"first_median_ms\": {:.3}, \
+         \"gflops\": {:.1}, \"best_gflops\": {:.1}, \"peak_gflops\": {:.1}, \"best_peak_gflops\": {:.1}}}",
+        whole.len(),
+        whole[whole.len() / 2],
+        whole[0],
+        first[first.len() / 2],
+        rate(whole[whole.len() / 2]),
+        rate(whole[0]),
+        peak[peak.len() / 2],
+        peak[peak.len() - 1],
+    );
+}
+
+/// Milliseconds to the first 9x9 points and to all.
+fn slice(subject: &Subject) -> [f64; 2] {
+    let start = Instant::now();
+    let far = start + Duration::from_secs(600);
+    let mut job = landscape::begin(subject, 1.0, EXAMPLES, SIDE).unwrap();
+    let mut coarse = f64::NAN;
+    loop {
+        let advance = job.advance(far, &|| false).unwrap();
+        if coarse.is_nan() {
+            coarse = start.elapsed().as_secs_f64() * 1e3;
+        }
+        if matches!(advance, Advance::Done(_)) {
+            return [coarse, start.elapsed().as_secs_f64() * 1e3];
+        }
+    }
+}
+
+/// Billions of operations a second of big products, one on each core.
+fn big_products() -> f64 {
+    let side = vec![1.0f32; BIG * BIG];
+    let mut out = vec![vec![0.0f32; BIG * BIG]; CORES];
+    let start = Instant::now();
+    let rounds = 3;
+    std::thread::scope(|scope| {
+        for out in &mut out {
+            let side = &side;
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    product(out, side, side);
+                }
+            });
+        }
+    });
+    (2 * BIG * BIG * BIG * CORES * rounds) as f64 / start.elapsed().as_secs_f64() / 1e9
+}
+
+fn product(out: &mut [f32], a: &[f32], b: &[f32]) {
+    let (p, column) = (gemm::Parallelism::None, BIG as isize);
+    // SAFETY: all three are BIG x BIG, row-major, and don't overlap.
+    unsafe {
+        gemm::gemm(
+            BIG,
+            BIG,
+            BIG,
+            out.as_mut_ptr(),
+            1,
+            column,
+            false,
+            a.as_ptr(),
+            1,
+            column,
+            b.as_ptr(),
+            1,
+            column,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            p,
+        );
+    }
+}
+
+/// Frozen parameters, and the multiplications of one point (0 where they aren't counted).
+fn subject(case: &str) -> (Subject, usize) {
+    let mlp = |fan_in: usize| {
+        let spec = ModelSpec {
+            kind: ModelKind::Mlp,
+            width: 256,
+            depth: 2,
+            activation: Activation::Relu,
+            ..ModelSpec::default()
+        };
+        // The first layer's products serve all points and aren't counted.
+        (spec, vec![fan_in], EXAMPLES * (256 * 256 + 256 * 10))
+    };
+    let (spec, shape, products) = match case {
+        "mlp64" => mlp(64),
+        "mlp784" => mlp(784),
+        "vit" => (ModelSpec::default(), vec![8, 8, 1], 0),
+        _ => panic!("unknown case {case}: give mlp64, mlp784 or vit"),
+    };
+    let size = EXAMPLES * shape.iter().product::<usize>();
+    let values = normals(&mut Streams::new(1).stream("inputs"), size).into_iter().map(|x| x as f32).collect();
+    let labels = (0..EXAMPLES).map(|i| (i * 7 % 10) as u32).collect();
+    let train = Split { inputs: Inputs::Features { values, shape }, targets: Targets::Classes { labels, classes: 10 } };
+    let model = build(&spec, &train).unwrap();
+    let flat = model.init(&Streams::new(0));
+    let params = model.layout().unflatten(&flat, DType::F32, &Device::Cpu).unwrap();
+    let subject = Subject {
+        step: 0,
+        model,
+        params: Arc::new(params),
+        loss: LossSpec::default(),
+        train: Arc::new(train),
+        dtype: DType::F32,
+        device: Device::Cpu,
+        streams: Streams::new(0),
+        path: Arc::new(Vec::new()),
+    };
+    (subject, products)
+}
