@@ -91,7 +91,7 @@ fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
         } else if a[1] < inner.top || a[1] > inner.bottom {
             to = -1.0;
         }
-        if from > to {
+        if from >= to {
             pieces.push(std::mem::take(&mut piece));
             continue;
         }
