@@ -26,7 +26,7 @@ impl Placed<'_> {
             (room.left() - rect.left()).max(0.0) - (rect.right() - room.right()).max(0.0),
             (room.top() - rect.top()).max(0.0) - (rect.bottom() - room.bottom()).max(0.0),
         );
-        if shift.length() > 24.0 {
+        if shift.length() > 80.0 {
             return;
         }
         rect = rect.translate(shift);
