@@ -79,7 +79,7 @@ fn one_line(message: &str) -> String {
         .take_while(|line| !line.starts_with("Usage:"))
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
         .collect();
-    kept.join("; ").replace("error: ", "error: ")
+    kept.join("; ")
 }
 
 #[cfg(test)]

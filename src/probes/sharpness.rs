@@ -26,6 +26,9 @@ impl Warm {
     }
 }
 
+/// Where a measurement leaves its eigenpair when it is over.
+pub type Found = Arc<Mutex<Option<Eigenpair>>>;
+
 /// Numbers that the subspace of Lanczos' method may hold, each vector twice.
 const MOST_NUMBERS: usize = 16 << 20;
 
@@ -59,7 +62,7 @@ pub fn with_options(
     examples: usize,
     warm: &Warm,
     options: Options,
-) -> Result<(Box<dyn Job>, Arc<Mutex<Option<Eigenpair>>>)> {
+) -> Result<(Box<dyn Job>, Found)> {
     let batch = subject.batch(examples)?;
     let hessian = Hessian::new(subject.model.clone(), &subject.params, &batch, &subject.loss)?;
     let random = subject.streams.indexed("probe/sharpness", subject.step);

@@ -52,7 +52,7 @@ impl Canvas {
     fn covered(&self, low: Vec2, high: Vec2) -> Option<[std::ops::Range<usize>; 2]> {
         let range = |low: f32, high: f32, n: usize| {
             let (from, to) = (low.floor().max(0.0), (high.ceil() + 1.0).min(n as f32));
-            (from < to).then(|| from as usize..to as usize)
+            (from < to).then_some(from as usize..to as usize)
         };
         Some([range(low.x, high.x, self.width)?, range(low.y, high.y, self.height)?])
     }
