@@ -5,9 +5,9 @@ use candle_core::{DType, Result, Tensor};
 use crate::optim::StepNorms;
 use crate::record::Divergence;
 
-/// A loss this many times its start (or 1, if that is more) is out of hand even if every number is finite:
+/// A loss so many times its start (or 1, if that is more) is out of hand even if every number is finite:
 /// Adam's updates are bounded, so that an absurd learning rate need never overflow.
-const EXPLODED: f64 = 100.0;
+const EXPLODED: f64 = 10.0;
 /// For so many steps in a row: one bad minibatch is no divergence.
 const PATIENCE: u32 = 10;
 

@@ -59,6 +59,8 @@ pub struct Prober {
     slots: Vec<Slot>,
     warm: sharpness::Warm,
     finest: usize,
+    /// A slice fit to be looked at has been recorded.
+    has_slice: bool,
 }
 
 impl Prober {
@@ -68,7 +70,7 @@ impl Prober {
             .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .into_iter()
             .collect();
-        Self { slots, warm: sharpness::Warm::default(), finest }
+        Self { slots, warm: sharpness::Warm::default(), finest, has_slice: false }
     }
 
     /// Drops unfinished work (a live knob changed what is measured, or time went back).
@@ -127,10 +129,14 @@ impl Prober {
             }
             Advance::Working(readings) => {
                 let fine = readings.iter().any(|(_, reading)| points_a_side(reading) >= COARSEST_SHOWN);
-                findings.picture = job.picture().map(|picture| (at, picture));
-                if !readings.is_empty() {
+                // The first slice shows as it grows. After that a running picture never falls back to a coarser one.
+                if !self.has_slice {
+                    findings.picture = job.picture().map(|picture| (at, picture));
+                }
+                if !readings.is_empty() && (fine || resting || !self.has_slice) {
                     findings.readings.push((at, readings));
                 }
+                self.has_slice |= fine;
                 if fine && stale && !resting {
                     slot.done = Some(at);
                     slot.job = None;

@@ -56,6 +56,7 @@ fn a_run_writes_recording_specification_and_a_figure_of_every_pane() {
 
     // The specification it wrote gives the same run, and the recording opens again.
     let again = output(home.path(), &["run", "--config", "here/spec.toml", "--out", "again", "--json"]);
+    assert!(again.status.success(), "{}", stderr(&again));
     assert_eq!(json_lines(&again).last().unwrap()["param_hash"], last["param_hash"]);
     let viewed = output(home.path(), &["view", "here/recording.landscope", "--out", "figures"]);
     assert!(viewed.status.success() && home.path().join("figures").read_dir().unwrap().count() > 12);
