@@ -12,8 +12,6 @@ use super::trainer::{TrainError, Trainer};
 
 /// While training goes on, a slice that has been refined for so long makes room for one of fresher parameters.
 const FRESH_SECS: f64 = 3.0;
-/// Points a side below which a slice isn't given up for a fresher one.
-const COARSEST_SHOWN: usize = 17;
 /// Examples whose activations and cosines are looked at.
 const SIGNAL_EXAMPLES: usize = 128;
 
@@ -59,8 +57,45 @@ pub struct Prober {
     slots: Vec<Slot>,
     warm: sharpness::Warm,
     finest: usize,
-    /// A slice fit to be looked at has been recorded.
-    has_slice: bool,
+    slices: Slices,
+}
+
+/// What is shown of slices while training goes on: a slice that is still coarser than the last one waits until it is as
+/// fine, or is given up for a fresher one, so that the picture doesn't jump between coarse and fine.
+#[derive(Default)]
+struct Slices {
+    /// Points a side of the last recorded slice; 0 before the first.
+    shown: usize,
+    /// A complete level of the slice in progress, not recorded.
+    withheld: Option<Readings>,
+    /// The slice in progress has a complete level.
+    usable: bool,
+}
+
+impl Slices {
+    /// What of a finished level is to be recorded now.
+    fn admit(&mut self, readings: Readings, at_once: bool) -> Option<Readings> {
+        let side = readings.iter().map(|(_, reading)| points_a_side(reading)).max().unwrap_or(0);
+        if side == 0 {
+            return (!readings.is_empty()).then_some(readings);
+        }
+        self.usable = true;
+        if at_once || side >= self.shown {
+            self.shown = side;
+            self.withheld = None;
+            return Some(readings);
+        }
+        self.withheld = Some(readings);
+        None
+    }
+
+    /// The slice in progress is over; what it had that wasn't recorded.
+    fn give_up(&mut self) -> Option<Readings> {
+        self.usable = false;
+        let readings = self.withheld.take()?;
+        self.shown = readings.iter().map(|(_, reading)| points_a_side(reading)).max().unwrap_or(0);
+        Some(readings)
+    }
 }
 
 impl Prober {
@@ -70,11 +105,12 @@ impl Prober {
             .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .into_iter()
             .collect();
-        Self { slots, warm: sharpness::Warm::default(), finest, has_slice: false }
+        Self { slots, warm: sharpness::Warm::default(), finest, slices: Slices::default() }
     }
 
     /// Drops unfinished work (a live knob changed what is measured, or time went back).
     pub fn discard(&mut self) {
+        self.slices = Slices { shown: self.slices.shown, ..Slices::default() };
         for slot in &mut self.slots {
             slot.job = None;
             slot.done = None;
@@ -102,7 +138,10 @@ impl Prober {
         let resting = mode == Mode::Resting;
         if resting {
             for slot in &mut self.slots {
-                slot.job.take_if(|(job, _)| job.step() != step);
+                let stale = slot.job.take_if(|(job, _)| job.step() != step);
+                if stale.is_some() && slot.kind == Kind::Landscape {
+                    self.slices.give_up();
+                }
             }
         }
         let behind = |a: &&mut Slot, b: &&mut Slot| (a.spent_secs / a.weight).total_cmp(&(b.spent_secs / b.weight));
@@ -123,21 +162,23 @@ impl Prober {
         let stale = begun.elapsed().as_secs_f64() > FRESH_SECS;
         match advance {
             Advance::Done(readings) => {
-                findings.readings.push((at, readings));
+                let admitted = self.slices.admit(readings, true);
+                findings.readings.extend(admitted.map(|readings| (at, readings)));
+                if slot.kind == Kind::Landscape {
+                    self.slices.give_up();
+                }
                 slot.done = Some(at);
                 slot.job = None;
             }
             Advance::Working(readings) => {
-                let fine = readings.iter().any(|(_, reading)| points_a_side(reading) >= COARSEST_SHOWN);
-                // The first slice shows as it grows. After that a running picture never falls back to a coarser one.
-                if !self.has_slice {
+                // The very first slice shows as it grows.
+                if self.slices.shown == 0 {
                     findings.picture = job.picture().map(|picture| (at, picture));
                 }
-                if !readings.is_empty() && (fine || resting || !self.has_slice) {
-                    findings.readings.push((at, readings));
-                }
-                self.has_slice |= fine;
-                if fine && stale && !resting {
+                let admitted = self.slices.admit(readings, resting);
+                findings.readings.extend(admitted.map(|readings| (at, readings)));
+                if slot.kind == Kind::Landscape && self.slices.usable && stale && !resting {
+                    findings.readings.extend(self.slices.give_up().map(|readings| (at, readings)));
                     slot.done = Some(at);
                     slot.job = None;
                 }
