@@ -48,7 +48,7 @@ class Block(nn.Module):
 
 
 class Vit(nn.Module):
-    """The default network: 2x2 patches of an 8x8 picture, width 32, depth 4, 4 heads."""
+    """The default network at depth 4: 2x2 patches of an 8x8 picture, width 32, 4 heads."""
 
     def __init__(self, width=32, depth=4, heads=4):
         super().__init__()

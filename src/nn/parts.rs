@@ -9,8 +9,10 @@ use rayon::prelude::*;
 
 use super::batch::{Batch, InputTensor, TargetTensor};
 
-/// Examples of a part, at least, except in batches that have fewer than two parts of them.
-const LEAST_EXAMPLES: usize = 32;
+/// Examples of a part, at least, beyond two parts: smaller products run slower.
+const LEAST_EXAMPLES: usize = 64;
+/// Examples from which on a batch is worth halving: a few long sequences are work enough.
+const LEAST_TO_HALVE: usize = 16;
 /// Parts, at most: each costs a sum over all parameters.
 const MOST_PARTS: usize = 16;
 
@@ -32,7 +34,8 @@ impl Batch {
         let on_cpu = match &self.inputs {
             InputTensor::Features(tensor) | InputTensor::Tokens(tensor) => tensor.device().is_cpu(),
         };
-        let count = if on_cpu { (self.len / LEAST_EXAMPLES).clamp(1, MOST_PARTS) } else { 1 };
+        let halves = if self.len < LEAST_TO_HALVE { 1 } else { 2 };
+        let count = if on_cpu { (self.len / LEAST_EXAMPLES).clamp(halves, MOST_PARTS) } else { 1 };
         if count == 1 {
             let share = match &self.targets {
                 TargetTensor::Classes { graded: 0, .. } => 0.0,

@@ -74,7 +74,7 @@ impl Default for ModelSpec {
         Self {
             kind: ModelKind::VisionTransformer,
             width: 32,
-            depth: 4,
+            depth: 2,
             n_heads: 4,
             activation: Activation::Gelu,
             norm: Norm::PreLn,

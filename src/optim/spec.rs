@@ -34,7 +34,7 @@ impl Default for OptimizerSpec {
     fn default() -> Self {
         Self {
             kind: OptimizerKind::AdamW,
-            lr: 2e-3,
+            lr: 4e-3,
             momentum: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
