@@ -36,10 +36,10 @@ impl Default for OptimizerSpec {
             kind: OptimizerKind::AdamW,
             lr: 4e-3,
             momentum: 0.9,
-            beta2: 0.999,
+            beta2: 0.95,
             epsilon: 1e-8,
             nesterov: false,
-            weight_decay: 0.01,
+            weight_decay: 0.1,
         }
     }
 }

@@ -46,8 +46,8 @@ impl Default for ProbeSpec {
             pace: Pace::Budget,
             every: 100,
             landscape_radius: 1.0,
-            landscape_examples: 128,
-            sharpness_examples: 128,
+            landscape_examples: 64,
+            sharpness_examples: 64,
         }
     }
 }
