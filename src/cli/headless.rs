@@ -95,9 +95,7 @@ fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, json: bool) 
     let accuracy = recording.scalar(&names::TEST_ACCURACY).and_then(|series| series.latest_at(u64::MAX));
     let hash = recording.fingerprints.last().map(|(_, hash)| hash.as_str()).unwrap_or_default();
     let outcome = match &recording.outcome {
-        Some(Outcome::Diverged(at)) => {
-            format!("diverged at step {}: {} ({})", at.step, at.layer, at.quantity)
-        }
+        Some(Outcome::Diverged(divergence)) => divergence.to_string(),
         _ => "finished".into(),
     };
     if json {

@@ -70,8 +70,21 @@ pub struct Divergence {
     pub step: u64,
     /// The layer (or `loss`, or the parameter group) that was first not finite in the order of computation.
     pub layer: String,
-    /// `activation`, `loss`, `gradient` or `update`.
+    /// `activation`, `loss`, `gradient` or `update`; a whole remark where every number was still finite.
     pub quantity: String,
+}
+
+impl std::fmt::Display for Divergence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { step, layer, quantity } = self;
+        match quantity.as_str() {
+            "loss" => write!(f, "Diverged at step {step}: the loss is the first number that isn't finite"),
+            "activation" | "gradient" | "update" => {
+                write!(f, "Diverged at step {step}: the first number that isn't finite is in {layer} ({quantity})")
+            }
+            remark => write!(f, "Diverged at step {step}: {remark} in {layer}"),
+        }
+    }
 }
 
 /// How a track ended.

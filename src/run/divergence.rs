@@ -61,7 +61,8 @@ pub fn in_activations(found: Suspicion, layers: &[String], taps: &[Tensor]) -> R
             step,
             layer: largest.1.into(),
             quantity: format!(
-                "the loss is {times:.0} times its start; every number is still finite, the largest activations ({:.1e}) are here",
+                "the loss is {} times its start; every number is still finite, the largest activations (mean {:.1e}) are",
+                if times < 1e4 { format!("{times:.0}") } else { format!("{times:.0e}") },
                 largest.0
             ),
         },

@@ -92,7 +92,7 @@ fn divergence_is_a_result() {
     let result = output(home.path(), &arguments);
     assert!(result.status.success(), "{}", stderr(&result));
     let outcome = json_lines(&result).last().unwrap()["outcome"].as_str().unwrap().to_owned();
-    assert!(outcome.starts_with("diverged at step"), "{outcome}");
+    assert!(outcome.starts_with("Diverged at step"), "{outcome}");
 }
 
 #[test]

@@ -315,7 +315,7 @@ fn a_divergence_is_told_with_its_layer_and_one_click_restores() {
     let mut desk = desk();
     let divergence = Divergence { step: 200, layer: "block 2".into(), quantity: "activation".into() };
     desk.tell(Event::Diverged(divergence));
-    desk.harness.get_by_label("Diverged at step 200: first non-finite value in block 2 (activation)");
+    desk.harness.get_by_label("Diverged at step 200: the first number that isn't finite is in block 2 (activation)");
     desk.click("Restore last good step with lr/10");
     assert!(matches!(desk.asked()[..], [Command::RestoreLastGood { lr_factor }] if lr_factor == 0.1));
     desk.tell(Event::Rewound { step: 150 });

@@ -5,18 +5,12 @@ use egui::{Button, Frame, Margin, Panel, RichText, Ui};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme;
-use crate::app::widgets::scrub::grouped;
 use crate::record::TimeCommand;
 
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let failure = window.live.failure.as_ref().filter(|_| window.has_transport());
     if let Some(divergence) = window.divergence() {
-        let text = format!(
-            "Diverged at step {}: first non-finite value in {} ({})",
-            grouped(divergence.step),
-            divergence.layer,
-            divergence.quantity
-        );
+        let text = divergence.to_string();
         let before = divergence.step.saturating_sub(1);
         banner("divergence", &text, ui, |ui| {
             if window.has_transport() {
