@@ -63,9 +63,10 @@ mod tests {
         let model = build(&ModelSpec::default(), &split).unwrap();
         let params = model.layout().unflatten(&model.init(&Streams::new(0)), DType::F32, &Device::Cpu).unwrap();
         let cost = Cost::of(&*model, &params, &batch).unwrap();
-        // Four patches of 2x2; nine taps of width 32.
+        // Four patches of 2x2; a tap for the embedding and two a block, of the width.
         assert_eq!(cost.multiplications, (4 * model.layout().total()) as f64);
-        assert_eq!(cost.activations, 9 * 4 * 32);
+        let spec = ModelSpec::default();
+        assert_eq!(cost.activations, (1 + 2 * spec.depth) * 4 * spec.width);
         assert!(cost.examples(1.0) > cost.examples(10.0) && cost.examples(1e30) == 1);
     }
 }
