@@ -47,7 +47,9 @@ impl Listener {
     /// Takes events until `enough` says so of one.
     #[track_caller]
     fn until(&mut self, enough: impl Fn(&Event) -> bool) {
+        let started = std::time::Instant::now();
         loop {
+            assert!(started.elapsed() < Duration::from_secs(60), "what was waited for doesn't come");
             let event = self.session.events().recv_timeout(Duration::from_secs(60)).expect("the worker answers");
             let stop = enough(&event);
             match event {
@@ -162,7 +164,7 @@ fn live_knobs_apply_at_the_next_update_and_leave_a_mark() {
     for (id, value) in [
         ("lr", KnobValue::Float(0.5e-3)),
         ("momentum", KnobValue::Float(0.5)),
-        ("weight-decay", KnobValue::Float(0.1)),
+        ("weight-decay", KnobValue::Float(0.2)),
         ("batch-size", KnobValue::Int(8)),
         ("label-noise", KnobValue::Float(0.3)),
         ("temperature", KnobValue::Float(2.0)),
