@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench slice -- mlp64 3` measures case `mlp64` for 3 seconds and prints one line of JSON: milliseconds
 //! of a slice, of its first 9x9 points (both from frozen parameters on, directions and first layer included), the rate
-//! of the products that were computed and the rate of big products on the same cores, in turns with the slices.
+//! of the products that were computed and the peak rate of products on the same cores, in turns with the slices.
 //! Cases: `mlp64` (64-256-256-10, ReLU), `mlp784` (784-256-256-10, ReLU), `vit` (the default network on 8x8 pictures).
 
 use std::sync::Arc;
@@ -20,8 +20,9 @@ use landscope::tasks::data::{Inputs, Split, Targets};
 const EXAMPLES: usize = 1024;
 const SIDE: usize = 33;
 const CORES: usize = 2;
-/// Side of the matrices whose product is the yardstick.
-const BIG: usize = 1024;
+/// Sides of the matrices whose products are the yardstick: the best of them is the cores' peak. Small ones live in the
+/// cache, large ones spend more time in the innermost kernel.
+const SIDES: [usize; 4] = [128, 256, 512, 1024];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
@@ -33,7 +34,7 @@ fn main() {
     let (mut whole, mut first, mut peak) = (Vec::new(), Vec::new(), Vec::new());
     let end = Instant::now() + Duration::from_secs_f64(secs);
     while whole.len() < 2 || Instant::now() < end {
-        peak.push(big_products());
+        peak.push(peak_rate());
         let [coarse, fine] = slice(&subject);
         first.push(coarse);
         whole.push(fine);
@@ -75,43 +76,45 @@ fn slice(subject: &Subject) -> [f64; 2] {
     }
 }
 
-/// Billions of operations a second of big products, one on each core.
-fn big_products() -> f64 {
-    let side = vec![1.0f32; BIG * BIG];
-    let mut out = vec![vec![0.0f32; BIG * BIG]; CORES];
-    let start = Instant::now();
-    let rounds = 3;
-    std::thread::scope(|scope| {
-        for out in &mut out {
-            let side = &side;
-            scope.spawn(move || {
-                for _ in 0..rounds {
-                    product(out, side, side);
-                }
-            });
-        }
-    });
-    (2 * BIG * BIG * BIG * CORES * rounds) as f64 / start.elapsed().as_secs_f64() / 1e9
+/// Billions of operations a second of products of square matrices, one after the other on each core, for the best side.
+fn peak_rate() -> f64 {
+    let rate = |side: usize| {
+        let rounds = (4 * SIDES[SIDES.len() - 1].pow(3) / side.pow(3)).min(2_000);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..CORES {
+                scope.spawn(move || {
+                    let (a, b) = (vec![1.0f32; side * side], vec![1.0f32; side * side]);
+                    let mut out = vec![0.0f32; side * side];
+                    for _ in 0..rounds {
+                        product(&mut out, &a, &b, side);
+                    }
+                });
+            }
+        });
+        (2 * side.pow(3) * CORES * rounds) as f64 / start.elapsed().as_secs_f64() / 1e9
+    };
+    SIDES.into_iter().map(rate).fold(0.0, f64::max)
 }
 
-fn product(out: &mut [f32], a: &[f32], b: &[f32]) {
-    let (p, column) = (gemm::Parallelism::None, BIG as isize);
-    // SAFETY: all three are BIG x BIG, row-major, and don't overlap.
+fn product(out: &mut [f32], a: &[f32], b: &[f32], side: usize) {
+    let (p, row) = (gemm::Parallelism::None, side as isize);
+    // SAFETY: all three are side x side, row-major, and don't overlap.
     unsafe {
         gemm::gemm(
-            BIG,
-            BIG,
-            BIG,
+            side,
+            side,
+            side,
             out.as_mut_ptr(),
             1,
-            column,
+            row,
             false,
             a.as_ptr(),
             1,
-            column,
+            row,
             b.as_ptr(),
             1,
-            column,
+            row,
             0.0,
             1.0,
             false,

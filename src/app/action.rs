@@ -99,7 +99,7 @@ impl Window {
             }
             Action::Open(path) => {
                 self.dialog = None;
-                self.toasts.push(Notice::remark(format!("Opening {}", super::full_path(&path))));
+                self.toasts.push(Notice::remark(super::state::opening(&path)));
                 self.background.read(path);
             }
             Action::CloseFile => self.close_file(),

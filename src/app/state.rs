@@ -42,6 +42,11 @@ pub enum Dialog {
     },
 }
 
+/// What is said while a file is read.
+pub(super) fn opening(path: &Path) -> String {
+    format!("Opening {}", super::full_path(path))
+}
+
 /// A recording that was opened from a file.
 pub struct Viewed {
     pub path: PathBuf,
@@ -225,6 +230,9 @@ impl Window {
     }
 
     fn finish(&mut self, finished: Finished) {
+        if let Finished::Read { path, .. } = &finished {
+            self.toasts.withdraw(&opening(path));
+        }
         match finished {
             Finished::Picked { path: None, .. } => {}
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),

@@ -50,6 +50,11 @@ impl Toasts {
         self.shown.drain(..excess);
     }
 
+    /// Takes a message back that has become untrue, such as that something is under way.
+    pub fn withdraw(&mut self, text: &str) {
+        self.shown.retain(|(notice, _)| notice.text != text);
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Notice> {
         self.shown.iter().map(|(notice, _)| notice)
     }

@@ -46,7 +46,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
 fn stroke(line: &Line, font: f64) -> Stroke {
     let color = canvas::series(line.color);
     match line.style {
-        LineStyle::Solid | LineStyle::Dashed => Stroke::new(color, 0.13 * font),
+        LineStyle::Solid | LineStyle::Marked | LineStyle::Dashed => Stroke::new(color, 0.13 * font),
         LineStyle::Faint => Stroke { color, width: 0.065 * font, alpha: 0.35 },
     }
 }
@@ -55,15 +55,15 @@ fn curve(canvas: &mut Canvas<'_>, line: &Line, log: bool, inner: Rect, (x, y): (
     let stroke = stroke(line, font);
     let points: Vec<_> = line.points.iter().map(|p| [x.px(p[0]), y.px(transform(p[1], log))]).collect();
     for part in points.split(|p| !p.iter().all(|v| v.is_finite())) {
-        if let [lone] = part
-            && inner.contains(*lone)
-        {
-            canvas.dot(*lone, 1.5 * stroke.width, stroke.color);
+        if part.len() == 1 || line.style == LineStyle::Marked {
+            for point in part.iter().filter(|point| inner.contains(**point)) {
+                canvas.dot(*point, 1.5 * stroke.width, stroke.color);
+            }
         }
         for piece in clipped(part, inner) {
             match line.style {
                 LineStyle::Dashed => canvas.dashes(&piece, stroke, [0.55 * font, 0.35 * font]),
-                LineStyle::Solid | LineStyle::Faint => canvas.path(&piece, stroke),
+                LineStyle::Solid | LineStyle::Marked | LineStyle::Faint => canvas.path(&piece, stroke),
             }
         }
     }
@@ -129,7 +129,7 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
         match line.style {
             _ if all_alone(line) => canvas.dot([left + 0.5 * swatch, middle], 0.2 * font, stroke(line, font).color),
             LineStyle::Dashed => canvas.dashes(&ends, stroke(line, font), [0.45 * font, 0.13 * font]),
-            LineStyle::Solid | LineStyle::Faint => canvas.path(&ends, stroke(line, font)),
+            LineStyle::Solid | LineStyle::Marked | LineStyle::Faint => canvas.path(&ends, stroke(line, font)),
         }
         left += swatch + 0.4 * font;
         canvas.text([left, middle], &label, Style::new(font, BLACK));

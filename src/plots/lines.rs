@@ -7,6 +7,8 @@ pub enum LineStyle {
     #[default]
     Solid,
     Dashed,
+    /// Solid, with a dot at each point: measurements so few that each deserves to be seen.
+    Marked,
     /// Thin and pale: the minibatch noise behind a smoothed curve.
     Faint,
 }

@@ -171,8 +171,8 @@ impl Prober {
                 slot.job = None;
             }
             Advance::Working(readings) => {
-                // The very first slice shows as it grows.
-                if self.slices.shown == 0 {
+                // The very first slice shows as it grows; once a level is complete, that is the better picture.
+                if self.slices.shown == 0 && readings.is_empty() {
                     findings.picture = job.picture().map(|picture| (at, picture));
                 }
                 let admitted = self.slices.admit(readings, resting);

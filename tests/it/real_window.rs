@@ -37,7 +37,7 @@ fn display() -> Option<Display> {
     let number = 100 + std::process::id() % 400;
     let name = format!(":{number}");
     let server = Command::new("Xvfb")
-        .args([&name, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+        .args([&name, "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

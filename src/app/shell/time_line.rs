@@ -41,7 +41,8 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         };
         ui.label(RichText::new(of).color(tokens.text_weak));
         if !following && newest > step {
-            let back = format!("{} steps back: live again", grouped(newest - step));
+            let end = if window.has_transport() { "live again" } else { "to the end" };
+            let back = format!("{} steps back: {end}", grouped(newest - step));
             if ui.add(Button::new(RichText::new(back).color(tokens.accent)).fill(Color32::TRANSPARENT)).clicked() {
                 actions.push(Action::Time(TimeCommand::Follow));
             }

@@ -132,6 +132,8 @@ fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) 
         Some(x) => nearest(&line.points, x).map(|[_, y]| y),
         None => plot.at_cursor.iter().find(|(label, _)| *label == line.label).map(|(_, value)| *value),
     };
+    // Gaps between error bars are no values.
+    let value = value.filter(|value| value.is_finite());
     Entry { label: &line.label, color: tokens.series(line.color), style: line.style, value }
 }
 
@@ -178,8 +180,9 @@ fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2]) -> [f64
     }
     let span = high - low;
     let air = if plot.y_range.is_some() { 0.025 } else { 0.06 };
-    let flat = if plot.y_log { 0.15 } else { (0.1 * high.abs()).max(1e-6) };
-    let pad = if span > 1e-9 * high.abs().max(1e-9) { span * air } else { flat };
+    // The noise of the last digits is no shape: a range is at least some per cent of what it shows.
+    let least = if plot.y_log { 0.1 } else { (0.02 * high.abs().max(low.abs())).max(1e-6) };
+    let pad = (span * air).max((least - span) / 2.0);
     [low - pad, high + pad]
 }
 
@@ -210,22 +213,31 @@ fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, em: f32,
             };
             match stretch.len() {
                 0 => {}
-                1 => items.push(Item::Points(
-                    egui_plot::Points::new(line.label.as_str(), points(stretch)).color(color).radius(width + 0.5),
-                )),
-                _ => items.push(Item::Line(
-                    egui_plot::Line::new(line.label.as_str(), points(stretch)).color(color).width(width),
-                )),
+                1 => items.push(dots(&line.label, points(stretch), color, width)),
+                _ => {
+                    // Curves are thinned already, and egui_plot's bands of columns break where a curve is steep. Noise
+                    // is a band.
+                    let band = line.style == LineStyle::Faint;
+                    let stroke = egui_plot::Line::new(line.label.as_str(), points(stretch)).allow_band(band);
+                    items.push(Item::Line(stroke.color(color).width(width)));
+                    if line.style == LineStyle::Marked {
+                        items.push(dots(&line.label, points(stretch), color, width));
+                    }
+                }
             }
         }
     }
     items
 }
 
+fn dots<'a>(label: &str, points: PlotPoints<'a>, color: Color32, width: f32) -> Item<'a> {
+    Item::Points(egui_plot::Points::new(label, points).color(color).radius(width + 0.5))
+}
+
 fn look(style: LineStyle, color: Color32, alone: bool, em: f32) -> (Color32, f32) {
     let fade = if alone { 1.0 } else { 0.3 };
     match style {
-        LineStyle::Solid => (color.gamma_multiply(fade), 1.8 * em),
+        LineStyle::Solid | LineStyle::Marked => (color.gamma_multiply(fade), 1.8 * em),
         LineStyle::Dashed => (color.gamma_multiply(fade), 1.6 * em),
         LineStyle::Faint => (color.gamma_multiply(0.38 * fade), em),
     }

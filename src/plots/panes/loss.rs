@@ -1,6 +1,6 @@
 //! Loss and accuracy.
 
-use crate::plots::lines::LineStyle;
+use crate::plots::lines::{Line, LinePlot, LineStyle};
 use crate::plots::{Pane, PaneId, PaneOptions, Plot, curves, words};
 use crate::record::{Recording, SMOOTHING, SeriesId, TimeCursor, names};
 
@@ -25,12 +25,16 @@ struct Quantity<'a> {
     test: SeriesId,
 }
 
+/// A loss so many times the usual, and that of the beginning, is off the picture's scale.
+const EXPLOSION: f64 = 20.0;
+
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let header = &recording.header;
     let y_label = if header.loss_title.is_empty() { "loss" } else { &header.loss_title };
     let loss = Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS };
     let mut plots = vec![curves_of(recording, cursor, &loss, |plot| {
         plot.y_log = options.loss_log;
+        cut_explosion(plot);
     })];
     let accuracy = Quantity {
         title: "Accuracy",
@@ -45,11 +49,29 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
     plots
 }
 
+/// A loss that explodes would flatten all that was before: on a linear axis the range then ends a little above the rest.
+fn cut_explosion(plot: &mut LinePlot) {
+    let finite = |line: &Line| line.points.iter().map(|p| p[1]).filter(|v| v.is_finite()).collect::<Vec<f64>>();
+    let lines: Vec<Vec<f64>> = plot.lines.iter().map(finite).collect();
+    let first = lines.iter().filter_map(|line| line.first().copied()).fold(0.0, f64::max);
+    let mut values = lines.concat();
+    values.sort_by(f64::total_cmp);
+    let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return };
+    let usual = values[(values.len() - 1) * 19 / 20].max(first);
+    if plot.y_log || usual <= 0.0 || high <= EXPLOSION * usual {
+        return;
+    }
+    let shown = values.partition_point(|v| *v <= 2.0 * usual);
+    let top = values[shown.saturating_sub(1)];
+    plot.y_range = Some([low.min(0.0), top]);
+    plot.notes.push(format!("losses above {} are cut (up to {})", words::number(top), words::number(high)));
+}
+
 fn curves_of(
     recording: &Recording,
     cursor: TimeCursor,
     quantity: &Quantity<'_>,
-    finish: impl FnOnce(&mut crate::plots::LinePlot),
+    finish: impl FnOnce(&mut LinePlot),
 ) -> Plot {
     let at = cursor.step(recording.newest_step());
     let (train, test) = (recording.scalar(&quantity.train), recording.scalar(&quantity.test));
@@ -79,7 +101,7 @@ mod tests {
     use super::*;
     use crate::record::{Reading, Snapshot, TrackId, example};
 
-    fn lines(recording: &Recording, cursor: TimeCursor) -> Vec<crate::plots::LinePlot> {
+    fn lines(recording: &Recording, cursor: TimeCursor) -> Vec<LinePlot> {
         let plots = plots(recording, cursor, &PaneOptions::default());
         plots.into_iter().map(|plot| if let Plot::Lines(plot) = plot { plot } else { panic!("{plot:?}") }).collect()
     }
@@ -100,6 +122,24 @@ mod tests {
         assert_eq!(plot.marks.len(), 1);
         assert_eq!(plots[1].y_range, Some([0.0, 1.0]));
         assert_eq!(lines(&recording, TimeCursor::Following)[0].cursor, None);
+    }
+
+    #[test]
+    fn an_explosion_is_cut_and_said_and_the_beginning_is_not() {
+        let shown = |last: f64| {
+            let mut recording = Recording::default();
+            for step in 1..=400_u64 {
+                let loss = if step == 400 { last } else { 2.5 * (-0.05 * step as f64).exp() };
+                let readings = vec![(names::TRAIN_LOSS, Reading::Scalar(loss))];
+                recording.push(&Snapshot { track: TrackId(0), step, readings }).unwrap();
+            }
+            lines(&recording, TimeCursor::Following).remove(0)
+        };
+        assert_eq!(shown(2.0).y_range, None);
+        let cut = shown(1e20);
+        let [low, high] = cut.y_range.unwrap();
+        assert!(low == 0.0 && (2.0..=5.0).contains(&high), "{low} {high}");
+        assert!(cut.notes.iter().any(|note| note.contains("are cut")), "{:?}", cut.notes);
     }
 
     #[test]

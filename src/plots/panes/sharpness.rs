@@ -19,6 +19,8 @@ pub(crate) const PANE: Pane = Pane {
 };
 
 const VALUE: &str = "largest eigenvalue";
+/// Estimates that are drawn one by one.
+const MARKED: usize = 80;
 /// Error bars that a picture has room for.
 const BARS: usize = 150;
 
@@ -31,7 +33,8 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
     let mut plot = curves::over_steps(recording, cursor, title, "largest Hessian eigenvalue");
     plot.y_log = options.sharpness_log;
     add_bars(&mut plot, series);
-    plot.add_raw(series, VALUE, LineStyle::Solid, 0, at);
+    let style = if series.len() <= MARKED { LineStyle::Marked } else { LineStyle::Solid };
+    plot.add_raw(series, VALUE, style, 0, at);
     add_unconverged(&mut plot, series);
     add_threshold(&mut plot, recording, series, at);
     plot.notes.extend(match series.estimate_at(at) {
