@@ -22,7 +22,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
 
     let x_range = x_range(plot);
     let (x, y) = (Scale::x(x_range, inner), Scale::y(y_range, inner));
-    let x_ticks = ticks::whole(x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
+    let x_ticks = plot.x_axis.ticks(x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
     for tick in y_ticks.iter().filter(|tick| !tick.label.is_empty()) {
         let at = y.px(tick.at);
         canvas.line([inner.left, at], [inner.right, at], Stroke::new(GRID, 1.0));
@@ -35,7 +35,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     // Faint lines lie behind the curves that stand for them.
     for faint in [true, false] {
         for line in plot.lines.iter().filter(|line| (line.style == LineStyle::Faint) == faint) {
-            curve(canvas, line, plot.y_log, inner, (&x, &y), font);
+            curve(canvas, line, plot, inner, (&x, &y), font);
         }
     }
     frame::border(canvas, inner);
@@ -51,9 +51,10 @@ fn stroke(line: &Line, font: f64) -> Stroke {
     }
 }
 
-fn curve(canvas: &mut Canvas<'_>, line: &Line, log: bool, inner: Rect, (x, y): (&Scale, &Scale), font: f64) {
+fn curve(canvas: &mut Canvas<'_>, line: &Line, plot: &LinePlot, inner: Rect, (x, y): (&Scale, &Scale), font: f64) {
     let stroke = stroke(line, font);
-    let points: Vec<_> = line.points.iter().map(|p| [x.px(p[0]), y.px(transform(p[1], log))]).collect();
+    let points: Vec<_> =
+        line.points.iter().map(|p| [x.px(plot.x_axis.place(p[0])), y.px(transform(p[1], plot.y_log))]).collect();
     for part in points.split(|p| !p.iter().all(|v| v.is_finite())) {
         if part.len() == 1 || line.style == LineStyle::Marked {
             for point in part.iter().filter(|point| inner.contains(**point)) {
@@ -175,6 +176,9 @@ fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, f
 }
 
 fn x_range(plot: &LinePlot) -> [f64; 2] {
+    if let Some(range) = plot.x_axis.range() {
+        return range;
+    }
     let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
     let (low, high) = all.fold((f64::INFINITY, plot.x_max), |(low, high), x| (low.min(x), high.max(x)));
     // Runs begin at step 0 or 1; what begins far later begins at its own first step.

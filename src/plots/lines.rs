@@ -1,6 +1,7 @@
 //! Curves over steps.
 
 use super::csv_text;
+use super::ticks::{self, Tick};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineStyle {
@@ -16,17 +17,74 @@ pub enum LineStyle {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     pub label: String,
-    /// (step, value), steps rising; breaks at values that aren't finite.
+    /// (step or another number, value), the first rising; breaks at values that aren't finite.
     pub points: Vec<[f64; 2]>,
     pub style: LineStyle,
     /// Index into the series palette (Okabe-Ito).
     pub color: usize,
 }
 
+/// What runs along the bottom of a plot.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum XAxis {
+    /// Steps, from 0 to [`LinePlot::x_max`].
+    #[default]
+    Steps,
+    /// Any numbers, in this range.
+    Linear([f64; 2]),
+    /// Positive numbers, in this range.
+    Logarithmic([f64; 2]),
+}
+
+impl XAxis {
+    /// Place on the axis: the number, or its decimal logarithm; NaN where it has none.
+    pub fn place(self, x: f64) -> f64 {
+        match self {
+            Self::Steps | Self::Linear(_) => x,
+            Self::Logarithmic(_) if x > 0.0 => x.log10(),
+            Self::Logarithmic(_) => f64::NAN,
+        }
+    }
+
+    /// The number at a place.
+    pub fn number(self, place: f64) -> f64 {
+        match self {
+            Self::Steps | Self::Linear(_) => place,
+            Self::Logarithmic(_) => 10.0_f64.powf(place),
+        }
+    }
+
+    /// The places of a fixed range; `None` for steps.
+    pub fn range(self) -> Option<[f64; 2]> {
+        match self {
+            Self::Steps => None,
+            Self::Linear(range) | Self::Logarithmic(range) => Some(range.map(|x| self.place(x))),
+        }
+    }
+
+    /// At most about `most` ticks over these places.
+    pub fn ticks(self, places: [f64; 2], most: usize) -> Vec<Tick> {
+        match self {
+            Self::Steps => ticks::whole(places, most),
+            Self::Linear(_) => ticks::linear(places, most),
+            Self::Logarithmic(_) => ticks::logarithmic(places, most),
+        }
+    }
+
+    /// A number as a reader wants it: whole steps, four digits of the rest.
+    pub fn words(self, x: f64) -> String {
+        match self {
+            Self::Steps => format!("{}", x.round().max(0.0)),
+            Self::Linear(_) | Self::Logarithmic(_) => ticks::number(x),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinePlot {
     pub title: String,
     pub x_label: String,
+    pub x_axis: XAxis,
     pub y_label: String,
     pub y_log: bool,
     /// Fixed range of y, such as `[0, 1]` for shares.

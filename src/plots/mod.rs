@@ -19,8 +19,8 @@ pub mod ticks;
 pub mod words;
 
 pub use field::{Colormap, FieldPlot};
-pub use lines::{Line, LinePlot, LineStyle};
-pub use options::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions};
+pub use lines::{Line, LinePlot, LineStyle, XAxis};
+pub use options::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions};
 pub use pane::{Pane, PaneId};
 pub use ridges::{Ridge, RidgePlot};
 pub use surface::SurfacePlot;

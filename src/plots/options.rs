@@ -25,6 +25,15 @@ pub enum ActivationView {
     Waterfall,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CurvatureView {
+    /// Both ends of the spectrum over steps.
+    #[default]
+    Eigenvalues,
+    /// The sum of all eigenvalues over steps.
+    Trace,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PaneOptions {
@@ -39,6 +48,7 @@ pub struct PaneOptions {
     /// Layer of the token x token matrix, likewise; `usize::MAX` is the last.
     pub similarity_layer: usize,
     pub gradients_log: bool,
+    pub curvature_view: CurvatureView,
 }
 
 impl Default for PaneOptions {
@@ -53,6 +63,7 @@ impl Default for PaneOptions {
             activation_layer: 0,
             similarity_layer: usize::MAX,
             gradients_log: true,
+            curvature_view: CurvatureView::Eigenvalues,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::reading::{
     Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId,
 };
 use super::recording::{Header, Intervention, LayerInfo, Recording, TokenKind};
+use super::spectrum::{Eigenvalue, Spectrum};
 
 /// Blocks of the pretended network.
 const BLOCKS: usize = 4;
@@ -141,7 +142,34 @@ fn heavy(step: u64, steps: u64, readings: &mut Vec<(SeriesId, Reading)>, noise: 
         readings.push((names::token_similarity(&name), Reading::Matrix(Arc::new(matrix))));
     }
     let about = about(128, "forward passes", 0.34);
+    readings.push((names::HESSIAN_SPECTRUM, Reading::Spectrum(Arc::new(spectrum(value, about.clone())))));
     readings.push((names::LANDSCAPE, Reading::Surface(Arc::new(surface(step, steps, about)))));
+}
+
+/// A bulk around zero and a few outliers on either side.
+fn spectrum(largest: f64, circumstances: Arc<Circumstances>) -> Spectrum {
+    let end = |share: f64, converged: bool| {
+        let value = share * largest;
+        Eigenvalue { value, residual: value.abs() * if converged { 1e-3 } else { 0.05 }, converged }
+    };
+    let node = |i: i32| [0.01 * largest * f64::from(i.pow(3)) / 27.0, (-0.7 * f64::from(i * i)).exp()];
+    let mut ritz: Vec<[f64; 2]> = (-3..=3).map(node).collect();
+    ritz.extend([0.4, 0.7, 1.0].map(|share| [share * largest, 2e-5]));
+    let total: f64 = ritz.iter().map(|[_, weight]| weight).sum();
+    ritz.iter_mut().for_each(|[_, weight]| *weight /= total);
+    Spectrum {
+        matrix: "Hessian".into(),
+        dim: 51_978,
+        top: [1.0, 0.7, 0.55, 0.4].map(|share| end(share, share > 0.5)).to_vec(),
+        bottom: [-0.08, -0.05].map(|share| end(share, true)).to_vec(),
+        ritz,
+        smoothing: 0.01 * largest,
+        trace: 5.0 * largest,
+        trace_error: 0.4 * largest,
+        test_vectors: 3,
+        products: 96,
+        circumstances,
+    }
 }
 
 fn layer_name(layer: usize) -> String {

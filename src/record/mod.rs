@@ -10,8 +10,10 @@ pub mod names;
 pub mod reading;
 pub mod recording;
 pub mod series;
+pub mod spectrum;
 
 pub use cursor::{TimeCommand, TimeCursor};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};
 pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
+pub use spectrum::{Eigenvalue, Spectrum};

@@ -26,6 +26,8 @@ pub const GRADIENT_NORM: SeriesId = SeriesId::from_static("gradient_norm");
 pub const UPDATE_RATIO: SeriesId = SeriesId::from_static("update_ratio");
 /// Mean cosine between the tokens of a sequence, a vector over layers.
 pub const TOKEN_COSINE: SeriesId = SeriesId::from_static("token_cosine");
+/// Both ends of the spectrum of the training-loss Hessian, its density and trace, a [`super::Spectrum`].
+pub const HESSIAN_SPECTRUM: SeriesId = SeriesId::from_static("hessian_spectrum");
 /// Loss and accuracy on a plane through the parameters, a [`super::Surface`].
 pub const LANDSCAPE: SeriesId = SeriesId::from_static("landscape");
 

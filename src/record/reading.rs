@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::spectrum::Spectrum;
+
 /// Name of a series within a track, such as `train_loss` or `activations/block 2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesId(Cow<'static, str>);
@@ -137,6 +139,7 @@ pub enum Reading {
     Matrix(Arc<Matrix>),
     Density(Arc<Density>),
     Surface(Arc<Surface>),
+    Spectrum(Arc<Spectrum>),
 }
 
 /// The readings of a track at a step. Several snapshots may carry the same step: a later reading of a

@@ -1,6 +1,6 @@
 //! The six instruments on one recording: what is drawn is what was recorded, whatever the options.
 
-use landscope::plots::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions, Plot, pane};
+use landscope::plots::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions, Plot, pane};
 use landscope::record::{Header, Recording, TimeCursor, example};
 
 fn all_options() -> Vec<PaneOptions> {
@@ -18,6 +18,7 @@ fn all_options() -> Vec<PaneOptions> {
                     activation_layer: 3,
                     similarity_layer: if log { usize::MAX } else { 2 },
                     gradients_log: log,
+                    curvature_view: if log { CurvatureView::Trace } else { CurvatureView::Eigenvalues },
                 });
             }
         }

@@ -5,7 +5,7 @@ use egui::{Button, Color32, ComboBox, RichText, Ui};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme::{self, size};
-use crate::plots::{ActivationView, LandscapeMetric, LandscapeView, PaneId, PaneOptions};
+use crate::plots::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneId, PaneOptions};
 
 /// Points that one more switch takes in a header.
 const SWITCH: f32 = 44.0;
@@ -37,6 +37,11 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
             }
         }
         PaneId::RankCollapse => layer(ui, "Layer of the matrix", &names, &mut options.similarity_layer),
+        PaneId::Curvature => {
+            let mut trace = options.curvature_view == CurvatureView::Trace;
+            either(ui, ["ends", "trace"], "Ends of the spectrum, or its trace", &mut trace);
+            options.curvature_view = if trace { CurvatureView::Trace } else { CurvatureView::Eigenvalues };
+        }
     }
     if *options != window.options {
         actions.push(Action::SetOptions(options.clone()));
@@ -71,6 +76,10 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
             layers(ui, &names, &mut options.activation_layer);
         }
         PaneId::RankCollapse => layers(ui, &names, &mut options.similarity_layer),
+        PaneId::Curvature => {
+            ui.radio_value(&mut options.curvature_view, CurvatureView::Eigenvalues, "Ends of the spectrum");
+            ui.radio_value(&mut options.curvature_view, CurvatureView::Trace, "Trace");
+        }
     }
     if options != window.options {
         actions.push(Action::SetOptions(options));

@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     // The zoom that the reader left, if any; until then the whole run is in view.
     let remembered = PlotMemory::load(ui.ctx(), id).filter(|_| memory.log == Some(plot.y_log));
     let auto = remembered.as_ref().map_or(Vec2b::TRUE, |m| m.auto_bounds);
-    let whole = [0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }];
+    let whole = plot.x_axis.range().unwrap_or([0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }]);
     let zoomed = |axis: usize| {
         let bounds = remembered.as_ref().filter(|_| !auto[axis])?.bounds();
         Some([bounds.min()[axis], bounds.max()[axis]])
@@ -101,7 +101,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     let bounds = shown.inner.transform.bounds();
     let x = Scale::x([bounds.min()[0], bounds.max()[0]], inner);
     let y = Scale::y([bounds.min()[1], bounds.max()[1]], inner);
-    let x_ticks = ticks::whole(x.units, axes::x_room(inner.width()));
+    let x_ticks = plot.x_axis.ticks(x.units, axes::x_room(inner.width()));
     ui.painter().set(behind, Shape::Vec(axes::grid(inner, (&x, &x_ticks), (&y, &y_ticks), tokens)));
     axes::x_labels(ui, inner, area, &x, &x_ticks, tokens);
     axes::y_labels(ui, inner, &y, &y_ticks, tokens);
@@ -112,14 +112,15 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
         let (color, width) = look(line.style, tokens.series(line.color), pointed.is_none_or(|p| p == i), em);
         let painter = ui.painter().with_clip_rect(inner);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
-            let points = stretch.iter().map(|p| pos2(x.point(p[0]), y.point(transform(p[1], plot.y_log))));
+            let place = |p: &[f64; 2]| pos2(x.point(plot.x_axis.place(p[0])), y.point(transform(p[1], plot.y_log)));
+            let points = stretch.iter().map(place);
             painter.extend(dashes::along(points, inner, Stroke::new(width, color)));
         }
     }
     cursor_and_marks(ui, inner, &x, plot, tokens);
     memory.hover = None;
     if let Some(pointer) = response.hover_pos().filter(|p| inner.contains(*p) && !response.dragged()) {
-        memory.hover = Some(x.unit(pointer.x));
+        memory.hover = Some(plot.x_axis.number(x.unit(pointer.x)));
         hover(ui, inner, area, (&x, &y), plot, &visible, pointer, tokens);
         if let Some(text) = marks_near(plot, &x, pointer.x) {
             response.on_hover_text_at_pointer(text);
@@ -166,8 +167,9 @@ fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2]) -> [f64
         None => {
             for (line, _) in plot.lines.iter().zip(visible).filter(|(_, visible)| **visible) {
                 // One point beyond either side, since the curve comes from there.
-                let from = line.points.partition_point(|p| p[0] < x_low).saturating_sub(1);
-                let to = (line.points.partition_point(|p| p[0] <= x_high) + 1).min(line.points.len());
+                let from = line.points.partition_point(|p| plot.x_axis.place(p[0]) < x_low).saturating_sub(1);
+                let to =
+                    (line.points.partition_point(|p| plot.x_axis.place(p[0]) <= x_high) + 1).min(line.points.len());
                 for [_, value] in &line.points[from..to.max(from)] {
                     let value = transform(*value, plot.y_log);
                     (low, high) = (low.min(value), high.max(value));
@@ -209,7 +211,8 @@ fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, em: f32,
         let (color, width) = look(line.style, tokens.series(line.color), alone, em);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
             let points = |stretch: &[[f64; 2]]| {
-                PlotPoints::Owned(stretch.iter().map(|&[x, y]| PlotPoint { x, y: transform(y, plot.y_log) }).collect())
+                let point = |&[x, y]: &[f64; 2]| PlotPoint { x: plot.x_axis.place(x), y: transform(y, plot.y_log) };
+                PlotPoints::Owned(stretch.iter().map(point).collect())
             };
             match stretch.len() {
                 0 => {}
@@ -293,16 +296,16 @@ fn hover(
 ) {
     let painter = ui.painter().with_clip_rect(inner.expand(3.0));
     painter.vline(pointer.x.round() + 0.5, inner.y_range(), Stroke::new(1.0, tokens.text_faint.gamma_multiply(0.7)));
-    let at = x.unit(pointer.x);
+    let at = plot.x_axis.number(x.unit(pointer.x));
     for (line, _) in plot.lines.iter().zip(visible).filter(|(line, on)| **on && line.style != LineStyle::Faint) {
         if let Some([px, py]) = nearest(&line.points, at) {
-            let dot = pos2(x.point(px), y.point(transform(py, plot.y_log)));
+            let dot = pos2(x.point(plot.x_axis.place(px)), y.point(transform(py, plot.y_log)));
             if inner.expand(2.0).contains(dot) {
                 painter.circle(dot, 3.0, tokens.series(line.color), Stroke::new(1.0, tokens.well));
             }
         }
     }
-    let text = format!("{} {}", plot.x_label, at.round().max(0.0));
+    let text = format!("{} {}", plot.x_label, plot.x_axis.words(at));
     let galley = ui.painter().layout_no_wrap(text, axes::font(ui), tokens.text);
     let size = galley.size() + vec2(8.0, 2.0);
     let left = (pointer.x - size.x / 2.0).clamp(area.left(), (area.right() - size.x).max(area.left()));

@@ -19,7 +19,8 @@ pub(super) fn reading(table: &Table, row: &Row<'_>) -> Result<Reading, String> {
         "vector" => Ok(Reading::Vector(floats(&blob(row, 2)?)?)),
         "matrix" => matrix(row),
         "density" => density(row),
-        _ => surface(row),
+        "surface" => surface(row),
+        _ => spectrum(row),
     }
 }
 
@@ -80,6 +81,12 @@ fn surface(row: &Row<'_>) -> Result<Reading, String> {
         directions: row.get(5).map_err(text)?,
         circumstances: circumstances(row, 6)?,
     })))
+}
+
+fn spectrum(row: &Row<'_>) -> Result<Reading, String> {
+    let json: String = row.get(2).map_err(text)?;
+    let spectrum = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    Ok(Reading::Spectrum(Arc::new(spectrum)))
 }
 
 fn circumstances(row: &Row<'_>, first: usize) -> Result<Arc<Circumstances>, String> {

@@ -4,7 +4,7 @@ use rusqlite::{Statement, params};
 
 use crate::record::reading::{PathPoint, Reading};
 
-use super::schema::{DENSITY, ESTIMATE, MATRIX, SCALAR, SURFACE, Table, VECTOR};
+use super::schema::{DENSITY, ESTIMATE, MATRIX, SCALAR, SPECTRUM, SURFACE, Table, VECTOR};
 
 pub(super) fn table(reading: &Reading) -> &'static Table {
     match reading {
@@ -14,6 +14,7 @@ pub(super) fn table(reading: &Reading) -> &'static Table {
         Reading::Matrix(_) => &MATRIX,
         Reading::Density(_) => &DENSITY,
         Reading::Surface(_) => &SURFACE,
+        Reading::Spectrum(_) => &SPECTRUM,
     }
 }
 
@@ -77,6 +78,11 @@ pub(super) fn insert(statement: &mut Statement<'_>, series: i64, step: i64, read
                 valid,
                 path(&surface.path)
             ])
+        }
+        Reading::Spectrum(spectrum) => {
+            let json = serde_json::to_string(&**spectrum)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            statement.execute(params![series, step, json])
         }
     }?;
     Ok(())

@@ -12,7 +12,7 @@ use crate::record::recording::{Header, Intervention, Outcome, Recording};
 use super::FileError;
 use super::check::{Claimed, check};
 use super::decode;
-use super::schema::{TABLES, Table};
+use super::schema::{SPECTRUM, TABLES, Table};
 
 /// A recording as it was found.
 #[derive(Clone, Debug)]
@@ -34,13 +34,19 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
     let header = header(&connection).map_err(damaged)?;
     let mut reader = Reader { recording: Recording::new(header), series: HashMap::new(), faults: Vec::new() };
     reader.read_series(&connection);
-    for table in TABLES {
+    for table in TABLES.iter().filter(|table| table.name != SPECTRUM.name || is_there(&connection, table)) {
         reader.read_table(&connection, table);
     }
     reader.read_marks(&connection);
     let Reader { recording, faults, .. } = reader;
     let damage = describe(&claimed, &faults, recording.newest_step());
     Ok(Opened { recording, damage })
+}
+
+/// Files of the first versions have no spectra.
+fn is_there(connection: &Connection, table: &Table) -> bool {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    connection.query_row(sql, [table.name], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

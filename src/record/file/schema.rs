@@ -10,7 +10,7 @@ pub(super) const PAGE_BYTES: u32 = 32_768;
 
 /// Tables with a column `step`, which a rewind shortens.
 pub(super) const STEP_TABLES: &[&str] =
-    &["scalar", "estimate", "vector", "matrix", "density", "surface", "intervention", "fingerprint"];
+    &["scalar", "estimate", "vector", "matrix", "density", "surface", "spectrum", "intervention", "fingerprint"];
 
 /// Created in this order, so that what the rest depends on lies at the beginning of the file.
 pub(super) const SCHEMA: &str = "
@@ -34,6 +34,7 @@ CREATE TABLE surface (series INTEGER NOT NULL, step INTEGER NOT NULL, n INTEGER 
     path_share REAL, directions TEXT NOT NULL,
     examples INTEGER NOT NULL, dtype TEXT NOT NULL, method TEXT NOT NULL, seconds REAL,
     loss BLOB NOT NULL, accuracy BLOB NOT NULL, valid BLOB NOT NULL, path BLOB NOT NULL);
+CREATE TABLE spectrum (series INTEGER NOT NULL, step INTEGER NOT NULL, json TEXT NOT NULL);
 CREATE VIEW scalars AS SELECT track, name, step, value FROM scalar JOIN series ON series.id = scalar.series;
 CREATE VIEW estimates AS SELECT track, name, step, value, residual, converged, products, examples, dtype, method, seconds
     FROM estimate JOIN series ON series.id = estimate.series;
@@ -91,5 +92,11 @@ pub(super) const SURFACE: Table = Table {
              FROM surface ORDER BY rowid",
 };
 
+pub(super) const SPECTRUM: Table = Table {
+    name: "spectrum",
+    insert: "INSERT INTO spectrum VALUES (?1, ?2, ?3)",
+    select: "SELECT series, step, json FROM spectrum ORDER BY rowid",
+};
+
 /// All kinds of readings, in the order in which they are read back.
-pub(super) const TABLES: &[&Table] = &[&SCALAR, &ESTIMATE, &VECTOR, &MATRIX, &DENSITY, &SURFACE];
+pub(super) const TABLES: &[&Table] = &[&SCALAR, &ESTIMATE, &VECTOR, &MATRIX, &DENSITY, &SURFACE, &SPECTRUM];

@@ -62,6 +62,9 @@ pub(in crate::record) fn reading_bytes(reading: &Reading) -> usize {
         Reading::Matrix(matrix) => 4 * matrix.values.len(),
         Reading::Density(density) => 4 * density.counts.len() + 48,
         Reading::Surface(surface) => 9 * surface.loss.len() + 24 * surface.path.len() + 128,
+        Reading::Spectrum(spectrum) => {
+            16 * spectrum.ritz.len() + 24 * (spectrum.top.len() + spectrum.bottom.len()) + 256
+        }
     }
 }
 
@@ -78,7 +81,9 @@ impl Series {
         match reading {
             Reading::Scalar(_) | Reading::Estimate(_) => Self::Scalar(ScalarSeries::default()),
             Reading::Vector(_) => Self::Vector(VectorSeries::default()),
-            Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_) => Self::Heavy(HeavySeries::default()),
+            Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_) | Reading::Spectrum(_) => {
+                Self::Heavy(HeavySeries::default())
+            }
         }
     }
 
@@ -90,7 +95,10 @@ impl Series {
                 (Self::Scalar(series), Reading::Scalar(_)) => !series.has_estimates(),
                 (Self::Scalar(series), Reading::Estimate(_)) => series.is_empty() || series.has_estimates(),
                 (Self::Vector(series), Reading::Vector(row)) => series.is_empty() || row.len() == series.width(),
-                (Self::Heavy(_), Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_)) => true,
+                (
+                    Self::Heavy(_),
+                    Reading::Matrix(_) | Reading::Density(_) | Reading::Surface(_) | Reading::Spectrum(_),
+                ) => true,
                 _ => false,
             }
     }
