@@ -10,6 +10,7 @@ use crate::linalg::vectors::axpy;
 
 use super::autodiff::GradientGraph;
 use super::batch::Batch;
+use super::chain;
 use super::cost::Cost;
 use super::loss::loss;
 use super::model::Model;
@@ -39,6 +40,8 @@ pub struct Hessian {
     device: Device,
     pieces: Vec<Piece>,
     keep_graphs: bool,
+    /// The direction of the product, flat and in the shapes of the layout.
+    flat: Vec<f64>,
     direction: Vec<Tensor>,
     sum: Vec<f64>,
     /// Pieces that are in the sum.
@@ -47,7 +50,15 @@ pub struct Hessian {
 
 struct Piece {
     part: Part,
-    graph: Option<GradientGraph>,
+    shared: Shared,
+}
+
+/// What all products of a piece have in common.
+enum Shared {
+    /// Not made yet, or not kept.
+    Nothing,
+    Graph(GradientGraph),
+    ByHand(Box<dyn chain::Product>),
 }
 
 impl Hessian {
@@ -74,8 +85,9 @@ impl Hessian {
             vars,
             dtype,
             device,
-            pieces: parts.into_iter().map(|part| Piece { part, graph: None }).collect(),
+            pieces: parts.into_iter().map(|part| Piece { part, shared: Shared::Nothing }).collect(),
             keep_graphs: graphs <= MOST_GRAPH_BYTES,
+            flat: Vec::new(),
             direction: Vec::new(),
             summed: 0,
         })
@@ -86,6 +98,8 @@ impl Hessian {
     /// # Errors
     /// Whatever candle says of the device.
     pub fn begin(&mut self, v: &[f64]) -> Result<()> {
+        self.flat.clear();
+        self.flat.extend_from_slice(v);
         self.direction = self.model.layout().unflatten(v, self.dtype, &self.device)?;
         self.sum.fill(0.0);
         self.summed = 0;
@@ -97,9 +111,9 @@ impl Hessian {
     /// # Errors
     /// Whatever candle says of shapes and the device.
     pub fn advance(&mut self) -> Result<Option<&[f64]>> {
-        let Self { model, loss, vars, pieces, keep_graphs, direction, sum, summed, .. } = self;
+        let Self { model, loss, vars, pieces, keep_graphs, flat, direction, sum, summed, .. } = self;
         let until = (*summed + rayon::current_num_threads().max(1)).min(pieces.len());
-        let work = |piece: &mut Piece| piece.product(&**model, loss, vars, direction, *keep_graphs);
+        let work = |piece: &mut Piece| piece.product(&**model, loss, vars, (flat, direction), *keep_graphs);
         let wave = &mut pieces[*summed..until];
         let products: Vec<Vec<f64>> = match wave {
             [piece] => vec![work(piece)?],
@@ -124,23 +138,32 @@ impl Piece {
         model: &dyn Model,
         spec: &LossSpec,
         vars: &[Var],
-        direction: &[Tensor],
+        (flat, direction): (&[f64], &[Tensor]),
         keep: bool,
     ) -> Result<Vec<f64>> {
-        let graph = match self.graph.take() {
-            Some(graph) => graph,
-            None => {
-                let params: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-                let outputs = model.forward(&params, &self.part.batch.inputs, None)?;
-                let loss = (loss(&outputs, &self.part.batch.targets, spec)? * self.part.share)?;
-                GradientGraph::new(&loss, vars)?
-            }
+        let shared = match std::mem::replace(&mut self.shared, Shared::Nothing) {
+            Shared::Nothing => self.share(model, spec, vars)?,
+            made => made,
         };
-        let product = model.layout().flatten(&graph.hvp(direction)?)?;
+        let product = match &shared {
+            Shared::ByHand(trace) => trace.product(flat)?,
+            Shared::Graph(graph) => model.layout().flatten(&graph.hvp(direction)?)?,
+            Shared::Nothing => unreachable!("it was just made"),
+        };
         if keep {
-            self.graph = Some(graph);
+            self.shared = shared;
         }
         Ok(product)
+    }
+
+    fn share(&self, model: &dyn Model, spec: &LossSpec, vars: &[Var]) -> Result<Shared> {
+        let params: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+        if let Some(activation) = chain::of(model, &params) {
+            return Ok(Shared::ByHand(chain::trace(activation, &params, &self.part, spec)?));
+        }
+        let outputs = model.forward(&params, &self.part.batch.inputs, None)?;
+        let loss = (loss(&outputs, &self.part.batch.targets, spec)? * self.part.share)?;
+        GradientGraph::new(&loss, vars).map(Shared::Graph)
     }
 }
 
@@ -192,7 +215,8 @@ mod tests {
         let params = model.layout().unflatten(&flat, DType::F64, &Device::Cpu).unwrap();
         let mut hessian = Hessian::new(model.clone(), &params, &batch, &LossSpec::default()).unwrap();
         // Small pieces, so that there are several.
-        hessian.pieces = batch.parts_of(6).unwrap().into_iter().map(|part| Piece { part, graph: None }).collect();
+        hessian.pieces =
+            batch.parts_of(6).unwrap().into_iter().map(|part| Piece { part, shared: Shared::Nothing }).collect();
         let v = normals(&mut Streams::new(4).stream("v"), flat.len());
         let mut product = vec![0.0; flat.len()];
         hessian.apply(&v, &mut product).unwrap();

@@ -53,6 +53,8 @@ pub(in crate::nn) struct Relu;
 pub(in crate::nn) struct Gelu;
 pub(in crate::nn) struct Tanh;
 pub(in crate::nn) struct Silu;
+/// No activation.
+pub(in crate::nn) struct Straight;
 
 impl Curve for Relu {
     #[inline(always)]
@@ -94,6 +96,13 @@ impl Curve for Silu {
         let s1 = s * (one - s);
         let s2 = s1 * (one - s - s);
         [x * s, s + x * s1, s1 + s1 + x * s2]
+    }
+}
+
+impl Curve for Straight {
+    #[inline(always)]
+    fn of<T: Float>(x: T) -> [T; 3] {
+        [x, T::one(), T::zero()]
     }
 }
 

@@ -11,7 +11,7 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::nn::batch::Batch;
-use crate::nn::ops::activation::{Curve, Gelu, Relu, Silu, Tanh};
+use crate::nn::ops::activation::{Curve, Gelu, Relu, Silu, Straight, Tanh};
 use crate::nn::ops::float::{Float, wide};
 use crate::nn::ops::product::{Transposed, multiply};
 use crate::nn::spec::{Activation, LossSpec};
@@ -167,16 +167,6 @@ fn first_layer<T: Float>(layer: &Layer<T>, x: &[T]) -> Plane<T> {
         out
     };
     Plane { centre: affine(&weight.centre, &bias.centre), d: affine(&weight.d, &bias.d), e: affine(&weight.e, &bias.e) }
-}
-
-/// No activation.
-struct Straight;
-
-impl Curve for Straight {
-    #[inline(always)]
-    fn of<T: Float>(x: T) -> [T; 3] {
-        [x, T::one(), T::zero()]
-    }
 }
 
 wide! {
