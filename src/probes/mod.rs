@@ -7,4 +7,5 @@ mod projection;
 pub mod registry;
 pub mod sharpness;
 pub mod signal;
+pub mod spectrum;
 pub mod token_cosine;

@@ -32,6 +32,14 @@ pub const PROBES: &[Probe] = &[
                 and then hovers: the edge of stability (Cohen et al. 2021).",
     },
     Probe {
+        id: "spectrum",
+        title: "Hessian spectrum",
+        cost: "some fifty to 130 Hessian-vector products, each about two to four gradients of the examples",
+        guide: "The largest and the most negative eigenvalues of the training loss's Hessian, each with its residual, the \
+                density of all the others by stochastic Lanczos quadrature (Ghorbani et al. 2019), and the trace with its \
+                standard error. Most eigenvalues crowd around zero; about as many as there are classes stand out.",
+    },
+    Probe {
         id: "activations",
         title: "Activations",
         cost: "one forward pass over the examples, shared with token similarity",

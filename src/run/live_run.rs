@@ -134,14 +134,14 @@ impl LiveRun {
         self.tell_pace(outbox)?;
         if self.heavy_probes_are_due() && !must_step {
             self.probe(Mode::Resting, PIECE, interrupted, outbox)?;
-            if !self.prober.has_work(self.step()) {
+            if !self.prober.has_work(self.step(), &self.spec().probes) {
                 self.due = Some(self.step());
             }
             return Ok(None);
         }
         let share = self.spec().probes.budget;
         let measuring = self.spec().probes.pace == Pace::Budget && self.budget.allows(share);
-        if measuring && self.prober.has_work(self.step()) && !must_step {
+        if measuring && self.prober.has_work(self.step(), &self.spec().probes) && !must_step {
             self.probe(Mode::Running, PIECE, interrupted, outbox)?;
             return Ok(None);
         }
@@ -248,7 +248,7 @@ impl LiveRun {
 
     /// Measures the parameters at rest; false when everything is measured.
     pub fn measure_at_rest(&mut self, interrupted: &dyn Fn() -> bool, outbox: &Outbox) -> Result<bool, Stop> {
-        if self.spec().probes.budget <= 0.0 || !self.prober.has_work(self.step()) {
+        if self.spec().probes.budget <= 0.0 || !self.prober.has_work(self.step(), &self.spec().probes) {
             return Ok(false);
         }
         self.probe(Mode::Resting, PIECE, interrupted, outbox)?;

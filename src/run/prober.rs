@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use crate::probes::{landscape, sharpness, signal};
+use crate::probes::{landscape, sharpness, signal, spectrum};
 
 use super::history::History;
 use super::spec::ProbeSpec;
@@ -20,10 +20,25 @@ enum Kind {
     Signal,
     Sharpness,
     Landscape,
+    Spectrum,
 }
 
 /// Shares of the probes' time.
-const KINDS: [(Kind, f64); 3] = [(Kind::Signal, 1.0), (Kind::Sharpness, 1.5), (Kind::Landscape, 2.5)];
+const KINDS: [(Kind, f64); 4] =
+    [(Kind::Signal, 1.0), (Kind::Sharpness, 1.5), (Kind::Landscape, 2.5), (Kind::Spectrum, 1.0)];
+
+impl Kind {
+    fn is_wanted(self, probes: &ProbeSpec) -> bool {
+        self != Self::Spectrum || probes.eigenvalues > 0
+    }
+}
+
+/// Where the last searches for eigenvalues ended.
+#[derive(Default)]
+struct Warm {
+    sharpness: sharpness::Warm,
+    spectrum: spectrum::Warm,
+}
 
 struct Slot {
     kind: Kind,
@@ -55,7 +70,7 @@ pub enum Mode {
 /// The heavy probes of one run.
 pub struct Prober {
     slots: Vec<Slot>,
-    warm: sharpness::Warm,
+    warm: Warm,
     finest: usize,
     slices: Slices,
 }
@@ -105,7 +120,7 @@ impl Prober {
             .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .into_iter()
             .collect();
-        Self { slots, warm: sharpness::Warm::default(), finest, slices: Slices::default() }
+        Self { slots, warm: Warm::default(), finest, slices: Slices::default() }
     }
 
     /// Drops unfinished work (a live knob changed what is measured, or time went back).
@@ -118,8 +133,9 @@ impl Prober {
     }
 
     /// Whether there is work: a measurement in progress, or one not yet made of the parameters after `step` updates.
-    pub fn has_work(&self, step: u64) -> bool {
-        self.slots.iter().any(|slot| slot.job.is_some() || slot.done != Some(step))
+    pub fn has_work(&self, step: u64, probes: &ProbeSpec) -> bool {
+        let mut wanted = self.slots.iter().filter(|slot| slot.kind.is_wanted(probes));
+        wanted.any(|slot| slot.job.is_some() || slot.done != Some(step))
     }
 
     /// Works for about `time`, on the probe that is furthest behind its share.
@@ -145,7 +161,9 @@ impl Prober {
             }
         }
         let behind = |a: &&mut Slot, b: &&mut Slot| (a.spent_secs / a.weight).total_cmp(&(b.spent_secs / b.weight));
-        let candidates = self.slots.iter_mut().filter(|slot| slot.job.is_some() || slot.done != Some(step));
+        let probes = &trainer.spec().probes;
+        let wanted = self.slots.iter_mut().filter(|slot| slot.kind.is_wanted(probes));
+        let candidates = wanted.filter(|slot| slot.job.is_some() || slot.done != Some(step));
         let Some(slot) = candidates.min_by(behind) else { return Ok(Findings::default()) };
         let started = Instant::now();
         let (job, begun) = match &mut slot.job {
@@ -185,15 +203,16 @@ impl Prober {
             }
         }
         slot.spent_secs += started.elapsed().as_secs_f64();
-        self.forget_old_debts();
+        self.forget_old_debts(probes);
         Ok(findings)
     }
 
     /// Keeps the accounts of the probes comparable: what was long ago doesn't starve anybody now.
-    fn forget_old_debts(&mut self) {
-        let least = self.slots.iter().map(|slot| slot.spent_secs / slot.weight).fold(f64::INFINITY, f64::min);
+    fn forget_old_debts(&mut self, probes: &ProbeSpec) {
+        let wanted = self.slots.iter().filter(|slot| slot.kind.is_wanted(probes));
+        let least = wanted.map(|slot| slot.spent_secs / slot.weight).fold(f64::INFINITY, f64::min);
         for slot in &mut self.slots {
-            slot.spent_secs -= least * slot.weight;
+            slot.spent_secs = if least.is_finite() { (slot.spent_secs - least * slot.weight).max(0.0) } else { 0.0 };
         }
     }
 }
@@ -209,12 +228,13 @@ fn begin(
     kind: Kind,
     subject: &Subject,
     probes: &ProbeSpec,
-    warm: &sharpness::Warm,
+    warm: &Warm,
     finest: usize,
 ) -> Result<Box<dyn Job>, TrainError> {
     Ok(match kind {
         Kind::Signal => signal::begin(subject, SIGNAL_EXAMPLES)?,
-        Kind::Sharpness => sharpness::begin(subject, probes.sharpness_examples, warm)?,
+        Kind::Sharpness => sharpness::begin(subject, probes.sharpness_examples, &warm.sharpness)?,
+        Kind::Spectrum => spectrum::begin(subject, probes.sharpness_examples, probes.eigenvalues, &warm.spectrum)?,
         Kind::Landscape => landscape::begin(subject, probes.landscape_radius, probes.landscape_examples, finest)?,
     })
 }

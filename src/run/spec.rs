@@ -37,6 +37,8 @@ pub struct ProbeSpec {
     pub landscape_examples: usize,
     /// Training examples behind the Hessian.
     pub sharpness_examples: usize,
+    /// Largest eigenvalues of the Hessian that the spectrum names one by one; 0 measures no spectrum.
+    pub eigenvalues: usize,
 }
 
 impl Default for ProbeSpec {
@@ -48,6 +50,7 @@ impl Default for ProbeSpec {
             landscape_radius: 1.0,
             landscape_examples: 64,
             sharpness_examples: 64,
+            eigenvalues: 3,
         }
     }
 }

@@ -18,8 +18,8 @@ use landscope::nn::training::{evaluate, gradient};
 use landscope::optim::Optimizer;
 use landscope::optim::spec::{OptimizerKind, OptimizerSpec};
 use landscope::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use landscope::probes::{landscape, sharpness, signal};
-use landscope::record::{Reading, Surface, names};
+use landscope::probes::{landscape, sharpness, signal, spectrum};
+use landscope::record::{Reading, Spectrum, Surface, names};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
 /// Random pictures whose class depends on them, so that there is something to learn.
@@ -330,4 +330,38 @@ fn a_long_measurement_stops_when_told() {
 #[allow(dead_code, reason = "compiling it is the test")]
 fn models_are_shared(model: Arc<dyn Model>) -> impl Send + Sync {
     model
+}
+
+#[test]
+fn the_spectrum_is_that_of_the_dense_hessian() {
+    for kind in [ModelKind::Mlp, ModelKind::VisionTransformer] {
+        let split = pictures(24, 4);
+        let subject = trained(&small(kind), &split, DType::F64, 20);
+        let dim = subject.model.layout().total();
+        let batch = subject.batch(usize::MAX).unwrap();
+        let mut hessian = Hessian::new(subject.model.clone(), &subject.params, &batch, &subject.loss).unwrap();
+        let known = Dense::of(&mut hessian).unwrap().symmetric_eigenvalues().unwrap();
+        let spectra: Vec<Spectrum> = (0..12)
+            .map(|seed| {
+                let subject = Subject { streams: Streams::new(seed), ..subject.clone() };
+                let job = spectrum::begin(&subject, usize::MAX, 3, &spectrum::Warm::default()).unwrap();
+                let [(_, Reading::Spectrum(found))] = &measured(job)[..] else { panic!("one spectrum") };
+                Spectrum::clone(found)
+            })
+            .collect();
+        let trace: f64 = known.iter().sum();
+        for found in &spectra {
+            for (k, top) in found.top.iter().enumerate() {
+                let exact = known[dim - 1 - k];
+                // The residual bounds the error, with room for the rounding of the dense matrix.
+                assert!((top.value - exact).abs() <= top.residual + 1e-9, "{kind:?} {k}: {top:?} {exact}");
+            }
+            assert!(found.top.iter().all(|top| top.converged), "{kind:?}: {:?}", found.top);
+            assert!((found.bottom[0].value - known[0]).abs() <= found.bottom[0].residual + 1e-9);
+            assert!((found.ritz.iter().map(|[_, weight]| weight).sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        // Error over standard error from three test vectors is Student's t with two degrees of freedom: 5 % lie beyond 4.3.
+        let beyond = spectra.iter().filter(|s| (s.trace - trace).abs() > 4.3 * s.trace_error).count();
+        assert!(beyond <= 4, "{kind:?}: {beyond} of 12");
+    }
 }

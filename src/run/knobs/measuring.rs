@@ -81,4 +81,17 @@ pub(super) const KNOBS: &[Knob] = &[
         set: |s, v| s.probes.sharpness_examples = int(v) as usize,
         relevant: always,
     },
+    Knob {
+        id: "eigenvalues",
+        label: "Eigenvalues",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Int { min: 1, max: 20, scale: Scale::Linear, zero_means: Some("no spectrum") },
+        definition: "How many of the Hessian's largest eigenvalues are found one by one, with the spectrum's density and trace.",
+        formula: "H vᵢ = λᵢ vᵢ,  λ₁ ≥ … ≥ λₖ;  tr H = E[zᵀHz] for random signs z",
+        effect: "More cost more products, so the spectrum is measured more rarely; 0 leaves their time to the other probes.",
+        get: |s| KnobValue::Int(s.probes.eigenvalues as u64),
+        set: |s, v| s.probes.eigenvalues = int(v) as usize,
+        relevant: always,
+    },
 ];
