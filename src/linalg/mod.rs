@@ -7,12 +7,15 @@
 //! | the density of the spectrum | [`slq::LanczosQuadrature`] |
 //! | the trace, the Frobenius norm | [`trace::Hutchinson`], [`hutch_plus_plus::HutchPlusPlus`] |
 //! | the curvature along a direction | [`wrappers::RayleighQuotient`] |
+//!
+//! [`kernel`] compares kernels and features.
 
 pub mod estimator;
 pub mod extremes;
 #[cfg(test)]
 mod fixtures;
 pub mod hutch_plus_plus;
+pub mod kernel;
 pub mod lanczos;
 pub mod operator;
 pub mod slq;

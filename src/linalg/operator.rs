@@ -63,6 +63,16 @@ impl Dense {
         Ok(Self { n, values })
     }
 
+    /// Number of rows n.
+    pub fn side(&self) -> usize {
+        self.n
+    }
+
+    /// Row-major.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     pub fn get(&self, row: usize, column: usize) -> f64 {
         self.values[row * self.n + column]
     }

@@ -25,11 +25,11 @@ pub struct Trace<T> {
 
 /// A part of the batch that multiplies.
 pub trait Product: Send {
-    /// `H_part v` in the flattening order, times the part's share.
+    /// `H_part v` in the flattening order, times the part's share; v in the shapes and the dtype of the parameters.
     ///
     /// # Errors
-    /// None that a right `v` could meet.
-    fn product(&self, v: &[f64]) -> Result<Vec<f64>>;
+    /// A direction of another dtype or device.
+    fn product(&self, direction: &[Tensor]) -> Result<Vec<f64>>;
 }
 
 impl<T: Float> Trace<T> {
@@ -70,19 +70,16 @@ impl<T: Float> Trace<T> {
 }
 
 impl<T: Float> Product for Trace<T> {
-    fn product(&self, v: &[f64]) -> Result<Vec<f64>> {
+    fn product(&self, direction: &[Tensor]) -> Result<Vec<f64>> {
         let guards = guards(&self.params);
         let net = Net::<T>::new(self.activation, &self.params, &guards)?;
         let rows = self.rows;
-        let v: Vec<T> = v.iter().map(|&x| T::of(x)).collect();
-        let mut at = 0;
-        let mut next = |len: usize| {
-            at += len;
-            &v[at - len..at]
-        };
-        // Directions of weights and biases.
-        let directions: Vec<[&[T]; 2]> =
-            net.layers.iter().map(|layer| [next(layer.fan[0] * layer.fan[1]), next(layer.fan[1])]).collect();
+        let direction: Vec<Tensor> = direction.iter().map(Tensor::contiguous).collect::<Result<_>>()?;
+        let direction_guards = super::guards(&direction);
+        // A direction is a network of the same shapes: weights and biases.
+        let along = Net::<T>::new(self.activation, &direction, &direction_guards)?;
+        let directions: Vec<[&[T]; 2]> = along.layers.iter().map(|layer| [layer.weight, layer.bias]).collect();
+        let total = net.layers.iter().map(|layer| (layer.fan[0] + 1) * layer.fan[1]).sum();
 
         // Forward: dz_l = h_l V_l + dh_l W_l + c_l, dh_(l+1) = act'(z_l) dz_l; dh_0 = 0.
         let last = net.layers.len() - 1;
@@ -113,8 +110,8 @@ impl<T: Float> Product for Trace<T> {
         // Backward: d(dL/dz), from the outputs down.
         self.head.bend(&mut rate);
         let mut error_rate = rate;
-        let mut out = vec![0.0; v.len()];
-        let mut end = v.len();
+        let mut out: Vec<f64> = vec![0.0; total];
+        let mut end = total;
         for (l, layer) in net.layers.iter().enumerate().rev() {
             let [fan_in, fan_out] = layer.fan;
             let mut weight = vec![T::zero(); fan_in * fan_out];

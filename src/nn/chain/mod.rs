@@ -286,9 +286,9 @@ mod tests {
         let direction = model.layout().unflatten(&v, dtype, &Device::Cpu).unwrap();
         let known = GradientGraph::new(&twin, &vars).unwrap().hvp(&direction).unwrap();
         let trace = trace(activation, &params, &part, spec).unwrap();
-        same(&trace.product(&v).unwrap(), &flatten(&known), "product");
+        same(&trace.product(&direction).unwrap(), &flatten(&known), "product");
         // Nothing is used up.
-        assert_eq!(trace.product(&v).unwrap(), trace.product(&v).unwrap());
+        assert_eq!(trace.product(&direction).unwrap(), trace.product(&direction).unwrap());
     }
 
     #[test]
