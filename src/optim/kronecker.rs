@@ -61,7 +61,7 @@ impl Kronecker {
     }
 
     /// `A' x B` with the derived matrices A and B.
-    pub fn into_basis(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn to_basis(&self, x: &Tensor) -> Result<Tensor> {
         let x = match &self.left {
             Some(left) => product(&left.derived, x, Transposed::Left)?,
             None => x.clone(),
@@ -72,8 +72,8 @@ impl Kronecker {
         }
     }
 
-    /// `A x B'`: undoes [`Self::into_basis`] where A and B are orthogonal.
-    pub fn out_of_basis(&self, x: &Tensor) -> Result<Tensor> {
+    /// `A x B'`: undoes [`Self::to_basis`] where A and B are orthogonal.
+    pub fn back_from_basis(&self, x: &Tensor) -> Result<Tensor> {
         let x = match &self.left {
             Some(left) => product(&left.derived, x, Transposed::Neither)?,
             None => x.clone(),

@@ -56,7 +56,7 @@ impl Matrix for Shampoo {
         }
         let averaged = (&self.first * (1.0 / (1.0 - step.products.beta1)))?;
         // Roots are symmetric.
-        let direction = self.factors.into_basis(&averaged)?;
+        let direction = self.factors.to_basis(&averaged)?;
         let length = match step.spec.grafting {
             Grafting::None => 1.0,
             Grafting::Adam => {

@@ -36,7 +36,7 @@ impl Soap {
 
     /// One step of power iteration for each basis.
     fn turn(&mut self) -> Result<()> {
-        let first = self.factors.out_of_basis(&self.first)?;
+        let first = self.factors.back_from_basis(&self.first)?;
         for (dimension, side) in self.factors.sides_mut() {
             let basis = to_f64(&side.derived)?;
             let mut order = Vec::new();
@@ -54,7 +54,7 @@ impl Soap {
                 self.second = self.second.index_select(&order, dimension)?;
             }
         }
-        self.first = self.factors.into_basis(&first)?;
+        self.first = self.factors.to_basis(&first)?;
         Ok(())
     }
 }
@@ -69,7 +69,7 @@ impl Matrix for Soap {
             }
             return Ok(None);
         }
-        let projected = self.factors.into_basis(g)?;
+        let projected = self.factors.to_basis(g)?;
         let Rule::Adam { step: rate, beta1, beta2, root, epsilon } = Rule::new(step.spec, step.lr, step.products)
         else {
             candle_core::bail!("SOAP is Adam in another basis")
@@ -77,7 +77,7 @@ impl Matrix for Soap {
         self.first = average(&self.first, &projected, beta1)?;
         self.second = average(&self.second, &projected.sqr()?, beta2)?;
         let change = ((&self.first * rate)? / ((self.second.sqrt()? * root)? + epsilon)?)?;
-        let change = self.factors.out_of_basis(&change)?;
+        let change = self.factors.back_from_basis(&change)?;
         self.factors.gather(g, beta2)?;
         if (step.update - 1).is_multiple_of(step.spec.precondition_every.max(1)) {
             self.turn()?;
@@ -115,7 +115,8 @@ mod tests {
     const SHAPE: (usize, usize) = (4, 3);
 
     fn gradient(t: u64) -> Tensor {
-        let entry = |i: u64| (0.8 * (i + 13 * t) as f64).sin() + if i % 4 == 0 { 1.0 / (1.0 + i as f64) } else { 0.0 };
+        let entry =
+            |i: u64| (0.8 * (i + 13 * t) as f64).sin() + if i.is_multiple_of(4) { 1.0 / (1.0 + i as f64) } else { 0.0 };
         Tensor::from_vec((0..12).map(entry).collect(), SHAPE, &Device::Cpu).unwrap()
     }
 
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn the_first_moment_turns_with_its_basis() {
         let (mut soap, _) = run(&spec(), 4, |_| ());
-        let meaning = |soap: &Soap| soap.factors.out_of_basis(&soap.first).unwrap().flatten_all().unwrap();
+        let meaning = |soap: &Soap| soap.factors.back_from_basis(&soap.first).unwrap().flatten_all().unwrap();
         let before = meaning(&soap).to_vec1::<f64>().unwrap();
         soap.turn().unwrap();
         for (a, b) in before.iter().zip(meaning(&soap).to_vec1::<f64>().unwrap()) {

@@ -15,7 +15,8 @@ Sources
   Shi et al. 2023 (arXiv:2309.06497), section 3: numpy.
 - SOAP: Vyas et al. 2024 (arXiv:2409.11321), algorithms 3 and 4, as in the authors' soap.py (the first update only makes the
   basis), with two differences: epsilon beside the bias-corrected root and decay before the update, both as in AdamW: numpy.
-- SAM: Foret et al. 2021 (arXiv:2010.01412), equations 2 and 3, around torch's optimisers.
+- SAM: Foret et al. 2021 (arXiv:2010.01412), equations 2 and 3, around torch's optimisers; 1e-12 beside the norm as in
+  the common implementations.
 """
 
 import inspect
@@ -253,7 +254,7 @@ def run(name, schedule=None, **changes):
         losses.append(loss)
         if spec["sam_rho"] > 0:
             norm = math.sqrt(sum(np.sum(g**2) for g in gradients.values()))
-            uphill = {n: params[n] + spec["sam_rho"] * gradients[n] / norm for n in NAMES}
+            uphill = {n: params[n] + spec["sam_rho"] * gradients[n] / (norm + 1e-12) for n in NAMES}
             gradients = loss_and_gradient(uphill)[1]
         optimizer.step(gradients, lr)
         if step in KEPT:
