@@ -21,6 +21,7 @@ pub mod operator;
 pub mod slq;
 pub mod spectrum;
 mod subspace;
+pub mod symmetric;
 pub mod trace;
 pub mod vectors;
 pub mod wrappers;

@@ -1,20 +1,20 @@
-//! Updates in candle's operations: for GPUs, and the oracle of the fused pass.
+//! Updates in candle's operations: for GPUs, for matrices, and the oracle of the fused pass.
 
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var};
 
 use super::fused::Squares;
-use super::rule::{Decay, Rule};
+use super::norms::squared;
+use super::rule::{Handling, Rule};
 
 /// Updates one variable; `first` and `second` are its moments (`second` is untouched by SGD).
 pub(super) fn update(
     param: &Var,
     gradient: &Tensor,
     (first, second): (&mut Tensor, Option<&mut Tensor>),
-    (rule, decay): (Rule, Decay),
+    (rule, handling): (Rule, Handling),
     measure: bool,
 ) -> Result<Squares> {
-    let (w, raw) = (param.as_tensor().detach(), gradient.detach());
-    let g = if decay.coupled == 0.0 { raw.clone() } else { (&raw + (&w * decay.coupled)?)? };
+    let g = seen(param, gradient, handling)?;
     let change = match (rule, second) {
         (Rule::Sgd { lr, momentum, nesterov }, _) => {
             *first = ((&*first * momentum)? + &g)?;
@@ -22,15 +22,46 @@ pub(super) fn update(
             (direction * lr)?
         }
         (Rule::Adam { step, beta1, beta2, root, epsilon }, Some(second)) => {
-            *first = ((&*first * beta1)? + (&g * (1.0 - beta1))?)?;
-            *second = ((&*second * beta2)? + (g.sqr()? * (1.0 - beta2))?)?;
+            *first = average(first, &g, beta1)?;
+            *second = average(second, &g.sqr()?, beta2)?;
             ((&*first * step)? / ((second.sqrt()? * root)? + epsilon)?)?
         }
-        (Rule::Adam { .. }, None) => candle_core::bail!("Adam keeps second moments"),
+        (Rule::RmsProp { lr, momentum, beta2, epsilon }, Some(second)) => {
+            *second = average(second, &g.sqr()?, beta2)?;
+            *first = ((&*first * momentum)? + (g / (second.sqrt()? + epsilon)?)?)?;
+            (&*first * lr)?
+        }
+        (Rule::Adam { .. } | Rule::RmsProp { .. }, None) => {
+            candle_core::bail!("adaptive optimisers keep second moments")
+        }
     };
-    let after = ((&w * decay.shrink)? - change)?;
+    apply(param, gradient, Some(change), handling, measure)
+}
+
+/// The gradient as the moments see it: detached, clipped, with coupled decay.
+pub(super) fn seen(param: &Var, gradient: &Tensor, handling: Handling) -> Result<Tensor> {
+    let mut g = gradient.detach();
+    if handling.clip != 1.0 {
+        g = (g * handling.clip)?;
+    }
+    if handling.coupled == 0.0 { Ok(g) } else { g + (param.as_detached_tensor() * handling.coupled)? }
+}
+
+/// `w <- shrink w - change`; without a change, nothing moves.
+pub(super) fn apply(
+    param: &Var,
+    gradient: &Tensor,
+    change: Option<Tensor>,
+    handling: Handling,
+    measure: bool,
+) -> Result<Squares> {
+    let w = param.as_detached_tensor();
+    let after = match change {
+        Some(change) => ((&w * handling.shrink)? - change)?,
+        None => w.copy()?,
+    };
     let squares = if measure {
-        Squares { gradient: squared(&raw)?, params: squared(&w)?, update: squared(&(&w - &after)?)? }
+        Squares { gradient: squared(gradient)?, params: squared(&w)?, update: squared(&(&w - &after)?)? }
     } else {
         Squares::default()
     };
@@ -38,12 +69,7 @@ pub(super) fn update(
     Ok(squares)
 }
 
-fn squared(tensor: &Tensor) -> Result<f64> {
-    // Metal has no f64.
-    let sum = tensor.sqr()?.sum_all()?;
-    if sum.dtype() == DType::F64 {
-        sum.to_scalar()
-    } else {
-        Ok(f64::from(sum.to_dtype(DType::F32)?.to_scalar::<f32>()?))
-    }
+/// `beta old + (1 - beta) new`
+pub(super) fn average(old: &Tensor, new: &Tensor, beta: f64) -> Result<Tensor> {
+    (old * beta)? + (new * (1.0 - beta))?
 }

@@ -6,7 +6,8 @@ use candle_core::{CpuStorage, InplaceOp2, Layout as Strides, Result, Tensor, bai
 
 use crate::nn::ops::float::{Float, slice, wide};
 
-use super::rule::{Decay, Rule};
+use super::norms::sum_of_squares;
+use super::rule::{Handling, Rule};
 use super::state::Values;
 
 /// Squared norms that an update met: of the gradient, of the parameters before it, of the change.
@@ -17,27 +18,25 @@ pub(super) struct Squares {
     pub update: f64,
 }
 
-/// Updates one tensor in place; `at` is its place in the flat moments. With `measure`, the norms come for free.
+/// Updates one tensor in place. With `measure`, the norms come for free.
 pub(super) fn update(
     param: &Tensor,
     gradient: &Tensor,
     (first, second): (&mut Values, &mut Values),
-    at: std::ops::Range<usize>,
-    (rule, decay): (Rule, Decay),
+    (rule, handling): (Rule, Handling),
     measure: bool,
 ) -> Result<Squares> {
     // The moments enter candle's in-place operation from the side: it lends only one storage for writing.
     let update =
-        Update { moments: RefCell::new((first, second)), at, rule, decay, measure, squares: RefCell::default() };
+        Update { moments: RefCell::new((first, second)), rule, handling, measure, squares: RefCell::default() };
     param.inplace_op2(&gradient.contiguous()?, &update)?;
     Ok(update.squares.into_inner())
 }
 
 struct Update<'a> {
     moments: RefCell<(&'a mut Values, &'a mut Values)>,
-    at: std::ops::Range<usize>,
     rule: Rule,
-    decay: Decay,
+    handling: Handling,
     measure: bool,
     squares: RefCell<Squares>,
 }
@@ -51,15 +50,12 @@ impl InplaceOp2 for Update<'_> {
         let Some((from, to)) = strides.contiguous_offsets() else { bail!("parameters are row-major") };
         let mut moments = self.moments.borrow_mut();
         let (first, second) = &mut *moments;
-        let at = self.at.clone();
-        // SGD keeps no second moments.
-        let seconds = if second.is_empty() { 0..0 } else { at.clone() };
         let squares = match (param, first, second) {
             (CpuStorage::F32(w), Values::F32(m), Values::F32(v)) => {
-                self.run(&mut w[from..to], slice(g, g_strides)?, &mut m[at], &mut v[seconds])
+                self.run(&mut w[from..to], slice(g, g_strides)?, m, v)
             }
             (CpuStorage::F64(w), Values::F64(m), Values::F64(v)) => {
-                self.run(&mut w[from..to], slice(g, g_strides)?, &mut m[at], &mut v[seconds])
+                self.run(&mut w[from..to], slice(g, g_strides)?, m, v)
             }
             _ => bail!("parameters, gradient and moments must all be f32 or all f64"),
         };
@@ -96,14 +92,19 @@ impl Update<'_> {
     }
 
     fn apply<T: Float>(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
-        let decay = [T::of(self.decay.coupled), T::of(self.decay.shrink)];
+        let Handling { clip, coupled, shrink } = self.handling;
+        let handling = [clip, coupled, shrink].map(T::of);
         match self.rule {
             Rule::Sgd { lr, momentum, nesterov } => {
-                sgd(w, g, m, [lr, momentum].map(T::of), nesterov, decay);
+                sgd(w, g, m, [lr, momentum].map(T::of), nesterov, handling);
             }
             Rule::Adam { step, beta1, beta2, root, epsilon } => {
                 let betas = [beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(T::of);
-                adam(w, g, (m, v), betas, [step, root, epsilon].map(T::of), decay);
+                adam(w, g, (m, v), betas, [step, root, epsilon].map(T::of), handling);
+            }
+            Rule::RmsProp { lr, momentum, beta2, epsilon } => {
+                let betas = [beta2, 1.0 - beta2].map(T::of);
+                rms_prop(w, g, (m, v), betas, [lr, momentum, epsilon].map(T::of), handling);
             }
         }
     }
@@ -112,29 +113,37 @@ impl Update<'_> {
 const CHUNK: usize = 512;
 
 wide! {
-    fn sgd[T: Float](w: &mut [T], g: &[T], m: &mut [T], rule: [T; 2], nesterov: bool, decay: [T; 2]) {
+    fn sgd[T: Float](w: &mut [T], g: &[T], m: &mut [T], rule: [T; 2], nesterov: bool, handling: [T; 3]) {
         let [lr, momentum] = rule;
         for ((w, &g), m) in w.iter_mut().zip(g).zip(m) {
-            let g = g + decay[0] * *w;
+            let g = handling[0] * g + handling[1] * *w;
             *m = momentum * *m + g;
             let direction = if nesterov { g + momentum * *m } else { *m };
-            *w = decay[1] * *w - lr * direction;
+            *w = handling[2] * *w - lr * direction;
         }
     }
 }
 
 wide! {
-    fn adam[T: Float](w: &mut [T], g: &[T], moments: (&mut [T], &mut [T]), betas: [T; 4], rule: [T; 3], decay: [T; 2]) {
+    fn adam[T: Float](w: &mut [T], g: &[T], moments: (&mut [T], &mut [T]), betas: [T; 4], rule: [T; 3], handling: [T; 3]) {
         let ([b1, a1, b2, a2], [step, root, epsilon]) = (betas, rule);
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(moments.0).zip(moments.1) {
-            let g = g + decay[0] * *w;
+            let g = handling[0] * g + handling[1] * *w;
             *m = b1 * *m + a1 * g;
             *v = b2 * *v + a2 * g * g;
-            *w = decay[1] * *w - step * *m / ((*v).square_root() * root + epsilon);
+            *w = handling[2] * *w - step * *m / ((*v).square_root() * root + epsilon);
         }
     }
 }
 
-fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
-    values.iter().map(|value| value.wide() * value.wide()).sum()
+wide! {
+    fn rms_prop[T: Float](w: &mut [T], g: &[T], moments: (&mut [T], &mut [T]), betas: [T; 2], rule: [T; 3], handling: [T; 3]) {
+        let ([b2, a2], [lr, momentum, epsilon]) = (betas, rule);
+        for (((w, &g), m), v) in w.iter_mut().zip(g).zip(moments.0).zip(moments.1) {
+            let g = handling[0] * g + handling[1] * *w;
+            *v = b2 * *v + a2 * g * g;
+            *m = momentum * *m + g / ((*v).square_root() + epsilon);
+            *w = handling[2] * *w - lr * *m;
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! One optimiser, three rules.
+//! One optimiser: spec, memory and the step.
 
 use std::sync::Arc;
 
@@ -6,10 +6,14 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use crate::nn::params::{Layout, Params};
 
-use super::rule::{Decay, Products, Rule};
+use super::fused::Squares;
+use super::matrix::Step;
+use super::norms::clip_factor;
+use super::rule::{Handling, Products, Rule};
+use super::sam::{self, Ascent};
+use super::slot::Slot;
 use super::spec::{OptimizerKind, OptimizerSpec};
-use super::state::{OptimizerState, Values};
-use super::{composed, fused};
+use super::state::OptimizerState;
 
 /// Updates parameters by the rule of an [`OptimizerSpec`]; conventions are PyTorch's.
 ///
@@ -19,23 +23,18 @@ use super::{composed, fused};
 pub struct Optimizer {
     spec: OptimizerSpec,
     layout: Arc<Layout>,
+    /// Of the learning rate, one a tensor of the layout.
+    rate_factors: Vec<f64>,
     updates: u64,
     products: Products,
-    /// Made at the first step, which knows type and device.
-    memory: Memory,
-}
-
-#[derive(Debug)]
-enum Memory {
-    Empty,
-    Flat { first: Values, second: Values },
-    Tensors { first: Vec<Tensor>, second: Vec<Tensor> },
+    /// One a tensor; made at the first step, which knows type and device.
+    slots: Vec<Slot>,
 }
 
 /// Norms of one update, one entry for each of [`Layout::groups`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepNorms {
-    /// Euclidean norm of the gradient, without weight decay.
+    /// Euclidean norm of the gradient, without weight decay and before clipping.
     pub gradient: Vec<f64>,
     /// `|w_after - w_before| / |w_before|`; 0 where all parameters are 0.
     pub update_ratio: Vec<f64>,
@@ -46,10 +45,32 @@ impl Optimizer {
         Self {
             spec: spec.clone(),
             layout: Arc::clone(layout),
+            rate_factors: vec![1.0; layout.infos().len()],
             updates: 0,
             products: Products { beta1: 1.0, beta2: 1.0 },
-            memory: Memory::Empty,
+            slots: Vec::new(),
         }
+    }
+
+    /// Lets tensor i of the layout move at `lr * factors[i]`; all 1 without this call.
+    ///
+    /// The factor stands wherever the rule has `lr`, so AdamW's decoupled decay of that tensor is
+    /// `w <- w (1 - lr factors[i] weight_decay)`: its equilibrium between decay and update moves with the factor.
+    #[must_use]
+    pub fn with_rate_factors(mut self, factors: Vec<f64>) -> Self {
+        assert_eq!(factors.len(), self.layout.infos().len(), "one factor for each entry of the layout");
+        self.rate_factors = factors;
+        self
+    }
+
+    /// Where the gradient for the next update is to be taken, if not at the parameters themselves: moves `params` there along
+    /// `grads`, the gradient at the parameters. Take the gradient of the same minibatch, [`Ascent::undo`], then step.
+    /// `None` without sharpness-aware minimisation.
+    ///
+    /// # Errors
+    /// Whatever candle says of shapes and the device.
+    pub fn ascend(&self, params: &Params, grads: &[Tensor]) -> Result<Option<Ascent>> {
+        if self.spec.sam_rho == 0.0 { Ok(None) } else { sam::ascend(self.spec.sam_rho, params, grads).map(Some) }
     }
 
     /// Updates `params` in place along `grads`, which have the shapes of the layout. `lr` is the rate after the
@@ -72,10 +93,13 @@ impl Optimizer {
     /// Takes over rates and decays from the next step on; what was learned stays. Another kind starts with an empty
     /// memory, as its moments mean something else.
     pub fn set_hyperparameters(&mut self, spec: &OptimizerSpec) {
-        if self.spec.kind != spec.kind && (self.spec.kind == OptimizerKind::Sgd || spec.kind == OptimizerKind::Sgd) {
-            *self = Self::new(spec, &self.layout);
-        } else {
+        // A longest dimension changes which factors there are.
+        let same_memory =
+            self.spec.kind.shares_memory_with(spec.kind) && self.spec.precondition_longest == spec.precondition_longest;
+        if same_memory {
             self.spec = spec.clone();
+        } else {
+            *self = Self::new(spec, &self.layout).with_rate_factors(std::mem::take(&mut self.rate_factors));
         }
     }
 
@@ -84,21 +108,42 @@ impl Optimizer {
         self.updates
     }
 
+    /// The diagonal P that Adam, AdamW and RMSprop divide by, in the shapes of the layout: `sqrt(v) / sqrt(1 - prod beta2) +
+    /// epsilon`, for RMSprop without the correction. `None` for other kinds and before the first update.
+    ///
+    /// At the adaptive edge of stability the largest eigenvalue of `P^-1/2 H P^-1/2` is compared with
+    /// [`crate::theory::edge_of_stability::adaptive_threshold`].
+    ///
+    /// # Errors
+    /// Whatever candle says of the device.
+    pub fn preconditioner(&self, device: &Device) -> Result<Option<Vec<Tensor>>> {
+        let (root, epsilon) = match Rule::new(&self.spec, 1.0, self.products) {
+            _ if !matches!(self.spec.kind, OptimizerKind::Adam | OptimizerKind::AdamW | OptimizerKind::RmsProp)
+                || self.slots.is_empty() =>
+            {
+                return Ok(None);
+            }
+            Rule::Sgd { .. } => return Ok(None),
+            Rule::Adam { root, epsilon, .. } => (root, epsilon),
+            Rule::RmsProp { epsilon, .. } => (1.0, epsilon),
+        };
+        let of = |(slot, info): (&Slot, _)| match slot.second_moments(info, device)? {
+            Some(second) => ((second.sqrt()? * root)? + epsilon).map(Some),
+            None => Ok(None),
+        };
+        self.slots.iter().zip(self.layout.infos()).map(of).collect()
+    }
+
     /// A copy of the memory. Before the first step it is all empty.
     ///
     /// # Errors
     /// Whatever candle says of the device.
     pub fn save(&self) -> Result<OptimizerState> {
-        let (first, second) = match &self.memory {
-            Memory::Empty => (Values::F32(Vec::new()), Values::F32(Vec::new())),
-            Memory::Flat { first, second } => (first.clone(), second.clone()),
-            Memory::Tensors { first, second } => {
-                let dtype = first.first().map_or(DType::F32, Tensor::dtype);
-                (Values::gather(first, dtype)?, Values::gather(second, dtype)?)
-            }
-        };
-        let products = [self.products.beta1, self.products.beta2];
-        Ok(OptimizerState { updates: self.updates, products, first, second })
+        Ok(OptimizerState {
+            updates: self.updates,
+            products: [self.products.beta1, self.products.beta2],
+            tensors: self.slots.iter().map(Slot::save).collect::<Result<_>>()?,
+        })
     }
 
     /// Continues from a saved state: with equal gradients, bit for bit as the optimiser that saved it.
@@ -107,59 +152,48 @@ impl Optimizer {
     /// If the state has another number of parameters or was saved by another kind of optimiser; whatever candle says
     /// of the device.
     pub fn restore(&mut self, state: &OptimizerState, params: &Params) -> Result<()> {
+        let mut slots = Vec::new();
+        if !state.tensors.is_empty() {
+            slots = self.empty_slots(params)?;
+            if slots.len() != state.tensors.len() {
+                let (found, needed) = (state.tensors.len(), slots.len());
+                candle_core::bail!("the saved optimiser remembers {found} tensors, this network has {needed}");
+            }
+            for ((slot, saved), info) in slots.iter_mut().zip(&state.tensors).zip(self.layout.infos()) {
+                slot.load(saved, info)?;
+            }
+        }
+        self.slots = slots;
         self.updates = state.updates;
         self.products = Products { beta1: state.products[0], beta2: state.products[1] };
-        if state.first.is_empty() {
-            self.memory = Memory::Empty;
-            return Ok(());
-        }
-        let (total, kept) = (self.layout.total(), self.second_moments());
-        if state.first.len() != total || state.second.len() != kept {
-            candle_core::bail!(
-                "the saved optimiser has {} first and {} second moments, this one needs {total} and {kept}",
-                state.first.len(),
-                state.second.len()
-            );
-        }
-        let (dtype, device) = kind_of(params);
-        self.memory = self.memory_for(dtype, &device, &state.first, &state.second)?;
         Ok(())
     }
 
-    fn second_moments(&self) -> usize {
-        if self.spec.kind == OptimizerKind::Sgd { 0 } else { self.layout.total() }
-    }
-
-    fn memory_for(&self, dtype: DType, device: &Device, first: &Values, second: &Values) -> Result<Memory> {
-        if device.is_cpu() {
-            return Ok(Memory::Flat { first: first.clone(), second: second.clone() });
-        }
-        let second = if second.is_empty() { Vec::new() } else { second.scatter(&self.layout, dtype, device)? };
-        Ok(Memory::Tensors { first: first.scatter(&self.layout, dtype, device)?, second })
+    fn empty_slots(&self, params: &Params) -> Result<Vec<Slot>> {
+        let (dtype, device) =
+            params.vars().first().map_or((DType::F32, Device::Cpu), |var| (var.dtype(), var.device().clone()));
+        self.layout.infos().iter().map(|info| Slot::new(&self.spec, info, dtype, &device)).collect()
     }
 
     fn advance(&mut self, params: &Params, grads: &[Tensor], lr: f64, measure: bool) -> Result<StepNorms> {
         let layout = Arc::clone(&self.layout);
         assert_eq!(grads.len(), layout.infos().len(), "one gradient for each entry of the layout");
-        if matches!(self.memory, Memory::Empty) {
-            let (dtype, device) = kind_of(params);
-            let zeros = |len| Values::zeros(dtype, len);
-            self.memory = self.memory_for(dtype, &device, &zeros(layout.total()), &zeros(self.second_moments()))?;
+        if self.slots.is_empty() {
+            self.slots = self.empty_slots(params)?;
         }
-        let rule = Rule::next(&self.spec, lr, &mut self.products);
+        // SOAP's first update makes its bases and moves nothing.
+        let still = self.spec.kind == OptimizerKind::Soap && self.updates == 0;
+        if !still {
+            self.products.advance(&self.spec);
+        }
         self.updates += 1;
-        let mut squares = vec![fused::Squares::default(); layout.groups().len()];
+        let clip = clip_factor(self.spec.clip_norm, grads)?;
+        let mut squares = vec![Squares::default(); layout.groups().len()];
         for (i, ((info, var), gradient)) in layout.infos().iter().zip(params.vars()).zip(grads).enumerate() {
-            let rule = (rule, Decay::new(&self.spec, info.role.decays(), lr));
-            let met = match &mut self.memory {
-                Memory::Flat { first, second } => {
-                    fused::update(var, gradient, (first, second), layout.range(i), rule, measure)?
-                }
-                Memory::Tensors { first, second } => {
-                    composed::update(var, gradient, (&mut first[i], second.get_mut(i)), rule, measure)?
-                }
-                Memory::Empty => unreachable!("made above"),
-            };
+            let lr = lr * self.rate_factors[i];
+            let step = Step { spec: &self.spec, lr, products: self.products, update: self.updates };
+            let handling = Handling::new(&self.spec, info.role.decays(), lr, clip);
+            let met = self.slots[i].update((var, gradient), &step, handling, still, measure)?;
             let sum = &mut squares[info.group];
             sum.gradient += met.gradient;
             sum.params += met.params;
@@ -175,11 +209,6 @@ impl Optimizer {
     }
 }
 
-/// Type and device of the parameters.
-fn kind_of(params: &Params) -> (DType, Device) {
-    params.vars().first().map_or((DType::F32, Device::Cpu), |var| (var.dtype(), var.device().clone()))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::nn::params::Role;
@@ -193,7 +222,7 @@ mod tests {
         // Longer than a chunk of the measuring pass, and not a multiple of it.
         layout.push("a", "a.weight", &[30, 21], Role::Input);
         layout.push("a", "a.bias", &[21], Role::Bias);
-        layout.push("b", "b.weight", &[21, 2], Role::Output);
+        layout.push("b", "b.weight", &[21, 2], Role::Hidden);
         Arc::new(layout)
     }
 
@@ -210,13 +239,22 @@ mod tests {
     }
 
     fn specs() -> Vec<OptimizerSpec> {
-        use OptimizerKind::{Adam, AdamW, Sgd};
+        use OptimizerKind::{Adam, AdamW, RmsProp, Sgd};
         let base = OptimizerSpec { weight_decay: 0.1, epsilon: 1e-3, ..OptimizerSpec::default() };
         let mut specs: Vec<_> =
-            [Sgd, Adam, AdamW].into_iter().map(|kind| OptimizerSpec { kind, ..base.clone() }).collect();
+            [Sgd, Adam, AdamW, RmsProp].into_iter().map(|kind| OptimizerSpec { kind, ..base.clone() }).collect();
         specs.push(OptimizerSpec { kind: Sgd, nesterov: true, ..base.clone() });
+        specs.push(OptimizerSpec { kind: Adam, clip_norm: 3.0, ..base.clone() });
         specs.push(OptimizerSpec { kind: Sgd, momentum: 0.0, weight_decay: 0.0, ..base });
         specs
+    }
+
+    /// Also those that treat matrices as matrices; the bias of the layout makes each of them mix with AdamW.
+    fn all_specs() -> Vec<OptimizerSpec> {
+        use OptimizerKind::{Muon, Shampoo, Soap};
+        let base = OptimizerSpec { precondition_every: 2, precondition_longest: 25, ..specs()[2].clone() };
+        let matrices = [Muon, Shampoo, Soap].map(|kind| OptimizerSpec { kind, ..base.clone() });
+        specs().into_iter().chain(matrices).collect()
     }
 
     /// The textbook, one number at a time.
@@ -224,7 +262,11 @@ mod tests {
         let mut w = wave(layout.total(), 0.1);
         let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
         for (t, lr) in RATES.into_iter().enumerate() {
-            let g = wave(w.len(), 1.0 + t as f64);
+            let mut g = wave(w.len(), 1.0 + t as f64);
+            let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+            if spec.clip_norm > 0.0 && norm > spec.clip_norm {
+                g.iter_mut().for_each(|g| *g *= spec.clip_norm / (norm + 1e-6));
+            }
             for (i, info) in layout.infos().iter().enumerate() {
                 let decay = if info.role.decays() { spec.weight_decay } else { 0.0 };
                 for j in layout.range(i) {
@@ -232,6 +274,13 @@ mod tests {
                         let g = g[j] + decay * w[j];
                         m[j] = spec.momentum * m[j] + g;
                         w[j] -= lr * if spec.nesterov { g + spec.momentum * m[j] } else { m[j] };
+                        continue;
+                    }
+                    if spec.kind == OptimizerKind::RmsProp {
+                        let g = g[j] + decay * w[j];
+                        v[j] = spec.beta2 * v[j] + (1.0 - spec.beta2) * g * g;
+                        m[j] = spec.momentum * m[j] + g / (v[j].sqrt() + spec.epsilon);
+                        w[j] -= lr * m[j];
                         continue;
                     }
                     let coupled = spec.kind == OptimizerKind::Adam;
@@ -255,9 +304,8 @@ mod tests {
         let params = params(&layout, dtype);
         let mut optimizer = Optimizer::new(spec, &layout);
         if on_tensors {
-            let zeros: Vec<_> = params.tensors().iter().map(|t| t.zeros_like().unwrap().detach()).collect();
-            let second = if spec.kind == OptimizerKind::Sgd { vec![] } else { zeros.clone() };
-            optimizer.memory = Memory::Tensors { first: zeros, second };
+            let slot = |info| Slot::on_device(spec.kind != OptimizerKind::Sgd, info, dtype, &Device::Cpu).unwrap();
+            optimizer.slots = layout.infos().iter().map(slot).collect();
         }
         let norms = RATES
             .into_iter()
@@ -320,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_restored_optimizer_continues_with_the_same_bits() {
-        for spec in specs() {
+        for spec in all_specs() {
             let layout = layout();
             let params = params(&layout, DType::F32);
             let mut optimizer = Optimizer::new(&spec, &layout);
@@ -343,6 +391,31 @@ mod tests {
         }
     }
 
+    /// Each tensor must move as it would alone, at its own rate; factors of 1 change no bit.
+    #[test]
+    fn each_tensor_moves_at_its_own_rate() {
+        let factors = [0.25, 3.0, 1.0];
+        for spec in all_specs() {
+            let layout = layout();
+            let run = |factors: Option<Vec<f64>>, rate: f64| {
+                let params = params(&layout, DType::F32);
+                let mut optimizer = Optimizer::new(&spec, &layout);
+                if let Some(factors) = factors {
+                    optimizer = optimizer.with_rate_factors(factors);
+                }
+                for t in 0..4 {
+                    optimizer.step(&params, &gradient(&layout, t, DType::F32), 0.1 * rate).unwrap();
+                }
+                layout.flatten(&params.tensors()).unwrap()
+            };
+            let mixed = run(Some(factors.to_vec()), 1.0);
+            for (i, factor) in factors.into_iter().enumerate() {
+                assert_eq!(mixed[layout.range(i)], run(None, factor)[layout.range(i)], "{spec:?}");
+            }
+            assert_eq!(run(Some(vec![1.0; 3]), 1.0), run(None, 1.0));
+        }
+    }
+
     #[test]
     fn a_state_of_another_network_or_kind_is_refused() {
         let layout = layout();
@@ -350,7 +423,49 @@ mod tests {
         let mut sgd = Optimizer::new(&specs()[0], &layout);
         sgd.step(&params, &gradient(&layout, 0, DType::F32), 0.1).unwrap();
         let error = Optimizer::new(&specs()[2], &layout).restore(&sgd.save().unwrap(), &params).unwrap_err();
-        assert!(error.to_string().contains("second moments"), "{error}");
+        assert!(error.to_string().contains("another kind"), "{error}");
+    }
+
+    #[test]
+    fn the_preconditioner_is_what_the_step_divides_by() {
+        let layout = layout();
+        for spec in specs() {
+            let params = params(&layout, DType::F64);
+            let spec = OptimizerSpec { momentum: 0.0, weight_decay: 0.0, clip_norm: 0.0, ..spec };
+            let mut optimizer = Optimizer::new(&spec, &layout);
+            assert!(optimizer.preconditioner(&Device::Cpu).unwrap().is_none());
+            optimizer.step(&params, &gradient(&layout, 0, DType::F64), 0.1).unwrap();
+            let before = layout.flatten(&params.frozen().unwrap()).unwrap();
+            optimizer.step(&params, &gradient(&layout, 1, DType::F64), 0.1).unwrap();
+            let after = layout.flatten(&params.tensors()).unwrap();
+            let found = optimizer.preconditioner(&Device::Cpu).unwrap();
+            assert_eq!(found.is_none(), spec.kind == OptimizerKind::Sgd);
+            let Some(found) = found else { continue };
+            let moved: Vec<_> = before.iter().zip(&after).map(|(b, a)| b - a).collect();
+            let found = layout.flatten(&found).unwrap();
+            let known: Vec<_> = found.iter().zip(wave(layout.total(), 2.0)).map(|(p, g)| 0.1 * g / p).collect();
+            close(&moved, &known, 1e-13, &spec);
+        }
+    }
+
+    /// Sharpness-aware minimisation of `|w|^2 / 2`: the gradient uphill is `w (1 + rho / |w|)`.
+    #[test]
+    fn uphill_is_along_the_gradient_and_back_is_exact() {
+        let layout = layout();
+        let params = params(&layout, DType::F32);
+        let (before, hash) = (layout.flatten(&params.frozen().unwrap()).unwrap(), params.hash().unwrap());
+        let spec = OptimizerSpec { sam_rho: 0.5, ..OptimizerSpec::default() };
+        let grads = params.frozen().unwrap();
+        let ascent = Optimizer::new(&spec, &layout).ascend(&params, &grads).unwrap().unwrap();
+        let norm = before.iter().map(|w| w * w).sum::<f64>().sqrt();
+        let known: Vec<_> = before.iter().map(|w| w * (1.0 + 0.5 / norm)).collect();
+        close(&layout.flatten(&params.tensors()).unwrap(), &known, 1e-6, &());
+        let first: f64 = before[..651].iter().map(|w| w * w).sum();
+        close(&ascent.gradient_norm, &[first.sqrt(), (norm * norm - first).sqrt()], 1e-12, &());
+        ascent.undo(&params).unwrap();
+        assert_eq!(params.hash().unwrap(), hash);
+        let plain = OptimizerSpec { sam_rho: 0.0, ..spec };
+        assert!(Optimizer::new(&plain, &layout).ascend(&params, &grads).unwrap().is_none());
     }
 
     #[test]

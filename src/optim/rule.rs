@@ -11,23 +11,29 @@ pub(super) enum Rule {
     /// `w <- w - step m / (sqrt(v) root + epsilon)` with `step = lr / (1 - prod beta1)`,
     /// `root = 1 / sqrt(1 - prod beta2)` (Kingma and Ba 2015, as PyTorch arranges it).
     Adam { step: f64, beta1: f64, beta2: f64, root: f64, epsilon: f64 },
+    /// `v <- beta2 v + (1 - beta2) g^2`, `m <- momentum m + g / (sqrt(v) + epsilon)`, `w <- w - lr m`
+    /// (Tieleman and Hinton 2012, as PyTorch arranges it; no bias correction).
+    RmsProp { lr: f64, momentum: f64, beta2: f64, epsilon: f64 },
 }
 
-/// Weight decay of one tensor.
+/// What happens to one tensor besides the rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Decay {
+pub(super) struct Handling {
+    /// `g <- clip g`, first.
+    pub clip: f64,
     /// `g <- g + coupled w`, before the moments see it.
     pub coupled: f64,
     /// `w <- shrink w`, before the update (Loshchilov and Hutter 2019).
     pub shrink: f64,
 }
 
-impl Decay {
-    pub fn new(spec: &OptimizerSpec, decays: bool, lr: f64) -> Self {
+impl Handling {
+    pub fn new(spec: &OptimizerSpec, decays: bool, lr: f64, clip: f64) -> Self {
+        use OptimizerKind::{Adam, AdamW, Muon, RmsProp, Sgd, Shampoo, Soap};
         match spec.kind {
-            _ if !decays => Self { coupled: 0.0, shrink: 1.0 },
-            OptimizerKind::Sgd | OptimizerKind::Adam => Self { coupled: spec.weight_decay, shrink: 1.0 },
-            OptimizerKind::AdamW => Self { coupled: 0.0, shrink: 1.0 - lr * spec.weight_decay },
+            _ if !decays => Self { clip, coupled: 0.0, shrink: 1.0 },
+            Sgd | Adam | RmsProp => Self { clip, coupled: spec.weight_decay, shrink: 1.0 },
+            AdamW | Muon | Shampoo | Soap => Self { clip, coupled: 0.0, shrink: 1.0 - lr * spec.weight_decay },
         }
     }
 }
@@ -40,19 +46,29 @@ pub(super) struct Products {
     pub beta2: f64,
 }
 
+impl Products {
+    /// Counts one more update.
+    pub fn advance(&mut self, spec: &OptimizerSpec) {
+        self.beta1 *= spec.momentum;
+        self.beta2 *= spec.beta2;
+    }
+}
+
 impl Rule {
-    /// The rule of the next update; advances the products.
-    pub fn next(spec: &OptimizerSpec, lr: f64, products: &mut Products) -> Self {
-        products.beta1 *= spec.momentum;
-        products.beta2 *= spec.beta2;
+    /// The rule of the update that `products` counts last, for a tensor that moves at rate `lr`, element by element.
+    pub fn new(spec: &OptimizerSpec, lr: f64, products: Products) -> Self {
+        use OptimizerKind::{Adam, AdamW, Muon, RmsProp, Sgd, Shampoo, Soap};
+        let &OptimizerSpec { momentum, beta2, epsilon, nesterov, .. } = spec;
         match spec.kind {
-            OptimizerKind::Sgd => Self::Sgd { lr, momentum: spec.momentum, nesterov: spec.nesterov },
-            OptimizerKind::Adam | OptimizerKind::AdamW => Self::Adam {
+            Sgd => Self::Sgd { lr, momentum, nesterov },
+            RmsProp => Self::RmsProp { lr, momentum, beta2, epsilon },
+            // What Muon, Shampoo and SOAP leave alone moves by AdamW.
+            Adam | AdamW | Muon | Shampoo | Soap => Self::Adam {
                 step: lr / (1.0 - products.beta1),
-                beta1: spec.momentum,
-                beta2: spec.beta2,
+                beta1: momentum,
+                beta2,
                 root: (1.0 - products.beta2).sqrt().recip(),
-                epsilon: spec.epsilon,
+                epsilon,
             },
         }
     }

@@ -5,22 +5,25 @@ use super::spec::{OptimizerSpec, ScheduleKind, ScheduleSpec};
 /// Learning rate of the update that leads from `step` to `step + 1`, of `total_steps` updates.
 ///
 /// With s = `step`, W the warm-up and N the total: `lr min(1, (s + 1) / W)`; the cosine multiplies that, from s = W,
-/// by `(1 + cos(pi (s - W) / (N - 1 - W))) / 2`, which is 0 at the last step (s = N - 1) and stays so after it.
-/// (Loshchilov and Hutter 2017, without restarts.)
+/// by `(1 + cos(pi (s - W) / (N - 1 - W))) / 2` (Loshchilov and Hutter 2017, without restarts), the linear schedule by
+/// `1 - (s - W) / (N - 1 - W)`. Both are 0 at the last step (s = N - 1) and stay so after it.
 pub fn lr_at(optimizer: &OptimizerSpec, schedule: &ScheduleSpec, step: u64, total_steps: u64) -> f64 {
     let warmup = schedule.warmup_steps;
     let rise = if warmup == 0 { 1.0 } else { ((step + 1) as f64 / warmup as f64).min(1.0) };
     let factor = match schedule.kind {
         ScheduleKind::Constant => 1.0,
         ScheduleKind::Warmup => rise,
-        ScheduleKind::Cosine if step < warmup => rise,
-        ScheduleKind::Cosine => {
-            let length = total_steps.saturating_sub(1).saturating_sub(warmup);
-            let done = if length == 0 { 1.0 } else { ((step - warmup) as f64 / length as f64).min(1.0) };
-            0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-        }
+        ScheduleKind::Cosine | ScheduleKind::Linear if step < warmup => rise,
+        ScheduleKind::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share_of_fall(step, warmup, total_steps)).cos()),
+        ScheduleKind::Linear => 1.0 - share_of_fall(step, warmup, total_steps),
     };
     optimizer.lr * factor
+}
+
+/// How much of the way from the end of the warm-up to the last step is done.
+fn share_of_fall(step: u64, warmup: u64, total_steps: u64) -> f64 {
+    let length = total_steps.saturating_sub(1).saturating_sub(warmup);
+    if length == 0 { 1.0 } else { ((step - warmup) as f64 / length as f64).min(1.0) }
 }
 
 #[cfg(test)]
@@ -50,6 +53,12 @@ mod tests {
         assert!((rates[4] - 1.0).abs() < 1e-15, "{rates:?}");
         assert!(rates[6..].iter().all(|&lr| lr.abs() < 1e-15), "{rates:?}");
         assert!(rates[2..7].windows(2).all(|w| w[1] < w[0]));
+    }
+
+    #[test]
+    fn linear_falls_evenly_to_zero_on_the_last_step() {
+        assert_eq!(rates(ScheduleKind::Linear, 2, 7, 9), [1.0, 2.0, 2.0, 1.5, 1.0, 0.5, 0.0, 0.0, 0.0]);
+        assert_eq!(rates(ScheduleKind::Linear, 0, 1, 2), [0.0, 0.0]);
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! What an optimiser remembers between updates.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 
-use crate::nn::params::Layout;
-
-/// Flat numbers in the flattening order, in the type that training uses.
+/// Numbers of one array, row-major, in the type that training uses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     F32(Vec<f32>),
@@ -27,22 +25,16 @@ impl Values {
         if dtype == DType::F64 { Self::F64(vec![0.0; len]) } else { Self::F32(vec![0.0; len]) }
     }
 
-    /// Joins tensors in the flattening order.
-    pub(super) fn gather(tensors: &[Tensor], dtype: DType) -> Result<Self> {
-        if dtype == DType::F64 {
-            let parts: Vec<Vec<f64>> = tensors.iter().map(|t| t.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
-            Ok(Self::F64(parts.concat()))
-        } else {
-            let parts: Vec<Vec<f32>> = tensors.iter().map(|t| t.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
-            Ok(Self::F32(parts.concat()))
-        }
+    pub(super) fn of(tensor: &Tensor) -> Result<Self> {
+        let flat = tensor.flatten_all()?;
+        if tensor.dtype() == DType::F64 { flat.to_vec1().map(Self::F64) } else { flat.to_vec1().map(Self::F32) }
     }
 
-    /// Cuts into tensors of a layout.
-    pub(super) fn scatter(&self, layout: &Layout, dtype: DType, device: &Device) -> Result<Vec<Tensor>> {
+    pub(super) fn tensor(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
+        let shape = shape.into();
         match self {
-            Self::F32(values) => layout.unflatten(values, dtype, device),
-            Self::F64(values) => layout.unflatten(values, dtype, device),
+            Self::F32(values) => Tensor::from_slice(values, shape, device),
+            Self::F64(values) => Tensor::from_slice(values, shape, device),
         }
     }
 }
@@ -54,8 +46,7 @@ pub struct OptimizerState {
     pub updates: u64,
     /// Products of the decays over these updates, for the bias corrections.
     pub products: [f64; 2],
-    /// First moments (Adam) or momentum (SGD).
-    pub first: Values,
-    /// Second moments; empty for SGD.
-    pub second: Values,
+    /// For each tensor of the layout the arrays kept for it: element by element first moments (SGD's momentum) and second
+    /// moments (empty for SGD), else what the files of Muon, Shampoo and SOAP say. Empty before the first update.
+    pub tensors: Vec<Vec<Values>>,
 }

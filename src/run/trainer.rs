@@ -162,12 +162,22 @@ impl Trainer {
     pub fn step(&mut self) -> Result<StepOutcome, TrainError> {
         let indices = self.batches.next_batch();
         let batch = Batch::new(&self.train.select(&indices), self.dtype, &self.device)?;
-        let found = training::gradient(&*self.model, &self.params, &batch, &self.spec.loss)?;
+        let mut found = training::gradient(&*self.model, &self.params, &batch, &self.spec.loss)?;
         if let Some(suspicion) = self.watch.loss(self.step, found.loss) {
             return Ok(StepOutcome::Diverged(self.locate(suspicion, &batch)?));
         }
         let lr = lr_at(&self.spec.optimizer, &self.spec.schedule, self.step, self.spec.steps);
-        let norms = self.optimizer.step_with_norms(&self.params, &found.tensors, lr)?;
+        let ascent = self.optimizer.ascend(&self.params, &found.tensors)?;
+        if let Some(ascent) = &ascent {
+            let uphill = training::gradient(&*self.model, &self.params, &batch, &self.spec.loss);
+            ascent.undo(&self.params)?;
+            found.tensors = uphill?.tensors;
+        }
+        let mut norms = self.optimizer.step_with_norms(&self.params, &found.tensors, lr)?;
+        if let Some(ascent) = ascent {
+            // What is recorded belongs to the parameters themselves.
+            norms.gradient = ascent.gradient_norm;
+        }
         if let Some(divergence) = divergence::in_norms(self.step, &norms, self.model.layout().groups()) {
             return Ok(StepOutcome::Diverged(divergence));
         }

@@ -12,7 +12,8 @@ pub fn gradient_descent_threshold(lr: f64) -> f64 {
 
 /// Largest stable sharpness of `m <- beta m + g; w <- w - lr m` (Polyak's heavy ball): `2 (1 + beta) / lr`.
 ///
-/// From `z^2 - (1 + beta - lr h) z + beta`, whose root leaves the circle at -1.
+/// From `z^2 - (1 + beta - lr h) z + beta`, whose root leaves the circle at -1. It is also the largest stable sharpness of
+/// the *preconditioned* Hessian under RMSprop, whose momentum is this one, with its preconditioner held fixed.
 pub fn heavy_ball_threshold(lr: f64, momentum: f64) -> f64 {
     2.0 * (1.0 + momentum) / lr
 }

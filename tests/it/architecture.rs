@@ -11,7 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("theory", &["base", "linalg"]),
     ("record", &["base"]),
     ("tasks", &["base"]),
-    ("optim", &["base", "nn"]),
+    ("optim", &["base", "linalg", "nn"]),
     ("nn", &["base", "linalg", "record", "tasks"]),
     ("probes", &["base", "linalg", "theory", "record", "nn", "tasks", "optim"]),
     ("run", &["base", "linalg", "theory", "record", "nn", "tasks", "optim", "probes"]),

@@ -2,6 +2,7 @@
 
 mod measuring;
 mod model;
+mod optimizer;
 mod task;
 mod training;
 
@@ -101,7 +102,7 @@ pub struct Knob {
 
 /// All knobs of the Playground, in the order of the panel.
 pub fn all() -> impl Iterator<Item = &'static Knob> {
-    training::KNOBS.iter().chain(model::KNOBS).chain(task::KNOBS).chain(measuring::KNOBS)
+    optimizer::KNOBS.iter().chain(training::KNOBS).chain(model::KNOBS).chain(task::KNOBS).chain(measuring::KNOBS)
 }
 
 pub fn find(id: &str) -> Option<&'static Knob> {
@@ -237,15 +238,6 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
             "task {} reads your own data: give its place with --data",
             find("task").expect("registered").get(spec)
         ));
-    }
-    if !(0.0..1.0).contains(&spec.optimizer.beta2) {
-        return Err(format!(
-            "optimizer.beta2 can't be {}; give a number from 0 up to, not including, 1",
-            spec.optimizer.beta2
-        ));
-    }
-    if !(spec.optimizer.epsilon > 0.0 && spec.optimizer.epsilon <= 1.0) {
-        return Err(format!("optimizer.epsilon can't be {}; give a number above 0, at most 1", spec.optimizer.epsilon));
     }
     if spec.eval_every == 0 {
         return Err("eval_every can't be 0; give the number of steps between evaluations, 1 or more".into());
