@@ -19,6 +19,8 @@ use super::{composed, fused};
 pub struct Optimizer {
     spec: OptimizerSpec,
     layout: Arc<Layout>,
+    /// Of the learning rate, one a tensor of the layout.
+    rate_factors: Vec<f64>,
     updates: u64,
     products: Products,
     /// Made at the first step, which knows type and device.
@@ -46,10 +48,22 @@ impl Optimizer {
         Self {
             spec: spec.clone(),
             layout: Arc::clone(layout),
+            rate_factors: vec![1.0; layout.infos().len()],
             updates: 0,
             products: Products { beta1: 1.0, beta2: 1.0 },
             memory: Memory::Empty,
         }
+    }
+
+    /// Lets tensor i of the layout move at `lr * factors[i]`; all 1 without this call.
+    ///
+    /// The factor stands wherever the rule has `lr`, so AdamW's decoupled decay of that tensor is
+    /// `w <- w (1 - lr factors[i] weight_decay)`: its equilibrium between decay and update moves with the factor.
+    #[must_use]
+    pub fn with_rate_factors(mut self, factors: Vec<f64>) -> Self {
+        assert_eq!(factors.len(), self.layout.infos().len(), "one factor for each entry of the layout");
+        self.rate_factors = factors;
+        self
     }
 
     /// Updates `params` in place along `grads`, which have the shapes of the layout. `lr` is the rate after the
@@ -73,7 +87,7 @@ impl Optimizer {
     /// memory, as its moments mean something else.
     pub fn set_hyperparameters(&mut self, spec: &OptimizerSpec) {
         if self.spec.kind != spec.kind && (self.spec.kind == OptimizerKind::Sgd || spec.kind == OptimizerKind::Sgd) {
-            *self = Self::new(spec, &self.layout);
+            *self = Self::new(spec, &self.layout).with_rate_factors(std::mem::take(&mut self.rate_factors));
         } else {
             self.spec = spec.clone();
         }
@@ -146,11 +160,12 @@ impl Optimizer {
             let zeros = |len| Values::zeros(dtype, len);
             self.memory = self.memory_for(dtype, &device, &zeros(layout.total()), &zeros(self.second_moments()))?;
         }
-        let rule = Rule::next(&self.spec, lr, &mut self.products);
+        self.products.advance(&self.spec);
         self.updates += 1;
         let mut squares = vec![fused::Squares::default(); layout.groups().len()];
         for (i, ((info, var), gradient)) in layout.infos().iter().zip(params.vars()).zip(grads).enumerate() {
-            let rule = (rule, Decay::new(&self.spec, info.role.decays(), lr));
+            let lr = lr * self.rate_factors[i];
+            let rule = (Rule::new(&self.spec, lr, self.products), Decay::new(&self.spec, info.role.decays(), lr));
             let met = match &mut self.memory {
                 Memory::Flat { first, second } => {
                     fused::update(var, gradient, (first, second), layout.range(i), rule, measure)?
@@ -340,6 +355,31 @@ mod tests {
             restored.restore(&saved, &params).unwrap();
             assert_eq!(go_on(&mut restored), hash);
             assert_eq!(restored.updates(), 6);
+        }
+    }
+
+    /// Each tensor must move as it would alone, at its own rate; factors of 1 change no bit.
+    #[test]
+    fn each_tensor_moves_at_its_own_rate() {
+        let factors = [0.25, 3.0, 1.0];
+        for spec in specs() {
+            let layout = layout();
+            let run = |factors: Option<Vec<f64>>, rate: f64| {
+                let params = params(&layout, DType::F32);
+                let mut optimizer = Optimizer::new(&spec, &layout);
+                if let Some(factors) = factors {
+                    optimizer = optimizer.with_rate_factors(factors);
+                }
+                for t in 0..4 {
+                    optimizer.step(&params, &gradient(&layout, t, DType::F32), 0.1 * rate).unwrap();
+                }
+                layout.flatten(&params.tensors()).unwrap()
+            };
+            let mixed = run(Some(factors.to_vec()), 1.0);
+            for (i, factor) in factors.into_iter().enumerate() {
+                assert_eq!(mixed[layout.range(i)], run(None, factor)[layout.range(i)], "{spec:?}");
+            }
+            assert_eq!(run(Some(vec![1.0; 3]), 1.0), run(None, 1.0));
         }
     }
 

@@ -40,11 +40,17 @@ pub(super) struct Products {
     pub beta2: f64,
 }
 
+impl Products {
+    /// Counts one more update.
+    pub fn advance(&mut self, spec: &OptimizerSpec) {
+        self.beta1 *= spec.momentum;
+        self.beta2 *= spec.beta2;
+    }
+}
+
 impl Rule {
-    /// The rule of the next update; advances the products.
-    pub fn next(spec: &OptimizerSpec, lr: f64, products: &mut Products) -> Self {
-        products.beta1 *= spec.momentum;
-        products.beta2 *= spec.beta2;
+    /// The rule of the update that `products` counts last, for a tensor that moves at rate `lr`.
+    pub fn new(spec: &OptimizerSpec, lr: f64, products: Products) -> Self {
         match spec.kind {
             OptimizerKind::Sgd => Self::Sgd { lr, momentum: spec.momentum, nesterov: spec.nesterov },
             OptimizerKind::Adam | OptimizerKind::AdamW => Self::Adam {
