@@ -8,6 +8,7 @@ pub mod knobs;
 mod live_run;
 pub mod messages;
 mod outbox;
+pub mod parametrization;
 mod prober;
 mod recorder;
 pub mod session;
