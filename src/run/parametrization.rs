@@ -26,9 +26,7 @@ pub fn optimizer(spec: &RunSpec, layout: &Arc<Layout>) -> Optimizer {
     }
     let factors = factors(&spec.model, layout, update_kind(spec.optimizer.kind));
     let (decay, epsilon) = factors.iter().map(|f| (f.weight_decay, f.epsilon)).unzip();
-    optimizer
-        .with_rate_factors(factors.iter().map(|f| f.lr).collect())
-        .with_decay_and_epsilon_factors(decay, epsilon)
+    optimizer.with_rate_factors(factors.iter().map(|f| f.lr).collect()).with_decay_and_epsilon_factors(decay, epsilon)
 }
 
 /// The factor on the learning rate of each tensor, as the run's optimiser has it: the preconditioner R of

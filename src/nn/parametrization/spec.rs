@@ -59,12 +59,6 @@ pub struct ParametrizationSpec {
 
 impl Default for ParametrizationSpec {
     fn default() -> Self {
-        Self {
-            kind: Parametrization::Standard,
-            form: Form::Absorbed,
-            base_width: 32,
-            base_depth: 2,
-            gamma0: 1.0,
-        }
+        Self { kind: Parametrization::Standard, form: Form::Absorbed, base_width: 32, base_depth: 2, gamma0: 1.0 }
     }
 }

@@ -173,8 +173,7 @@ pub(super) const KNOBS: &[Knob] = &[
         set: |s, v| s.model.parametrization.base_depth = int(v) as usize,
         relevant: |s| {
             let kind = s.model.parametrization.kind;
-            s.model.kind != ModelKind::Mlp
-                && matches!(kind, Parametrization::DepthMup | Parametrization::DepthInverse)
+            s.model.kind != ModelKind::Mlp && matches!(kind, Parametrization::DepthMup | Parametrization::DepthInverse)
         },
     },
     Knob {
