@@ -178,23 +178,25 @@ mod tests {
 
     use super::*;
 
-    /// Small and full batch. A large rate, as one should: what it breaks, it breaks soon.
+    /// Small, full batch, and smooth: the kinks of ReLU make slopes noisier, not different.
     fn spec(kind: Parametrization, optimizer: OptimizerKind) -> RunSpec {
         let mut spec = RunSpec { batch_size: 0, ..RunSpec::default() };
         spec.task.train_size = 96;
         spec.model.kind = ModelKind::Mlp;
         spec.model.depth = 3;
-        spec.model.activation = Activation::Relu;
+        spec.model.activation = Activation::Tanh;
         spec.model.parametrization.kind = kind;
         spec.optimizer.kind = optimizer;
         spec.optimizer.weight_decay = 0.0;
-        spec.optimizer.lr = if optimizer == OptimizerKind::Sgd { 0.05 } else { 0.005 };
+        spec.optimizer.lr = if optimizer == OptimizerKind::Sgd { 0.05 } else { 0.002 };
         spec.optimizer.momentum = 0.0;
         spec
     }
 
+    /// Three hidden layers, the outputs last.
     fn check(kind: Parametrization, optimizer: OptimizerKind) -> CoordCheck {
-        let options = CoordCheckOptions { widths: vec![32, 64, 128, 256], seeds: 3, steps: 9, examples: 32 };
+        // Below 64 corrections of order 1/sqrt(width) bend the lines.
+        let options = CoordCheckOptions { widths: vec![64, 128, 256, 512], seeds: 4, steps: 6, examples: 32 };
         coord_check(&spec(kind, optimizer), &options, &mut |_| true).unwrap().unwrap()
     }
 
@@ -202,28 +204,35 @@ mod tests {
         check.verdicts().iter().map(|v| format!("{}: {v}\n", v.module)).collect()
     }
 
+    // The bounds below hold with room to spare for four sets of seeds (0, 10, 20, 30 and the three after each).
+
     #[test]
-    fn mup_is_flat_in_every_module_and_its_outputs_start_as_the_root_of_the_width() {
+    fn mup_is_flat_and_its_outputs_start_as_the_root_of_the_width() {
         for optimizer in [OptimizerKind::Adam, OptimizerKind::Sgd] {
             let check = check(Parametrization::Mup, optimizer);
-            for verdict in check.verdicts() {
-                assert_eq!(verdict.finding, Finding::Flat, "{optimizer:?}\n{}", words(&check));
+            for (module, verdict) in check.verdicts().iter().enumerate() {
+                assert!(!verdict.finding.fails(), "{optimizer:?}\n{}", words(&check));
+                for fit in [verdict.early.unwrap(), verdict.late.unwrap()] {
+                    let most = if module < 3 { 0.15 } else { 0.24 };
+                    assert!(fit.slope.abs() < most, "{optimizer:?}\n{}", words(&check));
+                }
             }
             let start = check.slope(Statistic::Rms, 0, 3).unwrap();
-            assert!((start.slope + 0.5).abs() < 3.0 * start.slope_error.max(0.03), "{start:?}");
+            assert!((start.slope + 0.5).abs() < 0.12, "{start:?}");
         }
     }
 
     #[test]
     fn standard_blows_up_with_width_under_adam_from_the_second_layer_on() {
         let check = check(Parametrization::Standard, OptimizerKind::Adam);
-        let verdicts = check.verdicts();
-        for verdict in &verdicts[1..] {
+        for verdict in &check.verdicts()[1..] {
             assert_eq!(verdict.finding, Finding::Grows, "\n{}", words(&check));
         }
-        // Coherent updates of equal size: in proportion to the width at the first step.
-        let first = check.slope(Statistic::Change, 1, 1).unwrap();
-        assert!(first.slope > 0.7, "{first:?}");
+        // Outputs: coherent updates of equal size sum in proportion to the width at the first step.
+        let outputs = check.slope(Statistic::Change, 1, 3).unwrap();
+        assert!((outputs.slope - 1.1).abs() < 0.25, "{outputs:?}");
+        let start = check.slope(Statistic::Rms, 0, 3).unwrap();
+        assert!(start.slope.abs() < 0.12, "{start:?}");
     }
 
     #[test]
@@ -235,7 +244,7 @@ mod tests {
                 assert!((first.slope + 0.5).abs() < 0.15, "{optimizer:?} layer {layer} {first:?}");
             }
             let outputs = check.slope(Statistic::Change, 1, 3).unwrap();
-            assert!(outputs.slope.abs() < 0.15, "{optimizer:?} {outputs:?}");
+            assert!(outputs.slope.abs() < 0.24, "{optimizer:?} {outputs:?}");
         }
     }
 
