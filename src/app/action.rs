@@ -9,6 +9,7 @@ use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
 
 use super::background::Browse;
+use super::coord_check::CoordCheckAction;
 use super::draft;
 use super::state::{Dialog, Window};
 use super::toasts::Notice;
@@ -52,6 +53,7 @@ pub enum Action {
         format: FileFormat,
         path: PathBuf,
     },
+    CoordCheck(CoordCheckAction),
     /// Tell of a mistake.
     Tell(String),
     /// Take a message off the screen.
@@ -108,6 +110,7 @@ impl Window {
                 let plots = self.plots(pane);
                 self.background.export(plots, format, path);
             }
+            Action::CoordCheck(action) => self.coord_check.apply(action, &self.draft, &self.wake),
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
         }

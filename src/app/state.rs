@@ -12,6 +12,7 @@ use crate::run::messages::{Command, Event};
 use crate::run::spec::RunSpec;
 
 use super::background::{Background, Browse, Finished};
+use super::coord_check::CoordChecking;
 use super::draft;
 use super::link::{Link, Wake};
 use super::live::Live;
@@ -29,6 +30,7 @@ pub enum Dialog {
     Guide(PaneId),
     /// What a knob means.
     Knob(&'static str),
+    CoordCheck,
     Save {
         path: String,
     },
@@ -69,13 +71,14 @@ pub struct Window {
     pub presenter: bool,
     pub knobs_open: bool,
     pub dialog: Option<Dialog>,
+    pub coord_check: CoordChecking,
     pub toasts: Toasts,
     /// How often the panes were put back to their places.
     pub layout_resets: u32,
     /// Counts changes of the recording as a whole.
     shown_generation: u64,
     link: Option<Link>,
-    wake: Wake,
+    pub(super) wake: Wake,
     pub(super) background: Background,
 }
 
@@ -107,6 +110,7 @@ impl Window {
             presenter: false,
             knobs_open: true,
             dialog: None,
+            coord_check: CoordChecking::default(),
             toasts: Toasts::default(),
             layout_resets: 0,
             shown_generation: 0,
@@ -194,6 +198,7 @@ impl Window {
         while let Some(finished) = self.background.finished() {
             self.finish(finished);
         }
+        self.coord_check.receive();
         let Some(mut link) = self.link.take() else { return false };
         link.flush();
         let start = Instant::now();

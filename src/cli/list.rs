@@ -11,7 +11,7 @@ pub fn command() -> Command {
 }
 
 pub fn run(_matches: &ArgMatches) -> anyhow::Result<()> {
-    for id in ["task", "model", "optimizer", "schedule"] {
+    for id in ["task", "model", "parametrization", "optimizer", "schedule"] {
         if let Some(knob) = knobs::find(id)
             && let KnobKind::Choice(options) = knob.kind
         {

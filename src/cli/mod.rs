@@ -2,6 +2,7 @@
 
 mod arguments;
 mod autosave;
+mod coord_check;
 mod doctor;
 mod figure_files;
 mod headless;
@@ -29,6 +30,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: run::command, run: run::run },
     Subcommand { command: view::command, run: view::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
+    Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: list::command, run: list::run },
     Subcommand { command: doctor::command, run: doctor::run },
 ];

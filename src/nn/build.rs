@@ -6,6 +6,7 @@ use crate::tasks::data::{Inputs, Split};
 
 use super::mlp::Mlp;
 use super::model::Model;
+use super::parametrization::model::{inner_spec, parametrized};
 use super::residual_mlp::ResidualMlp;
 use super::spec::{ModelKind, ModelSpec};
 use super::transformer::{Front, Transformer};
@@ -42,11 +43,23 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`] names the knob that doesn't fit the task.
 pub fn build(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildError> {
-    for (knob, value) in [("width", spec.width), ("depth", spec.depth)] {
+    let base = &spec.parametrization;
+    let sizes = [
+        ("width", spec.width),
+        ("depth", spec.depth),
+        ("base-width", base.base_width),
+        ("base-depth", base.base_depth),
+    ];
+    for (knob, value) in sizes {
         if value == 0 {
             return Err(BuildError::Zero { knob });
         }
     }
+    Ok(parametrized(spec, architecture(&inner_spec(spec), train)?))
+}
+
+/// The network before its parametrisation.
+fn architecture(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildError> {
     let outputs = train.targets.outputs();
     if outputs == 0 {
         return Err(BuildError::Empty { what: "outputs" });

@@ -12,6 +12,7 @@ pub mod loss;
 pub mod mlp;
 pub mod model;
 pub mod ops;
+pub mod parametrization;
 pub mod params;
 pub mod parts;
 pub mod pieces;

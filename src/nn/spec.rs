@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::parametrization::ParametrizationSpec;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
@@ -67,6 +69,8 @@ pub struct ModelSpec {
     pub residual_scale: f64,
     /// Side of the square patches that become tokens (vision transformer on images).
     pub patch: usize,
+    /// How starts and learning rates scale with width and depth.
+    pub parametrization: ParametrizationSpec,
 }
 
 impl Default for ModelSpec {
@@ -80,6 +84,7 @@ impl Default for ModelSpec {
             norm: Norm::PreLn,
             residual_scale: 1.0,
             patch: 2,
+            parametrization: ParametrizationSpec::default(),
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct Optimizer {
     layout: Arc<Layout>,
     /// Of the learning rate, one a tensor of the layout.
     rate_factors: Vec<f64>,
+    /// Of weight decay and epsilon, one a tensor; none for 1.
+    decay_factors: Option<Vec<f64>>,
+    epsilon_factors: Option<Vec<f64>>,
     updates: u64,
     products: Products,
     /// One a tensor; made at the first step, which knows type and device.
@@ -46,6 +49,8 @@ impl Optimizer {
             spec: spec.clone(),
             layout: Arc::clone(layout),
             rate_factors: vec![1.0; layout.infos().len()],
+            decay_factors: None,
+            epsilon_factors: None,
             updates: 0,
             products: Products { beta1: 1.0, beta2: 1.0 },
             slots: Vec::new(),
@@ -71,6 +76,29 @@ impl Optimizer {
     /// Whatever candle says of shapes and the device.
     pub fn ascend(&self, params: &Params, grads: &[Tensor]) -> Result<Option<Ascent>> {
         if self.spec.sam_rho == 0.0 { Ok(None) } else { sam::ascend(self.spec.sam_rho, params, grads).map(Some) }
+    }
+
+    /// Multiplies the weight decay of tensor i by `decay[i]`, whichever way it is applied, and Adam's epsilon by
+    /// `epsilon[i]`; all 1 without this call.
+    #[must_use]
+    pub fn with_decay_and_epsilon_factors(mut self, decay: Vec<f64>, epsilon: Vec<f64>) -> Self {
+        let tensors = self.layout.infos().len();
+        assert!(decay.len() == tensors && epsilon.len() == tensors, "one factor for each entry of the layout");
+        self.decay_factors = Some(decay);
+        self.epsilon_factors = Some(epsilon);
+        self
+    }
+
+    /// The settings of tensor `index`.
+    fn spec_of(&self, index: usize) -> OptimizerSpec {
+        let mut spec = self.spec.clone();
+        if let Some(factors) = &self.decay_factors {
+            spec.weight_decay *= factors[index];
+        }
+        if let Some(factors) = &self.epsilon_factors {
+            spec.epsilon *= factors[index];
+        }
+        spec
     }
 
     /// Updates `params` in place along `grads`, which have the shapes of the layout. `lr` is the rate after the
@@ -99,7 +127,12 @@ impl Optimizer {
         if same_memory {
             self.spec = spec.clone();
         } else {
-            *self = Self::new(spec, &self.layout).with_rate_factors(std::mem::take(&mut self.rate_factors));
+            *self = Self {
+                rate_factors: std::mem::take(&mut self.rate_factors),
+                decay_factors: self.decay_factors.take(),
+                epsilon_factors: self.epsilon_factors.take(),
+                ..Self::new(spec, &self.layout)
+            };
         }
     }
 
@@ -191,8 +224,9 @@ impl Optimizer {
         let mut squares = vec![Squares::default(); layout.groups().len()];
         for (i, ((info, var), gradient)) in layout.infos().iter().zip(params.vars()).zip(grads).enumerate() {
             let lr = lr * self.rate_factors[i];
-            let step = Step { spec: &self.spec, lr, products: self.products, update: self.updates };
-            let handling = Handling::new(&self.spec, info.role.decays(), lr, clip);
+            let spec = self.spec_of(i);
+            let step = Step { spec: &spec, lr, products: self.products, update: self.updates };
+            let handling = Handling::new(&spec, info.role.decays(), lr, clip);
             let met = self.slots[i].update((var, gradient), &step, handling, still, measure)?;
             let sum = &mut squares[info.group];
             sum.gradient += met.gradient;
@@ -413,6 +447,33 @@ mod tests {
                 assert_eq!(mixed[layout.range(i)], run(None, factor)[layout.range(i)], "{spec:?}");
             }
             assert_eq!(run(Some(vec![1.0; 3]), 1.0), run(None, 1.0));
+        }
+    }
+
+    /// A factor on a setting is that setting: what the tensor would do alone under the multiplied one.
+    #[test]
+    fn each_tensor_has_its_own_decay_and_epsilon() {
+        let (decay, epsilon) = ([0.5, 1.0, 4.0], [8.0, 1.0, 0.25]);
+        for spec in specs() {
+            let layout = layout();
+            let run = |optimizer: Optimizer| {
+                let (params, mut optimizer) = (params(&layout, DType::F64), optimizer);
+                for t in 0..4 {
+                    optimizer.step(&params, &gradient(&layout, t, DType::F64), 0.1).unwrap();
+                }
+                layout.flatten(&params.tensors()).unwrap()
+            };
+            let mixed = Optimizer::new(&spec, &layout);
+            let mixed = run(mixed.with_decay_and_epsilon_factors(decay.to_vec(), epsilon.to_vec()));
+            for i in 0..3 {
+                let alone = OptimizerSpec {
+                    weight_decay: spec.weight_decay * decay[i],
+                    epsilon: spec.epsilon * epsilon[i],
+                    ..spec.clone()
+                };
+                let alone = run(Optimizer::new(&alone, &layout));
+                assert_eq!(mixed[layout.range(i)], alone[layout.range(i)], "{spec:?}");
+            }
         }
     }
 

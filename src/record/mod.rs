@@ -3,6 +3,7 @@
 //! Below this room numbers are produced; above it they are shown. Neither side knows the other.
 //! There is no tensor, no widget and no thread in here.
 
+pub mod coord_check;
 pub mod cursor;
 pub mod example;
 pub mod file;
@@ -12,6 +13,7 @@ pub mod recording;
 pub mod series;
 pub mod spectrum;
 
+pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};
 pub use cursor::{TimeCommand, TimeCursor};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};

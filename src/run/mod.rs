@@ -1,6 +1,7 @@
 //! Specification, knobs, trainer, worker, session and the messages between threads.
 
 mod budget;
+pub mod coord_check;
 pub mod device;
 mod divergence;
 mod history;
@@ -8,6 +9,7 @@ pub mod knobs;
 mod live_run;
 pub mod messages;
 mod outbox;
+pub mod parametrization;
 mod prober;
 mod recorder;
 pub mod session;

@@ -23,6 +23,7 @@ use crate::tasks::noise::noisy_targets;
 
 use super::device::{self, DeviceError, first_line};
 use super::divergence::{self, Watch};
+use super::parametrization;
 use super::spec::RunSpec;
 use super::threshold;
 
@@ -115,7 +116,7 @@ impl Trainer {
         let task = load(&spec.task, &streams)?;
         let model = build(&spec.model, &task.train)?;
         let params = Params::from_flat(model.layout().clone(), &model.init(&streams), dtype, &device)?;
-        let optimizer = Optimizer::new(&spec.optimizer, model.layout());
+        let optimizer = parametrization::optimizer(&spec, model.layout());
         let batches = Batches::new(streams, task.train.len(), spec.batch_size);
         let test = (0..task.test.len())
             .step_by(EVALUATION_CHUNK)

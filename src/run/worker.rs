@@ -192,7 +192,7 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// The threads that share batches and slices, started here so that they inherit the priority. A pool that exists
 /// already (several sessions in one process) serves as it is.
-fn start_helpers() {
+pub(super) fn start_helpers() {
     let pool =
         rayon::ThreadPoolBuilder::new().thread_name(|index| format!("share-{index}")).stack_size(autodiff::STACK_BYTES);
     // The error says that there is a pool.
@@ -201,7 +201,7 @@ fn start_helpers() {
 
 /// On few cores the window must win: its frames are short and somebody is looking. Threads that this one
 /// starts inherit it.
-fn yield_to_the_window() {
+pub(super) fn yield_to_the_window() {
     #[cfg(target_os = "linux")]
     // SAFETY: plain system call without pointers; on Linux 0 means the calling thread. Failing changes nothing.
     unsafe {

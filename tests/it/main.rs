@@ -11,6 +11,7 @@ mod figures;
 mod headless;
 mod instruments;
 mod optimizers;
+mod parametrization;
 mod pictures;
 mod pixels;
 mod program;

@@ -7,11 +7,14 @@ use crate::app::background::{Browse, format_title};
 use crate::app::keys::KEYS;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
+use crate::app::views::ViewState;
 use crate::figures::file::FileFormat;
-use crate::plots::{PaneId, pane};
+use crate::plots::{PaneId, pane, panes};
 use crate::run::knobs::{self, Liveness};
 
-pub fn show(window: &Window, ctx: &Context, actions: &mut Vec<Action>) {
+use super::coord_check;
+
+pub fn show(window: &Window, ctx: &Context, check_views: &mut [ViewState; 2], actions: &mut Vec<Action>) {
     let Some(dialog) = &window.dialog else { return };
     let mut open = true;
     let title = title(dialog);
@@ -31,6 +34,7 @@ pub fn show(window: &Window, ctx: &Context, actions: &mut Vec<Action>) {
         Dialog::Keys => keys(ui),
         Dialog::Guide(id) => guide(*id, ui),
         Dialog::Knob(id) => knob(id, window, ui),
+        Dialog::CoordCheck => coord_check::show(window, ui, check_views, actions),
         Dialog::Save { path } => {
             let about = "The whole recording, as one file that any SQLite tool opens too";
             prompt(ui, about, "Save", path, Browse::SaveAs, actions, |path| Dialog::Save { path }, Action::Save);
@@ -64,6 +68,7 @@ fn title(dialog: &Dialog) -> String {
         Dialog::Keys => "Keys".into(),
         Dialog::Guide(id) => format!("How to read: {}", pane::find(*id).title),
         Dialog::Knob(id) => knobs::find(id).map_or(*id, |knob| knob.label).to_owned(),
+        Dialog::CoordCheck => panes::coord_check::TITLE.into(),
         Dialog::Save { .. } => "Save the recording".into(),
         Dialog::Open { .. } => "Open a recording".into(),
         Dialog::Export { pane, format, .. } => format!("{}: {}", pane::find(*pane).title, format_title(*format)),

@@ -4,7 +4,7 @@ use egui::{Frame, Margin, RichText, ScrollArea, Sense, Ui, Vec2, WidgetInfo, vec
 
 use crate::app::action::Action;
 use crate::app::draft;
-use crate::app::state::Window;
+use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::widgets::knob;
 use crate::run::knobs::{self, Group};
@@ -45,6 +45,12 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
         for knob in knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)) {
             knob::show(ui, knob, &window.draft, actions);
             ui.add_space(2.0);
+        }
+        if group == Group::Model {
+            let tip = "Trains at several widths and tells which modules depend on the width";
+            if ui.button("Coordinate check …").on_hover_text(tip).clicked() {
+                actions.push(Action::Show(Dialog::CoordCheck));
+            }
         }
     });
     ui.add_space(4.0);

@@ -1,6 +1,7 @@
 //! The layout: bars, knob panel, panes, time line, and what stands in front of them.
 
 mod banners;
+mod coord_check;
 mod dialogs;
 mod knob_panel;
 mod pane_options;
@@ -30,6 +31,8 @@ pub struct Shell {
     views: BTreeMap<(PaneId, usize), ViewState>,
     /// Where frames are drawn by the processor, new data are shown less often.
     slow: bool,
+    /// Of the coordinate check's two pictures.
+    check_views: [ViewState; 2],
 }
 
 impl Shell {
@@ -61,7 +64,7 @@ impl Shell {
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
         egui::CentralPanel::default().frame(centre).show(ui, |ui| self.panes(window, ui, &mut actions));
-        dialogs::show(window, ui.ctx(), &mut actions);
+        dialogs::show(window, ui.ctx(), &mut self.check_views, &mut actions);
         toasts::show(window, ui.ctx(), &mut actions);
         drop_files(ui, &mut actions);
         if !actions.is_empty() {
@@ -85,7 +88,7 @@ impl Shell {
     }
 
     fn panes(&mut self, window: &mut Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let Self { tiles, plots, views, slow } = self;
+        let Self { tiles, plots, views, slow, .. } = self;
         // Below the interval of the wake-ups, or the two would take turns and draw twice as often.
         plots.interval_secs(if *slow { 0.3 } else { 1.0 / 15.0 });
         panes::show(tiles, panes::Drawn { window, plots, views, actions }, ui);

@@ -239,6 +239,15 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
             find("task").expect("registered").get(spec)
         ));
     }
+    let standard = model.parametrization.kind == crate::nn::parametrization::Parametrization::Standard;
+    if !standard && !super::parametrization::has_column(&spec.optimizer) {
+        return Err(format!(
+            "parametrization {} doesn't say how the rates of {} change with width: give parametrization standard, or one of \
+             sgd, adam, adam-w, rms-prop, soap, or shampoo with grafting",
+            find("parametrization").expect("registered").get(spec),
+            find("optimizer").expect("registered").get(spec)
+        ));
+    }
     if spec.eval_every == 0 {
         return Err("eval_every can't be 0; give the number of steps between evaluations, 1 or more".into());
     }

@@ -1,10 +1,15 @@
 //! Knobs of the network.
 
 use super::*;
+use crate::nn::parametrization::Parametrization;
 use crate::nn::spec::ModelKind;
 
 pub(super) fn is_transformer(spec: &RunSpec) -> bool {
     matches!(spec.model.kind, ModelKind::VisionTransformer | ModelKind::Gpt)
+}
+
+fn is_parametrized(spec: &RunSpec) -> bool {
+    spec.model.parametrization.kind != Parametrization::Standard
 }
 
 pub(super) const KNOBS: &[Knob] = &[
@@ -122,5 +127,79 @@ pub(super) const KNOBS: &[Knob] = &[
         get: |s| KnobValue::Int(s.model.patch as u64),
         set: |s, v| s.model.patch = int(v) as usize,
         relevant: |s| s.model.kind == ModelKind::VisionTransformer,
+    },
+    Knob {
+        id: "parametrization",
+        label: "Parametrization",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Choice(&[
+            ("standard", "Standard"),
+            ("ntk", "NTK"),
+            ("mup", "muP"),
+            ("depth-mup", "Depth-muP"),
+            ("depth-inverse", "muP, 1/L branches"),
+        ]),
+        definition: "How starts and learning rates scale with width and depth, relative to the base sizes.",
+        formula: "m = width/base;  muP: output starts · m^−½;  Adam: η/m for matrices but the first;  SGD: ηm for the first, biases and gains, η/m for the output",
+        effect: "With muP the best learning rate stays where it was at the base width; Standard needs a new one at each width; NTK stops learning features.",
+        get: |s| name_of(&s.model.parametrization.kind),
+        set: |s, v| s.model.parametrization.kind = named(v),
+        relevant: always,
+    },
+    Knob {
+        id: "base-width",
+        label: "Base width",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Int { min: 1, max: 4_096, scale: Scale::Logarithmic, zero_means: None },
+        definition: "The width at which the parametrization is Standard: where the learning rate was tuned.",
+        formula: "m = width/base width",
+        effect: "At this width nothing changes; the further away, the more rates and starts are rescaled.",
+        get: |s| KnobValue::Int(s.model.parametrization.base_width as u64),
+        set: |s, v| s.model.parametrization.base_width = int(v) as usize,
+        relevant: is_parametrized,
+    },
+    Knob {
+        id: "base-depth",
+        label: "Base depth",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Int { min: 1, max: 128, scale: Scale::Logarithmic, zero_means: None },
+        definition: "The depth at which Depth-muP and 1/L branches are plain muP.",
+        formula: "l = depth/base depth;  Depth-muP: branch · l^−½, Adam ηl^−½;  1/L: branch/l, SGD ηl",
+        effect: "At this depth nothing changes; deeper networks get weaker branches.",
+        get: |s| KnobValue::Int(s.model.parametrization.base_depth as u64),
+        set: |s, v| s.model.parametrization.base_depth = int(v) as usize,
+        relevant: |s| {
+            let kind = s.model.parametrization.kind;
+            s.model.kind != ModelKind::Mlp && matches!(kind, Parametrization::DepthMup | Parametrization::DepthInverse)
+        },
+    },
+    Knob {
+        id: "gamma0",
+        label: "gamma0",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Float { min: 1e-3, max: 1e3, smallest: 1e-3, scale: Scale::Logarithmic },
+        definition: "Richness γ₀: divides the outputs and multiplies SGD's rates by its square.",
+        formula: "f = w·h/(γ₀ …);  SGD: ηγ₀² for all but the output;  Adam: η/γ₀ for the output",
+        effect: "Small is lazy (features stay, as in NTK), large is rich (features move a lot for the same change of the output).",
+        get: |s| KnobValue::Float(s.model.parametrization.gamma0),
+        set: |s, v| s.model.parametrization.gamma0 = float(v),
+        relevant: is_parametrized,
+    },
+    Knob {
+        id: "multipliers",
+        label: "Multipliers",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Choice(&[("absorbed", "Absorbed"), ("explicit", "Explicit")]),
+        definition: "Where the scaling is kept: in starts and learning rates, or in factors of the forward pass.",
+        formula: "explicit: W = cθ;  SGD: η_θ = η_W/c²;  Adam: η_θ = η_W/c",
+        effect: "The same function and training; raw sharpness and norms are those of θ instead of W, and steps are slower.",
+        get: |s| name_of(&s.model.parametrization.form),
+        set: |s, v| s.model.parametrization.form = named(v),
+        relevant: is_parametrized,
     },
 ];

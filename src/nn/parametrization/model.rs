@@ -1,0 +1,102 @@
+//! Any network in a parametrisation.
+
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor};
+
+use crate::base::rng::Streams;
+use crate::nn::batch::InputTensor;
+use crate::nn::model::Model;
+use crate::nn::params::Layout;
+use crate::nn::spec::{Activation, ModelSpec};
+use crate::record::TokenKind;
+
+use super::scaling;
+use super::spec::{Form, Parametrization};
+
+/// A network whose starts are scaled and, in the explicit form, whose parameters are multiplied before the inner network
+/// sees them.
+struct Parametrized {
+    inner: Arc<dyn Model>,
+    starts: Vec<f64>,
+    /// None in the absorbed form.
+    multipliers: Option<Vec<f64>>,
+    title: String,
+}
+
+/// What [`crate::nn::build::build`] should build before it is parametrised.
+pub(in crate::nn) fn inner_spec(spec: &ModelSpec) -> ModelSpec {
+    if spec.parametrization.kind == Parametrization::Standard {
+        return spec.clone();
+    }
+    scaling::with_branch_factor(spec)
+}
+
+/// The network in the parametrisation of `spec`; itself for Standard.
+pub(in crate::nn) fn parametrized(spec: &ModelSpec, inner: Arc<dyn Model>) -> Arc<dyn Model> {
+    let chosen = &spec.parametrization;
+    if chosen.kind == Parametrization::Standard {
+        return inner;
+    }
+    let layout = inner.layout();
+    let explicit = chosen.form == Form::Explicit;
+    let mut title = format!("{}, {} (base width {}", inner.title(), chosen.kind.title(), chosen.base_width);
+    if matches!(chosen.kind, Parametrization::DepthMup | Parametrization::DepthInverse) {
+        title.push_str(&format!(", base depth {}", chosen.base_depth));
+    }
+    if chosen.gamma0 != 1.0 {
+        title.push_str(&format!(", gamma0 {}", chosen.gamma0));
+    }
+    title.push_str(if explicit { ", explicit multipliers)" } else { ")" });
+    Arc::new(Parametrized {
+        starts: scaling::starts(spec, layout),
+        multipliers: explicit.then(|| scaling::multipliers(spec, layout)),
+        title,
+        inner,
+    })
+}
+
+impl Model for Parametrized {
+    fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
+        let Some(multipliers) = &self.multipliers else {
+            return self.inner.forward(params, inputs, taps);
+        };
+        let scaled: Vec<Tensor> = params
+            .iter()
+            .zip(multipliers)
+            .map(|(theta, &c)| if c == 1.0 { Ok(theta.clone()) } else { theta * c })
+            .collect::<Result<_>>()?;
+        self.inner.forward(&scaled, inputs, taps)
+    }
+
+    fn init(&self, streams: &Streams) -> Vec<f64> {
+        let mut flat = self.inner.init(streams);
+        for (index, &factor) in self.starts.iter().enumerate() {
+            if factor != 1.0 {
+                flat[self.layout().range(index)].iter_mut().for_each(|w| *w *= factor);
+            }
+        }
+        flat
+    }
+
+    /// Only as long as the parameters are the layers' W and b themselves.
+    fn chain(&self) -> Option<Activation> {
+        if self.multipliers.is_some() { None } else { self.inner.chain() }
+    }
+
+    fn layout(&self) -> &Arc<Layout> {
+        self.inner.layout()
+    }
+
+    fn layers(&self) -> &[String] {
+        self.inner.layers()
+    }
+
+    fn token_kind(&self) -> TokenKind {
+        self.inner.token_kind()
+    }
+
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+}
