@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::block_spec::{
+    AttentionScale, AttentionSpec, BlockSpec, BranchGain, DepthScaling, EmbeddingNorm, FinalNorm, Mask,
+};
+pub use super::preset::Preset;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
@@ -50,7 +55,29 @@ pub enum Norm {
     PreLn,
     /// `LN(h + f(h))`
     PostLn,
+    /// `h + f(RMSNorm(h))`, with a gain a channel
+    PreRmsNorm,
+    /// `h + f(SRMSNorm(h))`: RMSNorm without gain
+    PreSrmsNorm,
     None,
+}
+
+impl Norm {
+    /// Whether branches read a normalised stream.
+    pub fn is_pre(self) -> bool {
+        matches!(self, Self::PreLn | Self::PreRmsNorm | Self::PreSrmsNorm)
+    }
+
+    /// As titles write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::PreLn => "Pre-LN",
+            Self::PostLn => "Post-LN",
+            Self::PreRmsNorm => "Pre-RMSNorm",
+            Self::PreSrmsNorm => "Pre-SRMSNorm",
+            Self::None => "no normalisation",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +94,10 @@ pub struct ModelSpec {
     pub residual_scale: f64,
     /// Side of the square patches that become tokens (vision transformer on images).
     pub patch: usize,
+    /// Switches of the residual blocks.
+    pub block: BlockSpec,
+    /// Switches of attention.
+    pub attention: AttentionSpec,
 }
 
 impl Default for ModelSpec {
@@ -80,6 +111,8 @@ impl Default for ModelSpec {
             norm: Norm::PreLn,
             residual_scale: 1.0,
             patch: 2,
+            block: BlockSpec::default(),
+            attention: AttentionSpec::default(),
         }
     }
 }
