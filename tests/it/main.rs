@@ -3,6 +3,7 @@
 mod adapter;
 mod architecture;
 mod bad_input;
+mod blocks;
 mod damaged_files;
 mod data_files;
 mod derivatives;
@@ -12,6 +13,7 @@ mod headless;
 mod instruments;
 mod pictures;
 mod pixels;
+mod plain_transformer;
 mod program;
 mod real_window;
 mod recording_file;
