@@ -17,9 +17,10 @@ use super::spec::Activation;
 /// Standard deviation of embeddings.
 const EMBEDDING_STD: f64 = 0.02;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Start {
     Constant(f64),
+    Values(Vec<f64>),
     Normal { std: f64 },
 }
 
@@ -28,20 +29,55 @@ enum Start {
 pub(super) struct Blueprint {
     layout: Layout,
     starts: Vec<Start>,
+    without_biases: bool,
 }
 
 impl Blueprint {
+    /// One whose affine maps and layer normalisations have biases or not.
+    pub fn with_biases(biases: bool) -> Self {
+        Self { without_biases: !biases, ..Self::default() }
+    }
+
     /// `[fan_in, fan_out]` and its bias `[fan_out]`, as `prefix.weight` and `prefix.bias`.
     pub fn linear(&mut self, group: &str, prefix: &str, fan: [usize; 2], role: Role, gain: f64) {
         let std = gain / (fan[0] as f64).sqrt();
         self.push(group, format!("{prefix}.weight"), &fan, role, Start::Normal { std });
-        self.push(group, format!("{prefix}.bias"), &fan[1..], Role::Bias, Start::Constant(0.0));
+        self.bias(group, prefix, fan[1]);
+    }
+
+    /// Zeros, as `prefix.bias`.
+    pub fn bias(&mut self, group: &str, prefix: &str, len: usize) {
+        if !self.without_biases {
+            self.push(group, format!("{prefix}.bias"), &[len], Role::Bias, Start::Constant(0.0));
+        }
     }
 
     /// Gain and bias of a layer normalisation, as `prefix.gain` and `prefix.bias`.
     pub fn layer_norm(&mut self, group: &str, prefix: &str, width: usize) {
-        self.push(group, format!("{prefix}.gain"), &[width], Role::Gain, Start::Constant(1.0));
-        self.push(group, format!("{prefix}.bias"), &[width], Role::Bias, Start::Constant(0.0));
+        self.gain(group, &format!("{prefix}.gain"), width, 1.0);
+        self.bias(group, prefix, width);
+    }
+
+    /// Factors that all start at `start`.
+    pub fn gain(&mut self, group: &str, name: &str, len: usize, start: f64) {
+        self.gains(group, name, &vec![start; len]);
+    }
+
+    /// Factors with a start each.
+    pub fn gains(&mut self, group: &str, name: &str, starts: &[f64]) {
+        self.push(group, name.to_owned(), &[starts.len()], Role::Gain, Start::Values(starts.to_vec()));
+    }
+
+    /// Hidden matrices `[fan_in, fan_out]` with these names, side by side as one, and likewise their biases.
+    pub fn stacked(&mut self, group: &str, prefix: &str, [fan_in, fan_out]: [usize; 2], names: &[&str]) {
+        let fan_out = names.len() * fan_out;
+        let std = (fan_in as f64).sqrt().recip();
+        self.push(group, format!("{prefix}.weight"), &[fan_in, fan_out], Role::Hidden, Start::Normal { std });
+        self.layout.name_columns(names);
+        if !self.without_biases {
+            self.bias(group, prefix, fan_out);
+            self.layout.name_columns(names);
+        }
     }
 
     /// A table of `rows` vectors.
@@ -71,8 +107,9 @@ impl Initializer {
     pub fn draw(&self, streams: &Streams) -> Vec<f64> {
         let mut flat = Vec::with_capacity(self.layout.total());
         for (info, start) in self.layout.infos().iter().zip(&self.starts) {
-            match *start {
-                Start::Constant(value) => flat.extend(std::iter::repeat_n(value, info.len())),
+            match start {
+                Start::Constant(value) => flat.extend(std::iter::repeat_n(*value, info.len())),
+                Start::Values(values) => flat.extend(values),
                 Start::Normal { std } => {
                     let mut stream = streams.stream(&format!("init/{}", info.name));
                     flat.extend(normals(&mut stream, info.len()).into_iter().map(|z| z * std));
@@ -94,13 +131,14 @@ pub(super) fn hidden_gain(activation: Activation) -> f64 {
 /// Hands out parameters in the order of the layout, so that a forward pass reads as the blueprint does.
 pub(super) struct Reader<'a> {
     params: &'a [Tensor],
+    layout: &'a Layout,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(params: &'a [Tensor], layout: &Layout) -> Self {
+    pub fn new(params: &'a [Tensor], layout: &'a Layout) -> Self {
         assert_eq!(params.len(), layout.infos().len(), "one tensor for each entry of the layout");
-        Self { params, at: 0 }
+        Self { params, layout, at: 0 }
     }
 
     pub fn one(&mut self) -> &'a Tensor {
@@ -108,9 +146,19 @@ impl<'a> Reader<'a> {
         &self.params[self.at - 1]
     }
 
-    /// Weight and bias, or gain and bias.
+    /// Two parameters that always come together.
     pub fn pair(&mut self) -> (&'a Tensor, &'a Tensor) {
         (self.one(), self.one())
+    }
+
+    /// A weight or gain, and its bias if the network has biases.
+    pub fn affine(&mut self) -> (&'a Tensor, Option<&'a Tensor>) {
+        (self.one(), self.bias())
+    }
+
+    /// The next parameter if it is a bias.
+    pub fn bias(&mut self) -> Option<&'a Tensor> {
+        self.layout.infos().get(self.at).is_some_and(|info| info.role == Role::Bias).then(|| self.one())
     }
 
     /// Every parameter has its place in the forward pass.

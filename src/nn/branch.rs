@@ -1,116 +1,199 @@
-//! The two kinds of residual branch, and where they normalise.
+//! The two kinds of residual branch, and how they join the stream.
 
 use candle_core::{Result, Tensor};
 
+use super::attention_branch::AttentionBranch;
+use super::block_title::switches;
 use super::blueprint::{Blueprint, Reader};
-use super::ops::activation::activate;
-use super::ops::attention::{Heads, attention};
-use super::ops::layer_norm::layer_norm;
-use super::ops::linear::linear;
-use super::ops::residual::add_scaled;
+use super::nonlinearity::Nonlinearity;
+use super::norm::NormKind;
+use super::ops::attention::Heads;
+use super::ops::linear::affine;
+use super::ops::residual::join;
+use super::ops::scale::scale_columns;
 use super::params::Role;
-use super::spec::{Activation, ModelSpec, Norm};
+use super::spec::{BranchGain, EmbeddingNorm, ModelSpec, Norm, Preset};
 
 /// What all residual branches of a network have in common.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Branches {
     width: usize,
     /// Units between the two matrices of an MLP branch.
     hidden: usize,
-    activation: Activation,
-    pub norm: Norm,
+    norm: Norm,
+    embedding_norm: EmbeddingNorm,
+    final_norm: Option<NormKind>,
+    skip: f64,
     scale: f64,
+    gain: BranchGain,
+    gain_init: f64,
+    nonlinearity: Nonlinearity,
+    input_scale: bool,
+    attention: AttentionBranch,
+}
+
+/// Which branch of the network: the first one may have a normalisation of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    First,
+    Later,
+}
+
+impl Place {
+    pub fn of(index: usize) -> Self {
+        if index == 0 { Self::First } else { Self::Later }
+    }
 }
 
 impl Branches {
-    pub fn new(spec: &ModelSpec, hidden: usize) -> Self {
-        Self { width: spec.width, hidden, activation: spec.activation, norm: spec.norm, scale: spec.residual_scale }
-    }
-
-    pub fn mlp_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str) {
-        self.norm_blueprint(blueprint, group, prefix);
-        let (w, h) = (self.width, self.hidden);
-        blueprint.linear(group, &format!("{prefix}.expand"), [w, h], Role::Hidden, 1.0);
-        blueprint.linear(group, &format!("{prefix}.contract"), [h, w], Role::Hidden, 1.0);
-    }
-
-    pub fn attention_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str) {
-        self.norm_blueprint(blueprint, group, prefix);
-        let w = self.width;
-        blueprint.linear(group, &format!("{prefix}.query key value"), [w, 3 * w], Role::Hidden, 1.0);
-        blueprint.linear(group, &format!("{prefix}.project"), [w, w], Role::Hidden, 1.0);
-    }
-
-    fn norm_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str) {
-        if self.norm != Norm::None {
-            blueprint.layer_norm(group, &format!("{prefix}.norm"), self.width);
+    /// For `per_block` branches in each block.
+    pub fn new(spec: &ModelSpec, hidden: usize, per_block: usize) -> Self {
+        let block = &spec.block;
+        Self {
+            width: spec.width,
+            hidden,
+            norm: spec.norm,
+            embedding_norm: block.embedding_norm,
+            final_norm: NormKind::at_the_end(spec),
+            skip: block.skip_scale,
+            scale: spec.residual_scale * block.depth_scaling.factor(spec.depth, per_block * spec.depth),
+            gain: block.branch_gain,
+            gain_init: block.branch_gain_init,
+            nonlinearity: Nonlinearity::new(spec),
+            input_scale: block.mlp_input_scale,
+            attention: AttentionBranch::new(spec),
         }
     }
 
-    /// `W2 act(W1 h + b1) + b2` as a branch; h `[R, D]`.
-    pub fn mlp(&self, params: &mut Reader, h: &Tensor) -> Result<Tensor> {
-        self.residual(params, h, |params, h| {
-            let (weight, bias) = params.pair();
-            let hidden = activate(&linear(h, weight, bias)?, self.activation)?;
-            let (weight, bias) = params.pair();
-            linear(&hidden, weight, bias)
+    pub fn mlp_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str, place: Place) {
+        self.entrance_blueprint(blueprint, group, prefix, place);
+        let (w, h) = (self.width, self.hidden);
+        blueprint.linear(group, &format!("{prefix}.expand"), [w, h], Role::Hidden, 1.0);
+        if self.input_scale {
+            blueprint.gain(group, &format!("{prefix}.input scale.gain"), 1, 1.0);
+        }
+        blueprint.linear(group, &format!("{prefix}.contract"), [h, w], Role::Hidden, 1.0);
+        self.gain_blueprint(blueprint, group, prefix);
+    }
+
+    pub fn attention_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str, place: Place) {
+        self.entrance_blueprint(blueprint, group, prefix, place);
+        self.attention.blueprint(blueprint, group, prefix);
+        self.gain_blueprint(blueprint, group, prefix);
+    }
+
+    fn entrance_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str, place: Place) {
+        if self.has_entrance_norm(place) {
+            NormKind::of(self.norm).blueprint(blueprint, group, &format!("{prefix}.input norm"), self.width);
+        }
+        if self.norm != Norm::None {
+            NormKind::of(self.norm).blueprint(blueprint, group, &format!("{prefix}.norm"), self.width);
+        }
+    }
+
+    fn gain_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str) {
+        let len = match self.gain {
+            BranchGain::None => return,
+            BranchGain::SkipInit => 1,
+            BranchGain::LayerScale => self.width,
+        };
+        blueprint.gain(group, &format!("{prefix}.branch.gain"), len, self.gain_init);
+    }
+
+    fn has_entrance_norm(&self, place: Place) -> bool {
+        place == Place::First && self.embedding_norm == EmbeddingNorm::FirstBranch
+    }
+
+    /// `W2 act(a (W1 h + b1)) + b2` as a branch; h `[R, D]`.
+    pub fn mlp(&self, params: &mut Reader, h: &Tensor, place: Place) -> Result<Tensor> {
+        self.residual(params, h, place, |params, h| {
+            let mut hidden = affine(h, params.affine())?;
+            if self.input_scale {
+                hidden = scale_columns(&hidden, params.one())?;
+            }
+            affine(&self.nonlinearity.apply(&hidden)?, params.affine())
         })
     }
 
-    /// Self-attention and its projection as a branch; h `[B T, D]`.
-    pub fn attention(&self, params: &mut Reader, h: &Tensor, heads: Heads) -> Result<Tensor> {
-        self.residual(params, h, |params, h| {
-            let (weight, bias) = params.pair();
-            let mixed = attention(&linear(h, weight, bias)?, heads)?;
-            let (weight, bias) = params.pair();
-            linear(&mixed, weight, bias)
-        })
+    /// Self-attention and its projection as a branch; h `[B T, D]`. With `maps`, pushes its weights `[B, H, T, T]`.
+    pub fn attention(
+        &self,
+        params: &mut Reader,
+        h: &Tensor,
+        place: Place,
+        heads: Heads,
+        maps: Option<&mut Vec<Tensor>>,
+    ) -> Result<Tensor> {
+        self.residual(params, h, place, |params, h| self.attention.apply(params, h, heads, maps))
     }
 
-    /// `h + scale f(LN h)`, `LN(h + scale f(h))` or `h + scale f(h)`.
+    /// `skip h + scale gain f(norm h)`, `LN(skip h + scale gain f(h))` or `skip h + scale gain f(h)`.
     fn residual(
         &self,
         params: &mut Reader,
         h: &Tensor,
-        branch: impl Fn(&mut Reader, &Tensor) -> Result<Tensor>,
+        place: Place,
+        branch: impl FnOnce(&mut Reader, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        match self.norm {
-            Norm::PreLn => {
-                let (gain, bias) = params.pair();
-                let f = branch(params, &layer_norm(h, gain, bias)?)?;
-                add_scaled(h, &f, self.scale)
-            }
-            Norm::PostLn => {
-                let (gain, bias) = params.pair();
-                let f = branch(params, h)?;
-                layer_norm(&add_scaled(h, &f, self.scale)?, gain, bias)
-            }
-            Norm::None => add_scaled(h, &branch(params, h)?, self.scale),
+        let kind = NormKind::of(self.norm);
+        let mut input = h.clone();
+        if self.has_entrance_norm(place) {
+            input = kind.apply(params, &input)?;
+        }
+        // In the layout the normalisation comes first, wherever it is applied.
+        let mut after = None;
+        if self.norm.is_pre() {
+            input = kind.apply(params, &input)?;
+        } else if self.norm == Norm::PostLn {
+            after = Some(params.affine());
+        }
+        let mut f = branch(params, &input)?;
+        if self.gain != BranchGain::None {
+            f = scale_columns(&f, params.one())?;
+        }
+        let joined = join(h, &f, self.skip, self.scale)?;
+        match after {
+            Some(own) => NormKind::layer(&joined, own),
+            None => Ok(joined),
         }
     }
 
-    /// Such as `width 32, depth 4, Pre-LN, GELU`.
+    /// Normalises embedded inputs, where the stream starts so.
+    pub fn embedding_norm_blueprint(&self, blueprint: &mut Blueprint) {
+        if self.embedding_norm == EmbeddingNorm::Stream {
+            NormKind::of(self.norm).blueprint(blueprint, "embedding", "embedding.norm", self.width);
+        }
+    }
+
+    pub fn normalise_embedding(&self, params: &mut Reader, h: Tensor) -> Result<Tensor> {
+        match self.embedding_norm {
+            EmbeddingNorm::Stream => NormKind::of(self.norm).apply(params, &h),
+            EmbeddingNorm::None | EmbeddingNorm::FirstBranch => Ok(h),
+        }
+    }
+
+    pub fn final_norm_blueprint(&self, blueprint: &mut Blueprint) {
+        if let Some(kind) = self.final_norm {
+            kind.blueprint(blueprint, "output", "output.norm", self.width);
+        }
+    }
+
+    /// The stream as the outputs are read from it.
+    pub fn final_norm(&self, params: &mut Reader, h: Tensor) -> Result<Tensor> {
+        match self.final_norm {
+            Some(kind) => kind.apply(params, &h),
+            None => Ok(h),
+        }
+    }
+
+    /// Such as `width 32, depth 4, Pre-LN, GELU`, with the switches that aren't at their default.
     pub fn title(&self, spec: &ModelSpec) -> String {
-        let norm = match self.norm {
-            Norm::PreLn => "Pre-LN",
-            Norm::PostLn => "Post-LN",
-            Norm::None => "no normalisation",
+        let (block, switches) = match Preset::of(spec) {
+            Some(Preset::OutlierProtected) => ("Outlier-Protected", Vec::new()),
+            Some(Preset::Shaped) => ("Shaped", Vec::new()),
+            Some(Preset::Standard) | None => (spec.norm.title(), switches(spec)),
         };
-        format!("width {}, depth {}, {norm}, {}", self.width, spec.depth, self.activation.title())
+        let parts = [format!("width {}, depth {}, {block}, {}", spec.width, spec.depth, spec.activation.title())];
+        parts.into_iter().chain(switches).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// A Pre-LN stream is normalised once more before the outputs are read from it.
-pub(super) fn final_norm_blueprint(blueprint: &mut Blueprint, spec: &ModelSpec) {
-    if spec.norm == Norm::PreLn {
-        blueprint.layer_norm("output", "output.norm", spec.width);
-    }
-}
-
-pub(super) fn final_norm(params: &mut Reader, norm: Norm, h: &Tensor) -> Result<Tensor> {
-    if norm != Norm::PreLn {
-        return Ok(h.clone());
-    }
-    let (gain, bias) = params.pair();
-    layer_norm(h, gain, bias)
 }

@@ -20,6 +20,12 @@ pub enum BuildError {
         "heads can't be {heads} with width {width}: each head gets width/heads channels; give a divisor of the width"
     )]
     Heads { heads: usize, width: usize },
+    #[error(
+        "tied-embeddings needs an output for each token of the vocabulary, and this task has {outputs} outputs for {vocabulary} tokens; set tied-embeddings to false"
+    )]
+    Tied { vocabulary: usize, outputs: usize },
+    #[error("{knob} can't be {value}; give {allowed}")]
+    Number { knob: &'static str, value: String, allowed: &'static str },
     #[error("patch can't be {patch} for pictures of {height}x{width} pixels; give a number that divides both sides")]
     Patch { patch: usize, height: usize, width: usize },
     #[error(
@@ -55,6 +61,7 @@ pub fn build(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildErr
             return Err(BuildError::Zero { knob });
         }
     }
+    check_numbers(spec)?;
     Ok(parametrized(spec, architecture(&inner_spec(spec), train)?))
 }
 
@@ -71,6 +78,9 @@ fn architecture(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, Build
                     check_heads(spec)?;
                     if *length == 0 || *vocabulary == 0 {
                         return Err(BuildError::Empty { what: "tokens" });
+                    }
+                    if spec.block.tied_embeddings && *vocabulary != outputs {
+                        return Err(BuildError::Tied { vocabulary: *vocabulary, outputs });
                     }
                     Transformer::new(spec, Front::Ids { vocabulary: *vocabulary, length: *length }, outputs)
                 }
@@ -103,6 +113,37 @@ fn architecture(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, Build
 fn check_heads(spec: &ModelSpec) -> Result<(), BuildError> {
     if spec.n_heads == 0 || !spec.width.is_multiple_of(spec.n_heads) {
         return Err(BuildError::Heads { heads: spec.n_heads, width: spec.width });
+    }
+    Ok(())
+}
+
+/// The knobs allow less than the format of files does.
+fn check_numbers(spec: &ModelSpec) -> Result<(), BuildError> {
+    let (block, attention) = (&spec.block, &spec.attention);
+    for (knob, value) in [
+        ("residual-scale", spec.residual_scale),
+        ("skip-scale", block.skip_scale),
+        ("branch-gain-init", block.branch_gain_init),
+        ("slope-plus", block.slope_plus),
+        ("slope-minus", block.slope_minus),
+        ("inverse-temperature", attention.inverse_temperature),
+        ("identity-gain", attention.identity_gain),
+        ("softmax-gain", attention.softmax_gain),
+        ("centre-gain", attention.centre_gain),
+    ] {
+        if !value.is_finite() {
+            return Err(BuildError::Number { knob, value: value.to_string(), allowed: "a finite number" });
+        }
+    }
+    let softcap = attention.softcap;
+    if !(softcap >= 0.0 && softcap.is_finite()) {
+        let allowed = "a positive number, or 0 for none";
+        return Err(BuildError::Number { knob: "softcap", value: softcap.to_string(), allowed });
+    }
+    let temperature = attention.shaped_temperature;
+    if !(temperature > 0.0 && temperature.is_finite()) {
+        let (knob, allowed) = ("shaped-temperature", "a number above 0");
+        return Err(BuildError::Number { knob, value: temperature.to_string(), allowed });
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::batch::InputTensor;
 use super::blueprint::{Blueprint, Initializer, Reader, hidden_gain, tap};
 use super::model::Model;
 use super::ops::activation::activate;
-use super::ops::linear::linear;
+use super::ops::linear::affine;
 use super::params::{Layout, Role};
 use super::spec::{Activation, ModelSpec};
 
@@ -21,6 +21,7 @@ pub struct Mlp {
     initializer: Initializer,
     layers: Vec<String>,
     activation: Activation,
+    has_biases: bool,
     title: String,
 }
 
@@ -28,7 +29,7 @@ impl Mlp {
     /// For `fan_in` flattened inputs and `fan_out` outputs.
     pub fn new(spec: &ModelSpec, fan_in: usize, fan_out: usize) -> Self {
         let layers: Vec<_> = (1..=spec.depth).map(|l| format!("layer {l}")).collect();
-        let mut blueprint = Blueprint::default();
+        let mut blueprint = Blueprint::with_biases(spec.block.biases);
         let mut fan = fan_in;
         for (l, layer) in layers.iter().enumerate() {
             let role = if l == 0 { Role::Input } else { Role::Hidden };
@@ -36,8 +37,10 @@ impl Mlp {
             fan = spec.width;
         }
         blueprint.linear("output", "output", [fan, fan_out], Role::Output, 1.0);
-        let title = format!("MLP, width {}, depth {}, {}", spec.width, spec.depth, spec.activation.title());
-        Self { initializer: blueprint.finish(), layers, activation: spec.activation, title }
+        let has_biases = spec.block.biases;
+        let without = if has_biases { "" } else { ", no biases" };
+        let title = format!("MLP, width {}, depth {}, {}{without}", spec.width, spec.depth, spec.activation.title());
+        Self { initializer: blueprint.finish(), layers, activation: spec.activation, has_biases, title }
     }
 }
 
@@ -46,13 +49,12 @@ impl Model for Mlp {
         let mut params = Reader::new(params, &self.initializer.layout);
         let mut h = inputs.features()?.flatten_from(1)?;
         for _ in &self.layers {
-            let (weight, bias) = params.pair();
-            h = activate(&linear(&h, weight, bias)?, self.activation)?;
+            h = activate(&affine(&h, params.affine())?, self.activation)?;
             tap(&mut taps, &h, None)?;
         }
-        let (weight, bias) = params.pair();
+        let readout = params.affine();
         params.finish();
-        linear(&h, weight, bias)
+        affine(&h, readout)
     }
 
     fn layout(&self) -> &Arc<Layout> {
@@ -72,7 +74,7 @@ impl Model for Mlp {
     }
 
     fn chain(&self) -> Option<Activation> {
-        Some(self.activation)
+        self.has_biases.then_some(self.activation)
     }
 
     fn init(&self, streams: &Streams) -> Vec<f64> {

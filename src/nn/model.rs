@@ -40,4 +40,14 @@ pub trait Model: Send + Sync {
     /// # Errors
     /// Whatever candle says of shapes and the device.
     fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor>;
+
+    /// The attention of every head, input side first: `[B, H, T, T]` an attention branch, detached; row i holds what
+    /// token i takes from each token. Costs a forward pass of its own. Empty for networks without attention; a model
+    /// that wraps another one passes this on.
+    ///
+    /// # Errors
+    /// Whatever candle says of shapes and the device.
+    fn attention_maps(&self, _params: &[Tensor], _inputs: &InputTensor) -> Result<Vec<Tensor>> {
+        Ok(Vec::new())
+    }
 }

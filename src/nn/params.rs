@@ -21,7 +21,7 @@ pub enum Role {
     /// `[T, D]`: one row a position.
     Position,
     Bias,
-    /// Factor of a normalisation.
+    /// Factor of a normalisation, a branch or a channel.
     Gain,
 }
 
@@ -58,6 +58,8 @@ pub struct Layout {
     infos: Vec<ParamInfo>,
     offsets: Vec<usize>,
     groups: Vec<String>,
+    /// Names of column blocks, by tensor.
+    columns: std::collections::BTreeMap<usize, Vec<String>>,
     total: usize,
 }
 
@@ -73,6 +75,34 @@ impl Layout {
         self.total += info.len();
         self.infos.push(info);
         self.infos.len() - 1
+    }
+
+    /// Says that the columns of the newest tensor are blocks of equal width with these names.
+    pub fn name_columns(&mut self, names: &[&str]) {
+        let index = self.infos.len().checked_sub(1).expect("there is a tensor");
+        let width = self.infos[index].shape.last().copied().unwrap_or(1);
+        assert!(!names.is_empty() && width.is_multiple_of(names.len()), "blocks of equal width");
+        self.columns.insert(index, names.iter().map(|&name| name.to_owned()).collect());
+    }
+
+    /// What the columns (last axis) of tensor `index` hold where several matrices stand side by side: `query`, `key`
+    /// and `value` of a weight `[D, 3 D]` and of its bias `[3 D]`. Empty for all other tensors.
+    pub fn columns(&self, index: usize) -> Vec<(&str, std::ops::Range<usize>)> {
+        let Some(names) = self.columns.get(&index) else { return Vec::new() };
+        let width = self.infos[index].shape.last().copied().unwrap_or(1) / names.len();
+        names.iter().enumerate().map(|(i, name)| (name.as_str(), i * width..(i + 1) * width)).collect()
+    }
+
+    /// The entries of tensor `index` in the given columns, of a flat vector of all parameters.
+    pub fn in_columns<'a>(
+        &self,
+        flat: &'a [f64],
+        index: usize,
+        columns: &std::ops::Range<usize>,
+    ) -> impl Iterator<Item = f64> + 'a {
+        let width = self.infos[index].shape.last().copied().unwrap_or(1).max(1);
+        let columns = columns.clone();
+        flat[self.range(index)].chunks(width).flat_map(move |row| row[columns.clone()].iter().copied())
     }
 
     pub fn infos(&self) -> &[ParamInfo] {

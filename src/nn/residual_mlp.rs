@@ -9,14 +9,14 @@ use crate::record::TokenKind;
 
 use super::batch::InputTensor;
 use super::blueprint::{Blueprint, Initializer, Reader, tap};
-use super::branch::{Branches, final_norm, final_norm_blueprint};
+use super::branch::{Branches, Place};
 use super::model::Model;
-use super::ops::linear::linear;
+use super::ops::linear::affine;
 use super::params::{Layout, Role};
 use super::spec::ModelSpec;
 
 /// `h <- h + residual_scale W2 act(W1 norm(h))` on `h = x W + b`, `depth` times, with hidden layers as wide as the
-/// stream. Taps: the embedding and the stream after each block.
+/// stream; see [`super::spec::BlockSpec`] for the switches. Taps: the embedding and the stream after each block.
 #[derive(Debug)]
 pub struct ResidualMlp {
     initializer: Initializer,
@@ -28,16 +28,17 @@ pub struct ResidualMlp {
 impl ResidualMlp {
     /// For `fan_in` flattened inputs and `fan_out` outputs.
     pub fn new(spec: &ModelSpec, fan_in: usize, fan_out: usize) -> Self {
-        let branches = Branches::new(spec, spec.width);
-        let mut blueprint = Blueprint::default();
+        let branches = Branches::new(spec, spec.width, 1);
+        let mut blueprint = Blueprint::with_biases(spec.block.biases);
         let mut layers = vec!["embedding".to_owned()];
         blueprint.linear("embedding", "embedding", [fan_in, spec.width], Role::Input, 1.0);
-        for block in 1..=spec.depth {
-            let name = format!("block {block}");
-            branches.mlp_blueprint(&mut blueprint, &name, &name);
+        branches.embedding_norm_blueprint(&mut blueprint);
+        for block in 0..spec.depth {
+            let name = format!("block {}", block + 1);
+            branches.mlp_blueprint(&mut blueprint, &name, &name, Place::of(block));
             layers.push(name);
         }
-        final_norm_blueprint(&mut blueprint, spec);
+        branches.final_norm_blueprint(&mut blueprint);
         blueprint.linear("output", "output", [spec.width, fan_out], Role::Output, 1.0);
         let title = format!("residual MLP, {}", branches.title(spec));
         Self { initializer: blueprint.finish(), layers, branches, title }
@@ -47,17 +48,17 @@ impl ResidualMlp {
 impl Model for ResidualMlp {
     fn forward(&self, params: &[Tensor], inputs: &InputTensor, mut taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
         let mut params = Reader::new(params, &self.initializer.layout);
-        let (weight, bias) = params.pair();
-        let mut h = linear(&inputs.features()?.flatten_from(1)?, weight, bias)?;
+        let mut h = affine(&inputs.features()?.flatten_from(1)?, params.affine())?;
+        h = self.branches.normalise_embedding(&mut params, h)?;
         tap(&mut taps, &h, None)?;
-        for _ in 1..self.layers.len() {
-            h = self.branches.mlp(&mut params, &h)?;
+        for block in 0..self.layers.len() - 1 {
+            h = self.branches.mlp(&mut params, &h, Place::of(block))?;
             tap(&mut taps, &h, None)?;
         }
-        let h = final_norm(&mut params, self.branches.norm, &h)?;
-        let (weight, bias) = params.pair();
+        let h = self.branches.final_norm(&mut params, h)?;
+        let readout = params.affine();
         params.finish();
-        linear(&h, weight, bias)
+        affine(&h, readout)
     }
 
     fn layout(&self) -> &Arc<Layout> {

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::block_spec::{
+    AttentionScale, AttentionSpec, BlockSpec, BranchGain, DepthScaling, EmbeddingNorm, FinalNorm, Mask,
+};
 use super::parametrization::ParametrizationSpec;
+pub use super::preset::Preset;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,7 +56,29 @@ pub enum Norm {
     PreLn,
     /// `LN(h + f(h))`
     PostLn,
+    /// `h + f(RMSNorm(h))`, with a gain a channel
+    PreRmsNorm,
+    /// `h + f(SRMSNorm(h))`: RMSNorm without gain
+    PreSrmsNorm,
     None,
+}
+
+impl Norm {
+    /// Whether branches read a normalised stream.
+    pub fn is_pre(self) -> bool {
+        matches!(self, Self::PreLn | Self::PreRmsNorm | Self::PreSrmsNorm)
+    }
+
+    /// As titles write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::PreLn => "Pre-LN",
+            Self::PostLn => "Post-LN",
+            Self::PreRmsNorm => "Pre-RMSNorm",
+            Self::PreSrmsNorm => "Pre-SRMSNorm",
+            Self::None => "no normalisation",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +97,10 @@ pub struct ModelSpec {
     pub patch: usize,
     /// How starts and learning rates scale with width and depth.
     pub parametrization: ParametrizationSpec,
+    /// Switches of the residual blocks.
+    pub block: BlockSpec,
+    /// Switches of attention.
+    pub attention: AttentionSpec,
 }
 
 impl Default for ModelSpec {
@@ -85,6 +115,8 @@ impl Default for ModelSpec {
             residual_scale: 1.0,
             patch: 2,
             parametrization: ParametrizationSpec::default(),
+            block: BlockSpec::default(),
+            attention: AttentionSpec::default(),
         }
     }
 }

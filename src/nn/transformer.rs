@@ -9,14 +9,16 @@ use crate::record::TokenKind;
 
 use super::batch::InputTensor;
 use super::blueprint::{Blueprint, Initializer, Reader, tap};
-use super::branch::{Branches, final_norm, final_norm_blueprint};
+use super::branch::{Branches, Place};
 use super::model::Model;
 use super::ops::attention::Heads;
 use super::ops::embedding::{add_positions, embed};
-use super::ops::linear::linear;
+use super::ops::linear::affine;
 use super::ops::pooling::mean_tokens;
+use super::ops::product::{Transposed, product};
+use super::ops::rows::add_rows;
 use super::params::{Layout, Role};
-use super::spec::ModelSpec;
+use super::spec::{Mask, ModelSpec};
 
 /// How inputs become tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub enum Front {
 
 /// `depth` blocks, each an attention branch and an MLP branch with `4 width` hidden units, on embedded tokens with
 /// learned positions. Vision: the mean over tokens is read out, `[B, C]`. GPT: every token is, `[B T, C]`.
-/// Taps: the embedding, and the residual stream after each branch (`block 1 attention`, `block 1`).
+/// See [`super::spec::BlockSpec`] and [`super::spec::AttentionSpec`] for the switches. Taps: the embedding, and the residual stream after each branch (`block 1 attention`, `block 1`).
 #[derive(Debug)]
 pub struct Transformer {
     initializer: Initializer,
@@ -40,30 +42,44 @@ pub struct Transformer {
     front: Front,
     depth: usize,
     n_heads: usize,
+    is_causal: bool,
+    has_positions: bool,
+    /// The outputs are read with the token embeddings, transposed.
+    is_tied: bool,
     title: String,
 }
 
 impl Transformer {
     pub fn new(spec: &ModelSpec, front: Front, fan_out: usize) -> Self {
-        let branches = Branches::new(spec, 4 * spec.width);
-        let mut blueprint = Blueprint::default();
+        let branches = Branches::new(spec, 4 * spec.width, 2);
+        let mut blueprint = Blueprint::with_biases(spec.block.biases);
         let mut layers = vec!["embedding".to_owned()];
         let group = "embedding";
         match front.fan_in() {
             Some(fan_in) => blueprint.linear(group, "embedding", [fan_in, spec.width], Role::Input, 1.0),
             None => blueprint.table(group, "embedding.tokens", front.vocabulary(), spec.width, Role::Embedding),
         }
-        blueprint.table(group, "embedding.positions", front.tokens(), spec.width, Role::Position);
-        for block in 1..=spec.depth {
-            let name = format!("block {block}");
+        if spec.block.positions {
+            blueprint.table(group, "embedding.positions", front.tokens(), spec.width, Role::Position);
+        }
+        branches.embedding_norm_blueprint(&mut blueprint);
+        for block in 0..spec.depth {
+            let name = format!("block {}", block + 1);
             let attention = format!("{name} attention");
-            branches.attention_blueprint(&mut blueprint, &attention, &format!("{name}.attention"));
-            branches.mlp_blueprint(&mut blueprint, &format!("{name} MLP"), &format!("{name}.mlp"));
+            let prefix = format!("{name}.attention");
+            branches.attention_blueprint(&mut blueprint, &attention, &prefix, Place::of(block));
+            branches.mlp_blueprint(&mut blueprint, &format!("{name} MLP"), &format!("{name}.mlp"), Place::Later);
             layers.extend([attention, name]);
         }
-        final_norm_blueprint(&mut blueprint, spec);
-        blueprint.linear("output", "output", [spec.width, fan_out], Role::Output, 1.0);
-        let kind = if matches!(front, Front::Ids { .. }) { "GPT" } else { "vision transformer" };
+        branches.final_norm_blueprint(&mut blueprint);
+        let is_tied = spec.block.tied_embeddings && front.is_ids();
+        if is_tied {
+            assert_eq!(front.vocabulary(), fan_out, "tied embeddings have an output a token");
+            blueprint.bias("output", "output", fan_out);
+        } else {
+            blueprint.linear("output", "output", [spec.width, fan_out], Role::Output, 1.0);
+        }
+        let kind = if front.is_ids() { "GPT" } else { "vision transformer" };
         let plural = if spec.n_heads == 1 { "" } else { "s" };
         let title = format!("{kind}, {}, {} head{plural}", branches.title(spec), spec.n_heads);
         Self {
@@ -73,43 +89,81 @@ impl Transformer {
             front,
             depth: spec.depth,
             n_heads: spec.n_heads,
+            is_causal: match spec.attention.mask {
+                Mask::Auto => front.is_ids(),
+                Mask::Causal => true,
+                Mask::Bidirectional => false,
+            },
+            has_positions: spec.block.positions,
+            is_tied,
             title,
         }
     }
 
-    /// Tokens `[B T, D]` and T.
-    fn embedding(&self, params: &mut Reader, inputs: &InputTensor) -> Result<(Tensor, usize)> {
-        let (h, tokens) = if let Front::Ids { .. } = self.front {
-            let ids = inputs.tokens()?;
-            (embed(params.one(), ids)?, ids.dim(1)?)
+    /// Tokens `[B T, D]` and T; and the table they were read from, if they were.
+    fn embedding<'a>(
+        &self,
+        params: &mut Reader<'a>,
+        inputs: &InputTensor,
+    ) -> Result<(Tensor, usize, Option<&'a Tensor>)> {
+        let (mut h, tokens, table) = if self.front.is_ids() {
+            let (ids, table) = (inputs.tokens()?, params.one());
+            (embed(table, ids)?, ids.dim(1)?, Some(table))
         } else {
-            let (weight, bias) = params.pair();
-            (linear(&self.front.cut(inputs.features()?)?, weight, bias)?, self.front.tokens())
+            (affine(&self.front.cut(inputs.features()?)?, params.affine())?, self.front.tokens(), None)
         };
-        Ok((add_positions(&h, params.one(), tokens)?, tokens))
+        if self.has_positions {
+            h = add_positions(&h, params.one(), tokens)?;
+        }
+        Ok((self.branches.normalise_embedding(params, h)?, tokens, table))
+    }
+
+    fn run(
+        &self,
+        params: &[Tensor],
+        inputs: &InputTensor,
+        mut taps: Option<&mut Vec<Tensor>>,
+        mut maps: Option<&mut Vec<Tensor>>,
+    ) -> Result<Tensor> {
+        let mut params = Reader::new(params, &self.initializer.layout);
+        let (mut h, tokens, table) = self.embedding(&mut params, inputs)?;
+        tap(&mut taps, &h, Some(tokens))?;
+        let heads = Heads { sequences: h.dim(0)? / tokens, tokens, count: self.n_heads, causal: self.is_causal };
+        for block in 0..self.depth {
+            h = self.branches.attention(&mut params, &h, Place::of(block), heads, maps.as_deref_mut())?;
+            tap(&mut taps, &h, Some(tokens))?;
+            h = self.branches.mlp(&mut params, &h, Place::Later)?;
+            tap(&mut taps, &h, Some(tokens))?;
+        }
+        h = self.branches.final_norm(&mut params, h)?;
+        if !self.front.is_ids() {
+            h = mean_tokens(&h, tokens)?;
+        }
+        let outputs = match table {
+            Some(table) if self.is_tied => {
+                let outputs = product(&h, table, Transposed::Right)?;
+                match params.bias() {
+                    Some(bias) => add_rows(&outputs, bias)?,
+                    None => outputs,
+                }
+            }
+            _ => affine(&h, params.affine())?,
+        };
+        params.finish();
+        Ok(outputs)
     }
 }
 
 impl Model for Transformer {
-    fn forward(&self, params: &[Tensor], inputs: &InputTensor, mut taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
-        let mut params = Reader::new(params, &self.initializer.layout);
-        let (mut h, tokens) = self.embedding(&mut params, inputs)?;
-        tap(&mut taps, &h, Some(tokens))?;
-        let causal = matches!(self.front, Front::Ids { .. });
-        let heads = Heads { sequences: h.dim(0)? / tokens, tokens, count: self.n_heads, causal };
-        for _ in 0..self.depth {
-            h = self.branches.attention(&mut params, &h, heads)?;
-            tap(&mut taps, &h, Some(tokens))?;
-            h = self.branches.mlp(&mut params, &h)?;
-            tap(&mut taps, &h, Some(tokens))?;
-        }
-        h = final_norm(&mut params, self.branches.norm, &h)?;
-        if !causal {
-            h = mean_tokens(&h, tokens)?;
-        }
-        let (weight, bias) = params.pair();
-        params.finish();
-        linear(&h, weight, bias)
+    fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
+        self.run(params, inputs, taps, None)
+    }
+
+    fn attention_maps(&self, params: &[Tensor], inputs: &InputTensor) -> Result<Vec<Tensor>> {
+        let params: Vec<_> = params.iter().map(Tensor::detach).collect();
+        let mut maps = Vec::with_capacity(self.depth);
+        self.run(&params, inputs, None, Some(&mut maps))?;
+        Ok(maps)
     }
 
     fn layout(&self) -> &Arc<Layout> {
@@ -141,6 +195,10 @@ impl Front {
             Self::Scalars { count } => count,
             Self::Ids { length, .. } => length,
         }
+    }
+
+    fn is_ids(self) -> bool {
+        matches!(self, Self::Ids { .. })
     }
 
     /// Numbers in a token.

@@ -8,10 +8,14 @@ use landscope::nn::batch::Batch;
 use landscope::nn::build::build;
 use landscope::nn::loss::loss;
 use landscope::nn::ops::attention::{self, Heads, attention};
+use landscope::nn::ops::attention_weights::{self, Gains, Logits};
 use landscope::nn::ops::product::{self, Transposed, product};
-use landscope::nn::ops::{activation, cross_entropy, layer_norm, linear, pooling, rows};
+use landscope::nn::ops::{activation, cross_entropy, layer_norm, linear, pooling, rms_norm, rows, scale};
 use landscope::nn::params::Params;
-use landscope::nn::spec::{Activation, LossKind, LossSpec, ModelKind, ModelSpec, Norm};
+use landscope::nn::spec::{
+    Activation, AttentionScale, BranchGain, DepthScaling, EmbeddingNorm, FinalNorm, LossKind, LossSpec, Mask,
+    ModelKind, ModelSpec, Norm, Preset,
+};
 use landscope::tasks::data::{Inputs, Split, Targets, UNGRADED};
 
 fn draw(name: &str, shape: &[usize]) -> Tensor {
@@ -180,6 +184,84 @@ fn layer_norms() {
 }
 
 #[test]
+fn rms_norms_and_factors() {
+    for width in [3, 8, 13] {
+        check(
+            &format!("RMS norm {width}"),
+            &[draw("x", &[6, width]), draw("gain", &[width])],
+            &|at| rms_norm::rms_norm(&at[0], &at[1]),
+            &|at| rms_norm::composed(&at[0], &at[1]),
+        );
+    }
+    for factors in [1, 5] {
+        check(
+            &format!("{factors} factors"),
+            &[draw("x", &[6, 5]), draw("gain", &[factors])],
+            &|at| scale::scale_columns(&at[0], &at[1]),
+            &|at| at[0].broadcast_mul(&at[1]),
+        );
+    }
+}
+
+/// `weights V` in each head, from weights `[B, H, T, T]`.
+fn weigh(weights: &Tensor, qkv: &Tensor, heads: Heads) -> Result<Tensor> {
+    let Heads { sequences, tokens, count, .. } = heads;
+    let width = qkv.dim(1)? / 3;
+    let value = qkv.narrow(1, 2 * width, width)?.reshape((sequences, tokens, count, width / count))?;
+    let mixed = weights.matmul(&value.transpose(1, 2)?.contiguous()?)?;
+    mixed.transpose(1, 2)?.contiguous()?.reshape((sequences * tokens, width))
+}
+
+#[test]
+fn attentions_with_other_logits_and_shapes() {
+    for causal in [false, true] {
+        let heads = Heads { sequences: 2, tokens: 5, count: 2, causal };
+        let x = draw("x", &[10, 18]);
+        for logits in
+            [(1.0, 0.0), (2.5, 0.0), (1.0, 0.7), (3.0, 1.5)].map(|(factor, softcap)| Logits { factor, softcap })
+        {
+            let what = format!("{heads:?} {logits:?}");
+            check(&what, std::slice::from_ref(&x), &|at| attention_weights::mix(&at[0], heads, logits), &|at| {
+                weigh(&attention_weights::weights(&at[0], heads, logits)?, &at[0], heads)
+            });
+            let fixed = Gains::Fixed([0.9, 1.2, 0.7]);
+            check(
+                &format!("{what} shaped"),
+                std::slice::from_ref(&x),
+                &|at| attention_weights::shaped(&at[0], heads, logits, fixed),
+                &|at| weigh(&attention_weights::shaped_weights(&at[0], heads, logits, fixed)?, &at[0], heads),
+            );
+            check(
+                &format!("{what} shaped, trained"),
+                &[x.clone(), draw("gains", &[3])],
+                &|at| attention_weights::shaped(&at[0], heads, logits, Gains::Trained(&at[1])),
+                &|at| {
+                    let weights = attention_weights::shaped_weights(&at[0], heads, logits, Gains::Trained(&at[1]))?;
+                    weigh(&weights, &at[0], heads)
+                },
+            );
+        }
+        let gains = [draw("query gain", &[3]), draw("key gain", &[3])];
+        check(
+            &format!("{heads:?} QK-norm"),
+            &[x, gains[0].clone(), gains[1].clone()],
+            &|at| attention_weights::normalise_queries_and_keys(&at[0], [&at[1], &at[2]], heads),
+            &|at| {
+                let columns = |from: usize| at[0].narrow(1, from, 3);
+                let columns = [
+                    rms_norm::composed(&columns(0)?, &at[1])?,
+                    rms_norm::composed(&columns(3)?, &at[1])?,
+                    rms_norm::composed(&columns(6)?, &at[2])?,
+                    rms_norm::composed(&columns(9)?, &at[2])?,
+                    at[0].narrow(1, 12, 6)?,
+                ];
+                Tensor::cat(&columns, 1)
+            },
+        );
+    }
+}
+
+#[test]
 fn attentions() {
     for (tokens, count, d_head) in [(5, 2, 3), (8, 1, 8), (11, 3, 4)] {
         for causal in [false, true] {
@@ -266,7 +348,7 @@ fn networks_with_every_activation() {
 
 #[test]
 fn networks_with_every_norm_and_loss() {
-    for norm in [Norm::PreLn, Norm::PostLn, Norm::None] {
+    for norm in [Norm::PreLn, Norm::PostLn, Norm::PreRmsNorm, Norm::PreSrmsNorm, Norm::None] {
         for kind in [LossKind::CrossEntropy, LossKind::Mse] {
             let loss = LossSpec { kind, temperature: 0.8 };
             let vit = ModelSpec { norm, ..network(ModelKind::VisionTransformer) };
@@ -278,4 +360,64 @@ fn networks_with_every_norm_and_loss() {
     }
     let mse = LossSpec { kind: LossKind::Mse, ..LossSpec::default() };
     check_network(&network(ModelKind::Mlp), &pictures(false), &mse);
+}
+
+type Switch = fn(&mut ModelSpec);
+
+/// Every switch of a block, each with something that a switch alone might hide.
+const SWITCHES: &[(&str, Switch)] = &[
+    ("final norm without norms", |s| (s.norm, s.block.final_norm) = (Norm::None, FinalNorm::On)),
+    ("no final norm", |s| s.block.final_norm = FinalNorm::Off),
+    ("normalised stream", |s| s.block.embedding_norm = EmbeddingNorm::Stream),
+    ("normalised first branch", |s| {
+        (s.norm, s.block.embedding_norm) = (Norm::PreRmsNorm, EmbeddingNorm::FirstBranch);
+    }),
+    ("first branch, Post-LN", |s| (s.norm, s.block.embedding_norm) = (Norm::PostLn, EmbeddingNorm::FirstBranch)),
+    ("skip scale", |s| s.block.skip_scale = 0.6),
+    ("depth scaling", |s| s.block.depth_scaling = DepthScaling::InverseSqrtBranches),
+    ("SkipInit", |s| s.block.branch_gain = BranchGain::SkipInit),
+    ("LayerScale", |s| (s.norm, s.block.branch_gain) = (Norm::PostLn, BranchGain::LayerScale)),
+    ("MLP input scale", |s| s.block.mlp_input_scale = true),
+    ("unit gain", |s| s.block.unit_gain = true),
+    ("shaped ReLU", |s| (s.activation, s.block.shaped_relu) = (Activation::Relu, true)),
+    ("other mask", |s| {
+        s.attention.mask = if s.kind == ModelKind::Gpt { Mask::Bidirectional } else { Mask::Causal };
+    }),
+    ("1/d", |s| s.attention.scale = AttentionScale::Inverse),
+    ("inverse temperature", |s| s.attention.inverse_temperature = 3.0),
+    ("soft-cap", |s| s.attention.softcap = 0.5),
+    ("QK-norm", |s| s.attention.qk_norm = true),
+    ("shaped attention", |s| s.attention.shaped = true),
+    ("trained gains", |s| (s.attention.shaped, s.attention.train_gains) = (true, true)),
+    ("tied", |s| s.block.tied_embeddings = true),
+    ("no positions", |s| s.block.positions = false),
+    ("no biases", |s| s.block.biases = false),
+    ("Outlier-Protected", |s| Preset::OutlierProtected.apply(s)),
+    ("Outlier-Protected and smooth", |s| {
+        Preset::OutlierProtected.apply(s);
+        s.activation = Activation::Silu;
+        s.block.mlp_input_scale = true;
+        s.attention.softcap = 30.0;
+    }),
+    ("Shaped", |s| Preset::Shaped.apply(s)),
+];
+
+#[test]
+fn networks_with_every_switch_of_a_block() {
+    let loss = LossSpec::default();
+    for (name, switch) in SWITCHES {
+        for (kind, split) in [
+            (ModelKind::VisionTransformer, pictures(true)),
+            (ModelKind::Gpt, sequences()),
+            (ModelKind::ResidualMlp, pictures(true)),
+        ] {
+            let mut spec = network(kind);
+            switch(&mut spec);
+            assert!(spec != network(kind), "{name} turns something");
+            check_network(&spec, &split, &loss);
+        }
+    }
+    let mut mlp = network(ModelKind::Mlp);
+    mlp.block.biases = false;
+    check_network(&mlp, &pictures(true), &loss);
 }

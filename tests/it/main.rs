@@ -3,6 +3,7 @@
 mod adapter;
 mod architecture;
 mod bad_input;
+mod blocks;
 mod damaged_files;
 mod data_files;
 mod derivatives;
@@ -14,6 +15,7 @@ mod optimizers;
 mod parametrization;
 mod pictures;
 mod pixels;
+mod plain_transformer;
 mod program;
 mod real_window;
 mod recording_file;

@@ -31,7 +31,8 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
 
 fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) {
     let id = ui.make_persistent_id(("group", group.title()));
-    let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(true);
+    // The block's two dozen switches would push the rest out of sight.
+    let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(group != Group::Block);
     if header(ui, group.title(), open) {
         open = !open;
         ui.data_mut(|data| data.insert_temp(id, open));

@@ -39,23 +39,32 @@ pub fn attention(qkv: &Tensor, heads: Heads) -> Result<Tensor> {
 /// # Errors
 /// Whatever candle says of shapes and the device.
 pub fn composed(qkv: &Tensor, heads: Heads) -> Result<Tensor> {
-    let Heads { sequences, tokens, count, causal } = heads;
-    let width = qkv.dim(1)? / 3;
-    let d_head = width / count;
-    // [3, B, H, T, d_head]
+    let [query, key, value] = parts(qkv, heads)?;
+    let scale = (query.dim(3)? as f64).sqrt().recip();
+    let mut scores = (query.matmul(&key.transpose(2, 3)?.contiguous()?)? * scale)?;
+    if heads.causal {
+        scores = scores.broadcast_add(&causal_mask(heads.tokens, qkv)?)?;
+    }
+    join(&softmax(&scores)?.matmul(&value)?, heads)
+}
+
+/// Queries, keys and values, each `[B, H, T, d_head]`.
+pub(super) fn parts(qkv: &Tensor, heads: Heads) -> Result<[Tensor; 3]> {
+    let Heads { sequences, tokens, count, .. } = heads;
+    let d_head = qkv.dim(1)? / 3 / count;
     let parts = qkv.reshape((sequences, tokens, 3, count, d_head))?.permute((2, 0, 3, 1, 4))?;
     let part = |i| -> Result<Tensor> { parts.narrow(0, i, 1)?.squeeze(0)?.contiguous() };
-    let (query, key, value) = (part(0)?, part(1)?, part(2)?);
-    let mut scores = (query.matmul(&key.transpose(2, 3)?.contiguous()?)? * (d_head as f64).sqrt().recip())?;
-    if causal {
-        scores = scores.broadcast_add(&causal_mask(tokens, qkv)?)?;
-    }
-    let mixed = softmax(&scores)?.matmul(&value)?;
-    mixed.transpose(1, 2)?.contiguous()?.reshape((sequences * tokens, width))
+    Ok([part(0)?, part(1)?, part(2)?])
+}
+
+/// `[B, H, T, d_head]` to `[B T, D]`.
+pub(super) fn join(mixed: &Tensor, heads: Heads) -> Result<Tensor> {
+    let width = mixed.dim(1)? * mixed.dim(3)?;
+    mixed.transpose(1, 2)?.contiguous()?.reshape((heads.sequences * heads.tokens, width))
 }
 
 /// `exp(x - max) / sum exp(x - max)` over the last axis.
-fn softmax(x: &Tensor) -> Result<Tensor> {
+pub(super) fn softmax(x: &Tensor) -> Result<Tensor> {
     // Constant as far as derivatives go: the softmax doesn't depend on it.
     let largest = x.detach().max_keepdim(D::Minus1)?;
     let exp = x.broadcast_sub(&largest)?.exp()?;
@@ -63,7 +72,7 @@ fn softmax(x: &Tensor) -> Result<Tensor> {
 }
 
 /// `[T, T]`: 0 up to the diagonal, a large negative number above (not minus infinity: inf - inf is NaN).
-fn causal_mask(tokens: usize, like: &Tensor) -> Result<Tensor> {
+pub(super) fn causal_mask(tokens: usize, like: &Tensor) -> Result<Tensor> {
     let mask: Vec<f64> = (0..tokens * tokens).map(|i| if i % tokens > i / tokens { -1e30 } else { 0.0 }).collect();
     Tensor::from_vec(mask, (tokens, tokens), like.device())?.to_dtype(like.dtype())
 }

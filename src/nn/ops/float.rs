@@ -1,6 +1,6 @@
 //! What our own kernels need of a number: f32 and f64, with functions that vectorise.
 
-use candle_core::{CpuStorage, Layout, Result, Shape, WithDType, bail};
+use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, WithDType, bail};
 
 /// f32 or f64.
 ///
@@ -134,6 +134,30 @@ pub fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Resu
 /// What a custom operation answers.
 pub fn output<T: Float>(values: Vec<T>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
     Ok((T::to_cpu_storage_owned(values), shape.into()))
+}
+
+/// `sum_j f(j)` in eight lanes, so that it vectorises; the same order on every machine.
+#[inline(always)]
+pub fn lane_sum<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
+    let mut lanes = [T::zero(); 8];
+    let whole = n - n % 8;
+    for from in (0..whole).step_by(8) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += f(from + lane);
+        }
+    }
+    for j in whole..n {
+        lanes[0] += f(j);
+    }
+    ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
+}
+
+/// A gradient where one is wanted: constants need none.
+///
+/// # Errors
+/// Those of `gradient`.
+pub fn tracked(x: &Tensor, gradient: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
+    if x.track_op() { gradient().map(Some) } else { Ok(None) }
 }
 
 /// Calls `$f::<T>($args)` with the type of a storage.

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
-use super::float::{Float, by_float, output, slice, wide};
+use super::float::{Float, by_float, lane_sum, output, slice, tracked, wide};
 
 /// Added to the variance.
 pub const EPSILON: f64 = 1e-5;
@@ -152,32 +152,12 @@ impl CustomOp3 for Twice {
     }
 }
 
-fn tracked(x: &Tensor, gradient: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
-    if x.track_op() { gradient().map(Some) } else { Ok(None) }
-}
-
 /// `(mean, 1/sqrt(var + EPSILON))` of a row.
 #[inline(always)]
 fn moments<T: Float>(x: &[T], share: T) -> (T, T) {
-    let mean = sum(x.len(), |j| x[j]) * share;
-    let variance = sum(x.len(), |j| (x[j] - mean) * (x[j] - mean)) * share;
+    let mean = lane_sum(x.len(), |j| x[j]) * share;
+    let variance = lane_sum(x.len(), |j| (x[j] - mean) * (x[j] - mean)) * share;
     (mean, T::one() / (variance + T::of(EPSILON)).square_root())
-}
-
-/// `sum_j f(j)` in eight lanes, so that it vectorises; the same order on every machine.
-#[inline(always)]
-fn sum<T: Float>(n: usize, f: impl Fn(usize) -> T) -> T {
-    let mut lanes = [T::zero(); 8];
-    let whole = n - n % 8;
-    for from in (0..whole).step_by(8) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += f(from + lane);
-        }
-    }
-    for j in whole..n {
-        lanes[0] += f(j);
-    }
-    ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
 }
 
 wide! {
@@ -214,8 +194,8 @@ wide! {
                 *dbias += g;
             }
             let (n, a) = (&n[..width], &a[..width]);
-            let mean_a = sum(width, |j| a[j]) * share;
-            let mean_an = sum(width, |j| a[j] * n[j]) * share;
+            let mean_a = lane_sum(width, |j| a[j]) * share;
+            let mean_an = lane_sum(width, |j| a[j] * n[j]) * share;
             for ((dx, &a), &n) in dx.iter_mut().zip(a).zip(n) {
                 *dx = r * (a - mean_a - n * mean_an);
             }
@@ -250,16 +230,16 @@ wide! {
                 n[j] = (x[j] - mean) * r;
                 a[j] = g[j] * gain[j];
             }
-            let (mean_a, mean_u) = (sum(width, |j| a[j]) * share, sum(width, |j| ux[j]) * share);
-            let (an, un) = (sum(width, |j| a[j] * n[j]), sum(width, |j| ux[j] * n[j]));
+            let (mean_a, mean_u) = (lane_sum(width, |j| a[j]) * share, lane_sum(width, |j| ux[j]) * share);
+            let (an, un) = (lane_sum(width, |j| a[j] * n[j]), lane_sum(width, |j| ux[j] * n[j]));
             for j in 0..width {
                 let rp = r * (ux[j] - mean_u - n[j] * un * share);
                 dg[j] = gain[j] * rp + ugain[j] * n[j] + ubias[j];
                 dgain[j] += g[j] * rp;
                 w[j] = ugain[j] * g[j] - r * share * (an * ux[j] + un * a[j]);
             }
-            let k = sum(width, |j| ux[j] * a[j]) - T::of(width as f64) * mean_u * mean_a - un * an * share;
-            let (mean_w, mean_wn) = (sum(width, |j| w[j]) * share, sum(width, |j| w[j] * n[j]) * share);
+            let k = lane_sum(width, |j| ux[j] * a[j]) - T::of(width as f64) * mean_u * mean_a - un * an * share;
+            let (mean_w, mean_wn) = (lane_sum(width, |j| w[j]) * share, lane_sum(width, |j| w[j] * n[j]) * share);
             for j in 0..width {
                 dx[j] = r * (w[j] - mean_w - n[j] * mean_wn) - r * r * share * k * n[j];
             }

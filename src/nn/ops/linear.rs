@@ -17,6 +17,17 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear)
 }
 
+/// `x W + b`, or `x W` without a bias.
+///
+/// # Errors
+/// Whatever candle says of shapes and the device.
+pub fn affine(x: &Tensor, (weight, bias): (&Tensor, Option<&Tensor>)) -> Result<Tensor> {
+    match bias {
+        Some(bias) => linear(x, weight, bias),
+        None => product(x, weight, Transposed::Neither),
+    }
+}
+
 /// [`linear`] in candle's operations.
 ///
 /// # Errors

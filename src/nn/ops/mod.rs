@@ -8,6 +8,7 @@
 pub mod activation;
 pub mod attention;
 mod attention_head;
+pub mod attention_weights;
 pub mod cross_entropy;
 pub mod embedding;
 pub mod float;
@@ -16,5 +17,7 @@ pub mod linear;
 pub mod pooling;
 pub mod product;
 pub mod residual;
+pub mod rms_norm;
 pub mod rows;
+pub mod scale;
 mod small_product;

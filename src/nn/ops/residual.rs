@@ -2,6 +2,14 @@
 
 use candle_core::{Result, Tensor};
 
+/// `skip h + scale f`, elementwise.
+///
+/// # Errors
+/// Whatever candle says of shapes and the device.
+pub fn join(h: &Tensor, f: &Tensor, skip: f64, scale: f64) -> Result<Tensor> {
+    if skip == 1.0 { add_scaled(h, f, scale) } else { add_scaled(&(h * skip)?, f, scale) }
+}
+
 /// `h + scale f`, elementwise.
 ///
 /// # Errors

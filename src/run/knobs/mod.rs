@@ -1,5 +1,6 @@
 //! One definition of a knob gives the slider, the command-line flag, the range check and the help.
 
+mod block;
 mod measuring;
 mod model;
 mod optimizer;
@@ -63,17 +64,19 @@ pub enum KnobValue {
 pub enum Group {
     Training,
     Model,
+    Block,
     Task,
     Measuring,
 }
 
 impl Group {
-    pub const ALL: [Self; 4] = [Self::Training, Self::Model, Self::Task, Self::Measuring];
+    pub const ALL: [Self; 5] = [Self::Training, Self::Model, Self::Block, Self::Task, Self::Measuring];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Training => "Training",
             Self::Model => "Model",
+            Self::Block => "Block",
             Self::Task => "Task",
             Self::Measuring => "Measuring",
         }
@@ -102,7 +105,8 @@ pub struct Knob {
 
 /// All knobs of the Playground, in the order of the panel.
 pub fn all() -> impl Iterator<Item = &'static Knob> {
-    optimizer::KNOBS.iter().chain(training::KNOBS).chain(model::KNOBS).chain(task::KNOBS).chain(measuring::KNOBS)
+    let model = block::PRESET.iter().chain(model::KNOBS).chain(block::KNOBS);
+    optimizer::KNOBS.iter().chain(training::KNOBS).chain(model).chain(task::KNOBS).chain(measuring::KNOBS)
 }
 
 pub fn find(id: &str) -> Option<&'static Knob> {
@@ -316,6 +320,11 @@ mod tests {
                 for (id, _) in options {
                     let mut spec = RunSpec::default();
                     knob.set(&mut spec, &KnobValue::Choice((*id).into())).unwrap();
+                    if *id == block::CUSTOM {
+                        // Not a setting but the absence of a known one.
+                        assert_eq!(spec, RunSpec::default());
+                        continue;
+                    }
                     assert_eq!(knob.get(&spec), KnobValue::Choice((*id).into()), "{}", knob.id);
                 }
             }
