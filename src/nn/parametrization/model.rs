@@ -1,5 +1,6 @@
 //! Any network in a parametrisation.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
@@ -8,7 +9,7 @@ use crate::base::rng::Streams;
 use crate::nn::batch::InputTensor;
 use crate::nn::model::Model;
 use crate::nn::params::Layout;
-use crate::nn::spec::{Activation, ModelSpec};
+use crate::nn::spec::{Activation, AttentionScale, ModelSpec};
 use crate::record::TokenKind;
 
 use super::scaling;
@@ -29,7 +30,17 @@ pub(in crate::nn) fn inner_spec(spec: &ModelSpec) -> ModelSpec {
     if spec.parametrization.kind == Parametrization::Standard {
         return spec.clone();
     }
-    scaling::with_branch_factor(spec)
+    let mut inner = scaling::with_branch_factor(spec);
+    let base = &spec.parametrization;
+    let by_dot_product =
+        inner.attention.scale == AttentionScale::InverseSqrt && !inner.attention.qk_norm && !inner.attention.shaped;
+    if base.kind != Parametrization::Ntk && by_dot_product {
+        // Queries and keys align as they learn features, so their products grow as d and not as sqrt(d): logits are
+        // q k / d, with the factor that makes both the same at the base width (Yang et al. 2022, section 4).
+        inner.attention.scale = AttentionScale::Inverse;
+        inner.attention.inverse_temperature *= (base.base_width as f64 / spec.n_heads.max(1) as f64).sqrt();
+    }
+    inner
 }
 
 /// The network in the parametrisation of `spec`; itself for Standard.
@@ -56,17 +67,25 @@ pub(in crate::nn) fn parametrized(spec: &ModelSpec, inner: Arc<dyn Model>) -> Ar
     })
 }
 
+impl Parametrized {
+    /// The parameters that the inner network sees.
+    fn multiplied<'a>(&self, params: &'a [Tensor]) -> Result<Cow<'a, [Tensor]>> {
+        let Some(multipliers) = &self.multipliers else { return Ok(Cow::Borrowed(params)) };
+        let pairs = params.iter().zip(multipliers);
+        pairs
+            .map(|(theta, &c)| if c == 1.0 { Ok(theta.clone()) } else { theta * c })
+            .collect::<Result<_>>()
+            .map(Cow::Owned)
+    }
+}
+
 impl Model for Parametrized {
     fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
-        let Some(multipliers) = &self.multipliers else {
-            return self.inner.forward(params, inputs, taps);
-        };
-        let scaled: Vec<Tensor> = params
-            .iter()
-            .zip(multipliers)
-            .map(|(theta, &c)| if c == 1.0 { Ok(theta.clone()) } else { theta * c })
-            .collect::<Result<_>>()?;
-        self.inner.forward(&scaled, inputs, taps)
+        self.inner.forward(&self.multiplied(params)?, inputs, taps)
+    }
+
+    fn attention_maps(&self, params: &[Tensor], inputs: &InputTensor) -> Result<Vec<Tensor>> {
+        self.inner.attention_maps(&self.multiplied(params)?, inputs)
     }
 
     fn init(&self, streams: &Streams) -> Vec<f64> {
