@@ -36,7 +36,7 @@ pub(super) const KNOBS: &[Knob] = &[
             ("soap", "SOAP"),
         ]),
         definition: "How gradients become updates. Muon moves hidden matrices, Shampoo and SOAP all matrices; what remains moves by AdamW.",
-        formula: "SGD: m ← βm + g, w ← w − ηm;  Adam: w ← w − η m̂/(√v̂ + ε);  RMSprop: b ← βb + g/(√v + ε), w ← w − ηb;  Muon: m = USVᵀ, w ← w − ηs UVᵀ;  Shampoo: w ← w − η L^(−¼) m R^(−¼);  SOAP: Adam on AᵀgB, A and B the eigenvectors of L and R",
+        formula: "SGD: m ← βm + g, w ← w − ηm;  Adam: w ← w − η m̂/(√v̂ + ε);  RMSprop: b ← βb + g/(√v + ε), w ← w − ηb;  Muon: m = USV', w ← w − ηs UV';  Shampoo: w ← w − η L^(−¼) m R^(−¼);  SOAP: Adam on A'gB, A and B the eigenvectors of L and R",
         effect: "Adam divides each coordinate by its recent size, so layers with small gradients keep moving; SGD doesn't. Muon, Shampoo and SOAP also level the directions that a matrix's gradients share.",
         get: |s| name_of(&s.optimizer.kind),
         set: |s, v| s.optimizer.kind = named(v),
