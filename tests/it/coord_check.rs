@@ -11,8 +11,7 @@ use landscope::app::state::Dialog;
 use super::program::{json_lines, output, stderr, stdout};
 use super::window::desk;
 
-const QUICK: [&str; 11] =
-    ["coord-check", "--model", "mlp", "--train-size", "64", "--widths", "8,16,32", "--seeds", "2", "--steps", "3"];
+const QUICK: [&str; 9] = ["coord-check", "--model", "mlp", "--train-size", "64", "--widths", "8,16,32", "--seeds", "2"];
 
 fn quick<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     QUICK.iter().chain(arguments).copied().collect()
@@ -21,7 +20,7 @@ fn quick<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn the_table_has_a_row_and_a_verdict_a_module() {
     let home = tempfile::tempdir().unwrap();
-    let result = output(home.path(), &quick(&["--parametrization", "mup"]));
+    let result = output(home.path(), &quick(&["--steps", "3", "--parametrization", "mup"]));
     assert!(result.status.success(), "{}", stderr(&result));
     let said = stdout(&result);
     for module in ["layer 1", "layer 2", "outputs"] {
@@ -36,7 +35,7 @@ fn the_table_has_a_row_and_a_verdict_a_module() {
 #[test]
 fn json_holds_every_slope_and_scale_and_a_diverged_run_is_a_result() {
     let home = tempfile::tempdir().unwrap();
-    let result = output(home.path(), &quick(&["--json"]));
+    let result = output(home.path(), &quick(&["--steps", "3", "--json"]));
     assert!(result.status.success(), "{}", stderr(&result));
     let object = &json_lines(&result)[0];
     assert_eq!(object["widths"], serde_json::json!([8, 16, 32]));
