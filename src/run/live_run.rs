@@ -211,7 +211,7 @@ impl LiveRun {
         if let Some(accuracy) = report.accuracy {
             readings.push((names::TRAIN_ACCURACY, Reading::Scalar(accuracy)));
         }
-        if let Some(line) = threshold::value(&self.spec().optimizer, report.lr) {
+        if let Some(line) = threshold::value(self.spec(), report.lr) {
             readings.push((names::SHARPNESS_THRESHOLD, Reading::Scalar(line)));
         }
         outbox.snapshot(report.step, readings)

@@ -151,7 +151,7 @@ impl Trainer {
             parameter_groups: layout.groups().to_vec(),
             token_kind: self.model.token_kind(),
             device: device::title(&self.device),
-            threshold_formula: threshold::formula(&self.spec.optimizer).into(),
+            threshold_formula: threshold::formula(&self.spec).into(),
             planned_steps: self.spec.steps,
         }
     }

@@ -49,6 +49,13 @@ fn wrong_flags_and_values() {
         case("run --task csv", &["csv", "--data"]),
         case("run --patch 3 --steps 1", &["patch", "3"]),
         case("run --device tpu", &["tpu", "cpu"]),
+        case("coord-check --widths 32,wide", &["--widths", "wide"]),
+        case("coord-check --widths 32,64", &["widths", "three"]),
+        case("coord-check --widths 30,32,64", &["heads", "30"]),
+        case("coord-check --seeds 0", &["seeds", "from 1"]),
+        case("run --base-width 0", &["--base-width", "from 1"]),
+        case("run --gamma0 0", &["--gamma0", "0.001"]),
+        case("run --parametrization mean", &["--parametrization", "mup"]),
         case("screenshot --out x.png --size huge", &["--size", "huge"]),
         case("screenshot --out x.png --pane weather", &["--pane", "weather"]),
     ] {
