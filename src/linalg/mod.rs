@@ -1,5 +1,6 @@
-//! Matrix-free algebra on slices: operators and Lanczos. No candle.
+//! Algebra on slices: operators, Lanczos, singular values. No candle.
 
 pub mod lanczos;
 pub mod operator;
+pub mod singular;
 pub mod vectors;
