@@ -20,7 +20,7 @@ pub mod words;
 
 pub use field::{Colormap, FieldPlot};
 pub use lines::{Line, LinePlot, LineStyle};
-pub use options::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions};
+pub use options::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions, SignalStatistic};
 pub use pane::{Pane, PaneId};
 pub use ridges::{Ridge, RidgePlot};
 pub use surface::SurfacePlot;

@@ -25,6 +25,45 @@ pub enum ActivationView {
     Waterfall,
 }
 
+/// What the pane of signal propagation shows of each layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignalStatistic {
+    #[default]
+    Kurtosis,
+    MaxMedian,
+    StableRank,
+    EffectiveRank,
+    MeanTokenDistance,
+    DeadUnits,
+    Int8Error,
+}
+
+impl SignalStatistic {
+    /// In the order of the list.
+    pub const ALL: [Self; 7] = [
+        Self::Kurtosis,
+        Self::MaxMedian,
+        Self::StableRank,
+        Self::EffectiveRank,
+        Self::MeanTokenDistance,
+        Self::DeadUnits,
+        Self::Int8Error,
+    ];
+
+    /// In the list.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Kurtosis => "Kurtosis",
+            Self::MaxMedian => "Max / median",
+            Self::StableRank => "Stable rank",
+            Self::EffectiveRank => "Effective rank",
+            Self::MeanTokenDistance => "Distance to mean token",
+            Self::DeadUnits => "Dead units",
+            Self::Int8Error => "Int8 error",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PaneOptions {
@@ -39,6 +78,9 @@ pub struct PaneOptions {
     /// Layer of the token x token matrix, likewise; `usize::MAX` is the last.
     pub similarity_layer: usize,
     pub gradients_log: bool,
+    pub signal_statistic: SignalStatistic,
+    /// Where the statistic allows it.
+    pub signal_log: bool,
 }
 
 impl Default for PaneOptions {
@@ -53,6 +95,8 @@ impl Default for PaneOptions {
             activation_layer: 0,
             similarity_layer: usize::MAX,
             gradients_log: true,
+            signal_statistic: SignalStatistic::Kurtosis,
+            signal_log: true,
         }
     }
 }

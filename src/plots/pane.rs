@@ -12,6 +12,7 @@ pub enum PaneId {
     Activations,
     RankCollapse,
     Gradients,
+    Signal,
 }
 
 /// One instrument.
@@ -34,6 +35,7 @@ pub const PANES: &[Pane] = &[
     panes::activations::PANE,
     panes::rank_collapse::PANE,
     panes::gradients::PANE,
+    panes::signal_propagation::PANE,
 ];
 
 pub fn find(id: PaneId) -> &'static Pane {

@@ -23,29 +23,41 @@ pub use quantisation::{Scope, int8_error, rounded, rounding_error};
 pub use rank::{Ranks, ranks};
 pub use roles::{RoleNorms, role_norms};
 
-/// Everything that is told of one layer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Propagation {
-    pub kurtosis: f64,
-    /// Of the rows that [`rows::chosen`] takes.
-    pub max_median_ratio: f64,
-    /// Likewise.
-    pub ranks: Ranks,
-    pub mean_token_distance: f64,
-    pub dead_share: f64,
-    /// Per tensor.
-    pub int8_error: f64,
+use crate::record::{SeriesId, names};
+
+/// Activations of a layer, `[B, tokens, width]` row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Activations<'a> {
+    pub values: &'a [f32],
+    pub tokens: usize,
+    pub width: usize,
+    /// The bound of the activation, if it has one: see [`dead_share`].
+    pub bound: Option<f64>,
 }
 
-/// Measures activations `[B, tokens, width]`, row-major; `bound` is that of the activation, see [`dead_share`].
-pub fn measure(values: &[f32], tokens: usize, width: usize, bound: Option<f64>) -> Propagation {
-    let rows = rows::chosen(values, width);
-    Propagation {
-        kurtosis: kurtosis(values, width),
-        max_median_ratio: max_median_ratio(&rows, width),
-        ranks: ranks(&rows, width),
-        mean_token_distance: mean_token_distance(values, tokens, width),
-        dead_share: dead_share(values, width, bound),
-        int8_error: int8_error(values, width, Scope::Tensor),
-    }
+/// What the live probe tells of every layer, a number a series; each statistic is a piece of work.
+pub struct Statistic {
+    pub series: &'static [SeriesId],
+    /// As many numbers as series.
+    pub measure: fn(&Activations) -> Vec<f64>,
 }
+
+pub const STATISTICS: &[Statistic] = &[
+    Statistic { series: &[names::KURTOSIS], measure: |x| vec![kurtosis(x.values, x.width)] },
+    Statistic { series: &[names::MMR], measure: |x| vec![max_median_ratio(&rows::chosen(x.values, x.width), x.width)] },
+    Statistic {
+        series: &[names::STABLE_RANK, names::EFFECTIVE_RANK, names::MOST_RANK],
+        measure: |x| {
+            let rows = rows::chosen(x.values, x.width);
+            let Ranks { stable, effective } = ranks(&rows, x.width);
+            vec![stable, effective, x.width.min(rows.len() / x.width.max(1)) as f64]
+        },
+    },
+    Statistic {
+        series: &[names::MEAN_TOKEN_DISTANCE],
+        measure: |x| vec![mean_token_distance(x.values, x.tokens, x.width)],
+    },
+    Statistic { series: &[names::DEAD_UNITS], measure: |x| vec![dead_share(x.values, x.width, x.bound)] },
+    Statistic { series: &[names::INT8_ERROR], measure: |x| vec![int8_error(x.values, x.width, Scope::Tensor)] },
+    Statistic { series: &[names::LAYER_WIDTH], measure: |x| vec![x.width as f64] },
+];
