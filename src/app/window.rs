@@ -47,6 +47,11 @@ impl App {
         self.window.wake().connect(ctx, delay);
     }
 
+    /// How many times plots were built: what is out of sight must cost nothing.
+    pub fn plot_builds(&self) -> u64 {
+        self.shell.plot_builds()
+    }
+
     /// Takes in what has arrived.
     pub fn receive(&mut self, ctx: &egui::Context) {
         if self.window.receive() {

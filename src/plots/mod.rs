@@ -20,7 +20,7 @@ pub mod words;
 
 pub use field::{Colormap, FieldPlot};
 pub use lines::{Line, LinePlot, LineStyle, XAxis};
-pub use options::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions};
+pub use options::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions, SignalStatistic};
 pub use pane::{Pane, PaneId};
 pub use ridges::{Ridge, RidgePlot};
 pub use surface::SurfacePlot;

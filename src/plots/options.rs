@@ -34,6 +34,45 @@ pub enum CurvatureView {
     Trace,
 }
 
+/// What the pane of signal propagation shows of each layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignalStatistic {
+    #[default]
+    Kurtosis,
+    MaxMedian,
+    StableRank,
+    EffectiveRank,
+    MeanTokenDistance,
+    DeadUnits,
+    Int8Error,
+}
+
+impl SignalStatistic {
+    /// In the order of the list.
+    pub const ALL: [Self; 7] = [
+        Self::Kurtosis,
+        Self::MaxMedian,
+        Self::StableRank,
+        Self::EffectiveRank,
+        Self::MeanTokenDistance,
+        Self::DeadUnits,
+        Self::Int8Error,
+    ];
+
+    /// In the list.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Kurtosis => "Kurtosis",
+            Self::MaxMedian => "Max / median",
+            Self::StableRank => "Stable rank",
+            Self::EffectiveRank => "Effective rank",
+            Self::MeanTokenDistance => "Distance to mean token",
+            Self::DeadUnits => "Dead units",
+            Self::Int8Error => "Int8 error",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PaneOptions {
@@ -49,6 +88,9 @@ pub struct PaneOptions {
     pub similarity_layer: usize,
     pub gradients_log: bool,
     pub curvature_view: CurvatureView,
+    pub signal_statistic: SignalStatistic,
+    /// Where the statistic allows it.
+    pub signal_log: bool,
 }
 
 impl Default for PaneOptions {
@@ -64,6 +106,8 @@ impl Default for PaneOptions {
             similarity_layer: usize::MAX,
             gradients_log: true,
             curvature_view: CurvatureView::Eigenvalues,
+            signal_statistic: SignalStatistic::Kurtosis,
+            signal_log: true,
         }
     }
 }

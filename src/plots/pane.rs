@@ -12,6 +12,7 @@ pub enum PaneId {
     Activations,
     RankCollapse,
     Gradients,
+    Signal,
     Curvature,
 }
 
@@ -35,6 +36,7 @@ pub const PANES: &[Pane] = &[
     panes::activations::PANE,
     panes::rank_collapse::PANE,
     panes::gradients::PANE,
+    panes::signal_propagation::PANE,
     panes::curvature::PANE,
 ];
 

@@ -4,6 +4,7 @@ pub mod activations;
 pub mod job;
 pub mod landscape;
 mod projection;
+pub mod propagation;
 pub mod registry;
 pub mod sharpness;
 pub mod signal;

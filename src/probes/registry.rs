@@ -42,7 +42,7 @@ pub const PROBES: &[Probe] = &[
     Probe {
         id: "activations",
         title: "Activations",
-        cost: "one forward pass over the examples, shared with token similarity",
+        cost: "one forward pass over the examples, shared with token similarity and signal propagation",
         guide: "How the numbers in each layer are distributed. The range is a power of two that follows their root \
                 mean square; what lies beyond is counted as tails. Look for layers that die (all zero), saturate, grow \
                 with depth, or have outliers far beyond the bulk.",
@@ -54,6 +54,16 @@ pub const PROBES: &[Probe] = &[
         guide: "Mean cosine between different tokens of a sequence, a layer at a time: 0 when they point anywhere, 1 \
                 when all have become one vector (rank collapse; Dong et al. 2021, Noci et al. 2022). Networks without \
                 tokens compare examples instead.",
+    },
+    Probe {
+        id: "propagation",
+        title: "Signal propagation",
+        cost: "no forward pass of its own (it shares that of the activations); a singular value decomposition a layer",
+        guide: "Numbers of each layer's activations: kurtosis of neuron RMS (1 when all neurons are equal, the width when \
+                one carries everything) and max-median ratio for outlier features, what rounding to int8 costs, stable \
+                and effective rank, the distance to the mean token, and the share of dead units (He et al. 2024, Noci et \
+                al. 2022). Ranks and the max-median ratio take a fair choice of rows where a layer has many: at most \
+                max(256, 2^25 / width^2).",
     },
     Probe {
         id: "gradients",

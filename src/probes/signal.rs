@@ -1,4 +1,5 @@
-//! The signal on its way through the network: one forward pass serves densities and cosines.
+//! The signal on its way through the network: one forward pass serves densities, cosines and
+//! the statistics of propagation.
 
 use std::time::Instant;
 
@@ -7,10 +8,12 @@ use candle_core::{DType, Result, Tensor};
 use crate::nn::model::Model;
 use crate::nn::parts::Part;
 use crate::nn::pieces::{Until, in_pieces};
+use crate::nn::spec::Activation;
 use crate::record::{Density, Reading, TokenKind, names};
 
 use super::activations::density;
 use super::job::{Advance, Job, Readings, Subject};
+use super::propagation::{self, STATISTICS};
 use super::token_cosine::{Similarity, similarity};
 
 use std::sync::Arc;
@@ -19,8 +22,8 @@ use std::sync::Arc;
 const EXAMPLES_A_PIECE: usize = 8;
 
 /// Looks at the activations of every layer on the first `examples` training examples: their densities
-/// ([`names::activations`]), and how alike tokens are ([`names::TOKEN_COSINE`], [`names::token_similarity`]). In
-/// networks without tokens, examples take their place.
+/// ([`names::activations`]), how alike tokens are ([`names::TOKEN_COSINE`], [`names::token_similarity`]), and the
+/// numbers of [`STATISTICS`]. In networks without tokens, examples take their place.
 ///
 /// # Errors
 /// Whatever candle says of the device.
@@ -34,7 +37,9 @@ pub fn begin(subject: &Subject, examples: usize) -> Result<Box<dyn Job>> {
         threads: if subject.device.is_cpu() { rayon::current_num_threads() } else { 1 },
         seen: Vec::new(),
         layers: subject.model.layers().iter().map(|_| Activations::default()).collect(),
+        bound: (subject.model.chain() == Some(Activation::Tanh)).then_some(1.0),
         found: Vec::new(),
+        statistics: Vec::new(),
     }))
 }
 
@@ -55,8 +60,12 @@ struct Signal {
     /// One a part done: the taps.
     seen: Vec<Vec<Tensor>>,
     layers: Vec<Activations>,
+    /// Of the activations at the taps; streams of residual networks have none.
+    bound: Option<f64>,
     /// One a layer done.
     found: Vec<(Density, Similarity)>,
+    /// The numbers of each statistic done, layer by layer.
+    statistics: Vec<Vec<f64>>,
 }
 
 impl Signal {
@@ -115,9 +124,35 @@ impl Signal {
         Ok(())
     }
 
+    fn count(&mut self, until: Until) -> Result<()> {
+        let Self { layers, bound, .. } = &*self;
+        let counted = in_pieces(
+            self.statistics.len(),
+            layers.len() * STATISTICS.len(),
+            self.threads,
+            until,
+            || (),
+            |(), piece| {
+                let Activations { values, tokens, width } = &layers[piece / STATISTICS.len()];
+                let (tokens, width, bound) = (*tokens, *width, *bound);
+                let statistic = &STATISTICS[piece % STATISTICS.len()];
+                Ok((statistic.measure)(&propagation::Activations { values, tokens, width, bound }))
+            },
+        )?;
+        self.statistics.extend(counted);
+        Ok(())
+    }
+
     fn readings(&self) -> Readings {
         let cosines = self.found.iter().map(|(_, similarity)| similarity.mean_cosine).collect();
         let mut readings = vec![(names::TOKEN_COSINE, Reading::Vector(cosines))];
+        for (at, statistic) in STATISTICS.iter().enumerate() {
+            for (number, series) in statistic.series.iter().enumerate() {
+                let layers = self.statistics.iter().skip(at).step_by(STATISTICS.len());
+                let values = layers.map(|numbers| numbers[number] as f32).collect();
+                readings.push((series.clone(), Reading::Vector(values)));
+            }
+        }
         for (layer, (density, similarity)) in self.model.layers().iter().zip(&self.found) {
             readings.push((names::activations(layer), Reading::Density(Arc::new(density.clone()))));
             let matrix = Arc::new(similarity.matrix.clone());
@@ -141,8 +176,12 @@ impl Job for Signal {
             }
             return Ok(Advance::Working(Vec::new()));
         }
-        self.measure(until)?;
         if self.found.len() < self.layers.len() {
+            self.measure(until)?;
+            return Ok(Advance::Working(Vec::new()));
+        }
+        self.count(until)?;
+        if self.statistics.len() < self.layers.len() * STATISTICS.len() {
             return Ok(Advance::Working(Vec::new()));
         }
         Ok(Advance::Done(self.readings()))

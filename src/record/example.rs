@@ -141,6 +141,7 @@ fn heavy(step: u64, steps: u64, readings: &mut Vec<(SeriesId, Reading)>, noise: 
         let matrix = similarity(cosine(layer, step));
         readings.push((names::token_similarity(&name), Reading::Matrix(Arc::new(matrix))));
     }
+    propagation(step, readings);
     let about = about(128, "forward passes", 0.34);
     readings.push((names::HESSIAN_SPECTRUM, Reading::Spectrum(Arc::new(spectrum(value, about.clone())))));
     readings.push((names::LANDSCAPE, Reading::Surface(Arc::new(surface(step, steps, about)))));
@@ -170,6 +171,27 @@ fn spectrum(largest: f64, circumstances: Arc<Circumstances>) -> Spectrum {
         products: 96,
         circumstances,
     }
+}
+
+/// Outlier features that grow with training and most in the middle, ranks that fall with depth.
+fn propagation(step: u64, readings: &mut Vec<(SeriesId, Reading)>) {
+    const WIDTH: f64 = 32.0;
+    let trained = 1.0 - (-(step as f64) / 400.0).exp();
+    let mut tell = |id: SeriesId, value: &dyn Fn(f64) -> f64| {
+        let depth = |layer: usize| layer as f64 / (2 * BLOCKS) as f64;
+        readings.push((id, Reading::Vector((0..=2 * BLOCKS).map(|layer| value(depth(layer)) as f32).collect())));
+    };
+    let kurtosis = |depth: f64| 1.2 + 4.0 * trained * depth * (1.6 - depth);
+    let rank = |depth: f64| 1.0 + 0.6 * WIDTH * (1.0 - 0.6 * depth) * (1.0 - 0.3 * trained);
+    tell(names::KURTOSIS, &kurtosis);
+    tell(names::MMR, &|depth| 3.5 * kurtosis(depth).sqrt());
+    tell(names::STABLE_RANK, &|depth| rank(depth) / 3.0);
+    tell(names::EFFECTIVE_RANK, &rank);
+    tell(names::MOST_RANK, &|_| WIDTH);
+    tell(names::MEAN_TOKEN_DISTANCE, &|depth| 0.95 * (-1.5 * depth * (1.0 + trained)).exp());
+    tell(names::DEAD_UNITS, &|depth| (depth * trained * 3.0).floor() / WIDTH);
+    tell(names::INT8_ERROR, &|depth| 0.008 * kurtosis(depth).sqrt());
+    tell(names::LAYER_WIDTH, &|_| WIDTH);
 }
 
 fn layer_name(layer: usize) -> String {

@@ -1,7 +1,7 @@
 //! The names of the series that the Playground records.
 //!
 //! Per-layer densities and matrices have one series a layer, `prefix/layer name`; per-layer numbers are one
-//! [`super::Reading::Vector`] whose entries follow [`super::Header::layers`] (activations, cosines) or
+//! [`super::Reading::Vector`] whose entries follow [`super::Header::layers`] (activations, cosines, propagation) or
 //! [`super::Header::parameter_groups`] (gradients, updates).
 
 use super::SeriesId;
@@ -28,6 +28,24 @@ pub const UPDATE_RATIO: SeriesId = SeriesId::from_static("update_ratio");
 pub const TOKEN_COSINE: SeriesId = SeriesId::from_static("token_cosine");
 /// Both ends of the spectrum of the training-loss Hessian, its density and trace, a [`super::Spectrum`].
 pub const HESSIAN_SPECTRUM: SeriesId = SeriesId::from_static("hessian_spectrum");
+/// Kurtosis of neuron RMS in [1, width], a vector over layers.
+pub const KURTOSIS: SeriesId = SeriesId::from_static("kurtosis");
+/// Max-median ratio within a token, a vector over layers.
+pub const MMR: SeriesId = SeriesId::from_static("mmr");
+/// Stable rank of the activations, a vector over layers.
+pub const STABLE_RANK: SeriesId = SeriesId::from_static("stable_rank");
+/// Exponential of the entropy of the activations' singular values, a vector over layers.
+pub const EFFECTIVE_RANK: SeriesId = SeriesId::from_static("effective_rank");
+/// The most that the two ranks can be: the smaller of the width and the number of rows; a vector over layers.
+pub const MOST_RANK: SeriesId = SeriesId::from_static("most_rank");
+/// Distance to the mean token relative to the whole, a vector over layers.
+pub const MEAN_TOKEN_DISTANCE: SeriesId = SeriesId::from_static("mean_token_distance");
+/// Share of units that are zero or saturated on all examples, a vector over layers.
+pub const DEAD_UNITS: SeriesId = SeriesId::from_static("dead_units");
+/// Relative error of rounding the activations to eight bits with one scale a layer, a vector over layers.
+pub const INT8_ERROR: SeriesId = SeriesId::from_static("int8_error");
+/// Neurons of a layer, a vector over layers: the most that the kurtosis can be.
+pub const LAYER_WIDTH: SeriesId = SeriesId::from_static("layer_width");
 /// Loss and accuracy on a plane through the parameters, a [`super::Surface`].
 pub const LANDSCAPE: SeriesId = SeriesId::from_static("landscape");
 

@@ -1,10 +1,13 @@
-//! The six instruments on one recording: what is drawn is what was recorded, whatever the options.
+//! The instruments on one recording: what is drawn is what was recorded, whatever the options.
 
-use landscope::plots::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions, Plot, pane};
+use landscope::plots::{
+    ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions, Plot, SignalStatistic, pane,
+};
 use landscope::record::{Header, Recording, TimeCursor, example};
 
 fn all_options() -> Vec<PaneOptions> {
     let mut all = Vec::new();
+    let mut statistics = SignalStatistic::ALL.into_iter().cycle();
     for view in [LandscapeView::Surface, LandscapeView::HeatMap] {
         for metric in [LandscapeMetric::Loss, LandscapeMetric::Accuracy] {
             for log in [false, true] {
@@ -19,6 +22,8 @@ fn all_options() -> Vec<PaneOptions> {
                     similarity_layer: if log { usize::MAX } else { 2 },
                     gradients_log: log,
                     curvature_view: if log { CurvatureView::Trace } else { CurvatureView::Eigenvalues },
+                    signal_statistic: statistics.next().unwrap(),
+                    signal_log: !log,
                 });
             }
         }

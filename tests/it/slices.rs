@@ -11,7 +11,7 @@ use landscope::nn::params::Params;
 use landscope::nn::spec::{LossSpec, ModelKind, ModelSpec};
 use landscope::nn::training::evaluate;
 use landscope::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use landscope::probes::{landscape, signal};
+use landscope::probes::{landscape, propagation, signal};
 use landscope::record::{Density, Matrix, Reading, Surface, names};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
@@ -221,6 +221,40 @@ fn signals_cover_every_layer_and_count_every_activation() {
             let mean = (sum - trace) / (tokens * (tokens - 1)) as f32;
             assert!((mean - cosine).abs() < 1e-5, "{kind:?} {layer}: {mean} {cosine}");
             assert!((-1.0 - 1e-5..=1.0 + 1e-5).contains(cosine));
+        }
+    }
+}
+
+#[test]
+fn propagation_is_told_of_every_layer_of_every_kind_of_network() {
+    for kind in KINDS {
+        let (subject, _) = subject(kind);
+        let found = piece_by_piece(&mut *signal::begin(&subject, 40).unwrap());
+        let vector = |name| match &found.last().unwrap().iter().find(|(id, _)| *id == name).unwrap().1 {
+            Reading::Vector(vector) => vector,
+            other => panic!("{other:?}"),
+        };
+        let mut taps = Vec::new();
+        let batch = subject.batch(40).unwrap();
+        subject.model.forward(&subject.params, &batch.inputs, Some(&mut taps)).unwrap();
+        for statistic in propagation::STATISTICS {
+            assert!(statistic.series.iter().all(|name| vector(name.clone()).len() == taps.len()), "{kind:?}");
+        }
+        for (layer, tap) in taps.iter().enumerate() {
+            let values = tap.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let width = *tap.dims().last().unwrap();
+            let tokens = if tap.rank() == 3 { tap.dims()[1] } else { 40 };
+            let check = |name, known: f64| {
+                let told = f64::from(vector(name)[layer]);
+                assert!((told - known).abs() < 1e-4 * known.abs(), "{kind:?} {layer}: {told} {known}");
+            };
+            check(names::KURTOSIS, propagation::kurtosis(&values, width));
+            check(names::MMR, propagation::max_median_ratio(&values, width));
+            check(names::STABLE_RANK, propagation::ranks(&values, width).stable);
+            check(names::EFFECTIVE_RANK, propagation::ranks(&values, width).effective);
+            check(names::MEAN_TOKEN_DISTANCE, propagation::mean_token_distance(&values, tokens, width));
+            check(names::INT8_ERROR, propagation::int8_error(&values, width, propagation::Scope::Tensor));
+            check(names::LAYER_WIDTH, 8.0);
         }
     }
 }

@@ -103,6 +103,14 @@ impl Desk {
         self.harness.run();
     }
 
+    /// Brings a pane on top of those that share its tile.
+    fn bring_up(&mut self, title: &str) {
+        if let Some(tab) = self.harness.query_by_role_and_label(Role::Tab, &format!("{title} tab")) {
+            tab.click();
+            self.harness.run();
+        }
+    }
+
     pub fn key(&mut self, key: Key) {
         self.harness.key_press(key);
         self.harness.run();
@@ -295,19 +303,41 @@ fn keys_are_text_while_a_field_is_typed_into() {
 #[test]
 fn every_pane_can_be_maximised_by_button_and_by_key_and_put_back() {
     let mut desk = desk();
-    const DIGITS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
-    assert_eq!(PANES.len(), DIGITS.len());
+    const DIGITS: [Key; 9] =
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+    assert!(PANES.len() <= DIGITS.len());
+    let last = format!("1 … {}", PANES.len());
+    assert!(landscope::app::keys::KEYS.iter().any(|(keys, _)| *keys == last), "the list of keys says {last}");
     for (pane, key) in PANES.iter().zip(DIGITS) {
         desk.key(key);
         assert_eq!(desk.window().maximised, Some(pane.id));
         desk.harness.get_by_label(&format!("Put back {}", pane.title));
         desk.key(key);
         assert_eq!(desk.window().maximised, None);
+        // Put back, it is on top of its tile.
         desk.click(&format!("Maximise {}", pane.title));
         assert_eq!(desk.window().maximised, Some(pane.id));
         desk.key(Key::Escape);
         assert_eq!(desk.window().maximised, None);
     }
+}
+
+#[test]
+fn panes_that_share_a_tile_are_chosen_by_tab_and_the_hidden_one_costs_nothing() {
+    let mut desk = desk();
+    let shown = |desk: &Desk, title: &str| desk.harness.query_by_label(&format!("{title} pane")).is_some();
+    assert!(shown(&desk, "Rank collapse") && !shown(&desk, "Signal propagation"));
+    let built = |desk: &Desk| desk.harness.state().plot_builds();
+    let before = built(&desk);
+    desk.tell(Event::Snapshot(Arc::new(snapshot(201))));
+    desk.harness.step();
+    assert_eq!(built(&desk) - before, PANES.len() as u64 - 1, "one build for each pane in sight");
+    desk.harness.get_by_role_and_label(Role::Tab, "Signal propagation tab").click();
+    desk.harness.run();
+    assert!(!shown(&desk, "Rank collapse") && shown(&desk, "Signal propagation"));
+    desk.harness.get_by_role_and_label(Role::Tab, "Rank collapse tab").click();
+    desk.harness.run();
+    assert!(shown(&desk, "Rank collapse") && !shown(&desk, "Signal propagation"));
 }
 
 #[test]
@@ -387,6 +417,7 @@ fn help_opens_and_closes() {
     assert_eq!(desk.window().dialog, Some(Dialog::Keys));
     desk.key(Key::Escape);
     for pane in PANES {
+        desk.bring_up(pane.title);
         desk.click(&format!("{} menu", pane.title));
         desk.click("How to read this");
         assert_eq!(desk.window().dialog, Some(Dialog::Guide(pane.id)));
@@ -415,8 +446,9 @@ fn an_idle_window_asks_for_no_frame() {
 
 #[test]
 fn every_widget_has_a_name() {
-    let desk = desk();
+    let mut desk = desk();
     for pane in PANES {
+        desk.bring_up(pane.title);
         desk.harness.get_by_label(&format!("{} pane", pane.title));
     }
     let widgets = [Role::Button, Role::Slider, Role::TextInput, Role::ComboBox, Role::CheckBox];

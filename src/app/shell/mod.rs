@@ -6,6 +6,7 @@ mod dialogs;
 mod knob_panel;
 mod pane_options;
 mod panes;
+mod stacks;
 mod time_line;
 mod toasts;
 mod top_bar;
@@ -39,6 +40,10 @@ impl Shell {
     /// Redraw for data a few times a second only: the processor draws.
     pub fn set_slow(&mut self, slow: bool) {
         self.slow = slow;
+    }
+
+    pub fn plot_builds(&self) -> u64 {
+        self.plots.builds()
     }
 
     /// Draws the window and carries out what the user wishes.
@@ -91,7 +96,8 @@ impl Shell {
         let Self { tiles, plots, views, slow, .. } = self;
         // Below the interval of the wake-ups, or the two would take turns and draw twice as often.
         plots.interval_secs(if *slow { 0.3 } else { 1.0 / 15.0 });
-        panes::show(tiles, panes::Drawn { window, plots, views, actions }, ui);
+        let drawn = panes::Drawn { window, plots, views, actions, stacks: stacks::Stacks::default(), asked: None };
+        panes::show(tiles, drawn, ui);
     }
 }
 

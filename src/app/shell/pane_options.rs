@@ -5,7 +5,9 @@ use egui::{Button, Color32, ComboBox, RichText, Ui};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme::{self, size};
-use crate::plots::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneId, PaneOptions};
+use crate::plots::{
+    ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneId, PaneOptions, SignalStatistic,
+};
 
 /// Points that one more switch takes in a header.
 const SWITCH: f32 = 44.0;
@@ -33,14 +35,20 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
             either(ui, ["layers", "time"], "All layers at the cursor, or one layer over time", &mut waterfall);
             options.activation_view = if waterfall { ActivationView::Waterfall } else { ActivationView::Ridges };
             if waterfall {
-                layer(ui, "Layer of the histograms", &names, &mut options.activation_layer);
+                choice(ui, "Layer of the histograms", &names, &mut options.activation_layer);
             }
         }
-        PaneId::RankCollapse => layer(ui, "Layer of the matrix", &names, &mut options.similarity_layer),
         PaneId::Curvature => {
             let mut trace = options.curvature_view == CurvatureView::Trace;
             either(ui, ["ends", "trace"], "Ends of the spectrum, or its trace", &mut trace);
             options.curvature_view = if trace { CurvatureView::Trace } else { CurvatureView::Eigenvalues };
+        }
+        PaneId::RankCollapse => choice(ui, "Layer of the matrix", &names, &mut options.similarity_layer),
+        PaneId::Signal => {
+            if options.signal_statistic != SignalStatistic::DeadUnits {
+                switch(ui, "log", "Statistic on a logarithmic scale", &mut options.signal_log);
+            }
+            statistic(ui, &mut options.signal_statistic);
         }
     }
     if *options != window.options {
@@ -80,6 +88,14 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
             ui.radio_value(&mut options.curvature_view, CurvatureView::Eigenvalues, "Ends of the spectrum");
             ui.radio_value(&mut options.curvature_view, CurvatureView::Trace, "Trace");
         }
+        PaneId::Signal => {
+            ui.checkbox(&mut options.signal_log, "Statistic on a logarithmic scale");
+            ui.menu_button("Statistic", |ui| {
+                for statistic in SignalStatistic::ALL {
+                    ui.radio_value(&mut options.signal_statistic, statistic, statistic.label());
+                }
+            });
+        }
     }
     if options != window.options {
         actions.push(Action::SetOptions(options));
@@ -98,8 +114,15 @@ fn layers(ui: &mut Ui, names: &[String], chosen: &mut usize) {
     });
 }
 
-/// A choice of layer; out of range counts as the last.
-fn layer(ui: &mut Ui, label: &str, names: &[String], chosen: &mut usize) {
+fn statistic(ui: &mut Ui, chosen: &mut SignalStatistic) {
+    let labels = SignalStatistic::ALL.map(|statistic| statistic.label().to_owned());
+    let mut at = SignalStatistic::ALL.iter().position(|statistic| statistic == chosen).unwrap_or(0);
+    choice(ui, "Statistic of the signal", &labels, &mut at);
+    *chosen = SignalStatistic::ALL[at];
+}
+
+/// A list to choose from; out of range counts as the last.
+fn choice(ui: &mut Ui, label: &str, names: &[String], chosen: &mut usize) {
     let Some(last) = names.len().checked_sub(1) else { return };
     if ui.available_width() < 2.0 * SWITCH {
         return;

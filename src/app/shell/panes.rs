@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use egui::{CornerRadius, Frame, Rect, Sense, Stroke, Ui, UiBuilder, UiStackInfo, WidgetInfo, WidgetText, vec2};
-use egui_tiles::{Behavior, SimplificationOptions, TileId, Tree, UiResponse};
+use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tree, UiResponse};
 
 use crate::app::action::Action;
 use crate::app::background::{default_path, format_title};
@@ -17,9 +17,8 @@ use crate::plots::pane::PANES;
 use crate::plots::{PaneId, pane};
 
 use super::pane_options;
+use super::stacks::{self, Stacks};
 
-/// Panes side by side at the start.
-const COLUMNS: usize = 3;
 /// Panes that show several plots put them side by side when they are wider than high by this.
 const WIDE: f32 = 1.15;
 
@@ -32,14 +31,7 @@ pub struct Tiles {
 
 impl Default for Tiles {
     fn default() -> Self {
-        let mut tiles = egui_tiles::Tiles::default();
-        let rows = PANES.chunks(COLUMNS).map(|row| {
-            let panes = row.iter().map(|pane| tiles.insert_pane(pane.id)).collect();
-            tiles.insert_horizontal_tile(panes)
-        });
-        let rows = rows.collect();
-        let root = tiles.insert_vertical_tile(rows);
-        Self { tree: Tree::new(egui::Id::unique("panes"), root, tiles), resets: 0 }
+        Self { tree: stacks::start(), resets: 0 }
     }
 }
 
@@ -49,6 +41,9 @@ pub struct Drawn<'a> {
     pub plots: &'a mut PlotCache,
     pub views: &'a mut BTreeMap<(PaneId, usize), ViewState>,
     pub actions: &'a mut Vec<Action>,
+    pub stacks: Stacks,
+    /// The pane that is to come on top in its tile.
+    pub asked: Option<PaneId>,
 }
 
 pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
@@ -58,8 +53,19 @@ pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
     match drawn.window.maximised {
         Some(id) => {
             drawn.pane(ui, id);
+            // Put back, it is still in sight.
+            drawn.asked = Some(id);
         }
-        None => tiles.tree.ui(&mut drawn, ui),
+        None => {
+            drawn.stacks = Stacks::of(&tiles.tree);
+            tiles.tree.ui(&mut drawn, ui);
+        }
+    }
+    if let Some(asked) = drawn.asked {
+        tiles.tree.make_active(|_, tile| matches!(tile, Tile::Pane(id) if *id == asked));
+        if drawn.window.maximised.is_none() {
+            ui.ctx().request_repaint();
+        }
     }
 }
 
@@ -81,7 +87,6 @@ impl Drawn<'_> {
     }
 
     fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) -> bool {
-        let tokens = theme::of(ui.visuals());
         let title = pane::find(id).title;
         let is_alone = self.window.maximised == Some(id);
         let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
@@ -90,12 +95,10 @@ impl Drawn<'_> {
         if handle.double_clicked() {
             self.actions.push(Action::Maximise(id));
         }
-        let galley = WidgetText::from(egui::RichText::new(title).size(size::TEXT_TITLE).strong().color(tokens.text));
-        let galley = galley.into_galley(ui, Some(egui::TextWrapMode::Truncate), rect.width() - 60.0, theme::body());
-        let left = rect.left() + galley.size().x + 10.0;
-        let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
-        ui.painter().galley(at, galley, tokens.text);
-        let room = Rect::from_min_max(egui::pos2(left, rect.top()), rect.max);
+        let panes = if is_alone { vec![id] } else { self.stacks.panes_with(id) };
+        let (end, asked) = stacks::titles(ui, rect, &panes, id);
+        self.asked = self.asked.or(asked);
+        let room = Rect::from_min_max(egui::pos2(end + 10.0, rect.top()), rect.max);
         let layout = egui::Layout::right_to_left(egui::Align::Center);
         let builder = UiBuilder::new().max_rect(room).layout(layout).id_salt(("buttons", id));
         ui.scope_builder(builder, |ui| {
@@ -160,6 +163,15 @@ impl Drawn<'_> {
     }
 }
 
+/// Titles of all panes below a tile.
+fn panes_in(tiles: &egui_tiles::Tiles<PaneId>, tile: TileId, titles: &mut Vec<&'static str>) {
+    match tiles.get(tile) {
+        Some(Tile::Pane(id)) => titles.push(pane::find(*id).title),
+        Some(Tile::Container(container)) => container.children().for_each(|child| panes_in(tiles, *child, titles)),
+        None => {}
+    }
+}
+
 impl Behavior<PaneId> for Drawn<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut PaneId) -> UiResponse {
         if self.pane(ui, *pane) { UiResponse::DragStarted } else { UiResponse::None }
@@ -167,6 +179,20 @@ impl Behavior<PaneId> for Drawn<'_> {
 
     fn tab_title_for_pane(&mut self, pane: &PaneId) -> WidgetText {
         pane::find(*pane).title.into()
+    }
+
+    fn is_tab_bar_visible(&self, container: TileId, _tabs: &egui_tiles::Tabs) -> bool {
+        !self.stacks.has(container)
+    }
+
+    fn tab_title_for_tile(&mut self, tiles: &egui_tiles::Tiles<PaneId>, tile: TileId) -> WidgetText {
+        let mut titles = Vec::new();
+        panes_in(tiles, tile, &mut titles);
+        titles.join(", ").into()
+    }
+
+    fn tab_bar_color(&self, visuals: &egui::Visuals) -> egui::Color32 {
+        theme::of(visuals).background
     }
 
     fn gap_width(&self, _style: &egui::Style) -> f32 {

@@ -8,3 +8,4 @@ pub mod landscape;
 pub mod loss;
 pub mod rank_collapse;
 pub mod sharpness;
+pub mod signal_propagation;

@@ -1,0 +1,272 @@
+//! Signal propagation.
+
+use crate::plots::lines::{LinePlot, LineStyle};
+use crate::plots::{Pane, PaneId, PaneOptions, Plot, SignalStatistic, curves, words};
+use crate::record::{Recording, SeriesId, TimeCursor, TokenKind, VectorSeries, names};
+
+pub(crate) const PANE: Pane = Pane {
+    id: PaneId::Signal,
+    slug: "signal-propagation",
+    title: "Signal propagation",
+    guide: "What becomes of the signal on its way through the layers, as one number a layer: left over steps, right from the input to the output at the cursor, with the first measurement for comparison. \
+        Kurtosis of neuron RMS says how unevenly neurons share the signal, from 1 (all alike) to the width (one carries everything); max over median says it within one input; the int8 error is what such outlier features cost when numbers are rounded to eight bits. \
+        Stable and effective rank count the directions that the signal fills (a common mean is one), and the distance to the mean token goes to 0 when all tokens become one vector. \
+        Dead units are zero or saturated for every example at hand. \
+        Healthy: layers near one another, a kurtosis of a few at most, ranks and distances that don't collapse with depth, few dead units. \
+        Trouble: a kurtosis that climbs towards the width (high learning rates make it), ranks that fall to 1, or dead units that grow in number and never come back. \
+        Compare with the first measurement rather than with the ideal: correlated inputs alone bring the kurtosis of a random network to 3.",
+    plots,
+};
+
+/// Solid colours before dashes tell two layers of one colour apart; the last is kept for what is not a layer.
+const COLORS: usize = 6;
+const REFERENCE: usize = 6;
+/// The upper bound is drawn when values come within this factor of it: far away it would flatten them.
+const NEAR: f64 = 4.0;
+
+/// What a statistic looks like.
+struct Look {
+    series: SeriesId,
+    title: &'static str,
+    /// With the convention.
+    y_label: &'static str,
+    /// A value to compare with, and what it means.
+    reference: Option<(f64, &'static str)>,
+    /// The series of the most it can be, and its name.
+    most: Option<(SeriesId, &'static str)>,
+    /// May be zero all over: no logarithms.
+    linear: bool,
+    note: Option<&'static str>,
+}
+
+impl Look {
+    fn of(statistic: SignalStatistic) -> Self {
+        let plain = Self {
+            series: names::KURTOSIS,
+            title: "",
+            y_label: "",
+            reference: None,
+            most: None,
+            linear: false,
+            note: None,
+        };
+        match statistic {
+            SignalStatistic::Kurtosis => Self {
+                title: "Kurtosis of neuron RMS",
+                y_label: "⟨s⁴⟩ / ⟨s²⟩², 1 to width",
+                reference: Some((1.0, "1: all neurons equal")),
+                most: Some((names::LAYER_WIDTH, "width: one neuron is all")),
+                note: Some("second moments, not centred"),
+                ..plain
+            },
+            SignalStatistic::MaxMedian => Self {
+                series: names::MMR,
+                title: "Max-median ratio",
+                y_label: "max |x| / median |x| in an input",
+                reference: Some((1.0, "1: all neurons equal")),
+                note: Some("infinite, and not drawn, where half of the neurons are zero"),
+                ..plain
+            },
+            SignalStatistic::StableRank => Self {
+                series: names::STABLE_RANK,
+                title: "Stable rank",
+                y_label: "Σσ² / max σ², not centred",
+                reference: Some((1.0, "1: one direction")),
+                most: Some((names::MOST_RANK, "the most it can be")),
+                ..plain
+            },
+            SignalStatistic::EffectiveRank => Self {
+                series: names::EFFECTIVE_RANK,
+                title: "Effective rank",
+                y_label: "exp entropy of σ, not centred",
+                reference: Some((1.0, "1: one direction")),
+                most: Some((names::MOST_RANK, "the most it can be")),
+                ..plain
+            },
+            SignalStatistic::MeanTokenDistance => Self {
+                series: names::MEAN_TOKEN_DISTANCE,
+                title: "Distance to the mean token",
+                y_label: "‖X − 1m′‖ / ‖X‖, 0 to 1",
+                reference: Some((1.0, "1: no mean in common")),
+                ..plain
+            },
+            SignalStatistic::DeadUnits => Self {
+                series: names::DEAD_UNITS,
+                title: "Dead units",
+                y_label: "share of units",
+                linear: true,
+                note: Some("zero or saturated on all examples at hand"),
+                ..plain
+            },
+            SignalStatistic::Int8Error => Self {
+                series: names::INT8_ERROR,
+                title: "Error of int8 activations",
+                y_label: "‖Q(X) − X‖ / ‖X‖",
+                note: Some("symmetric, one scale a layer: max |x| / 127"),
+                ..plain
+            },
+        }
+    }
+}
+
+fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
+    let look = Look::of(options.signal_statistic);
+    let Some(series) = recording.vector(&look.series).filter(|series| !series.is_empty()) else {
+        let empty = |title: String| Plot::Empty { title, reason: words::unmeasured(recording) };
+        return vec![empty(look.title.into()), empty(format!("{} by layer", look.title))];
+    };
+    let log = options.signal_log && !look.linear;
+    vec![over_steps(recording, cursor, &look, series, log), by_layer(recording, cursor, &look, series, log)]
+}
+
+fn over_steps(recording: &Recording, cursor: TimeCursor, look: &Look, series: &VectorSeries, log: bool) -> Plot {
+    let mut plot = curves::over_steps(recording, cursor, look.title, look.y_label);
+    plot.y_log = log;
+    let step = cursor.step(recording.newest_step());
+    let at = series.latest_at(step);
+    let mut rows_a_point = 1;
+    for layer in 0..series.width() {
+        let label = layer_name(recording, layer);
+        let (points, rows) = series.decimated(layer, 0, u64::MAX, curves::COLUMNS);
+        rows_a_point = rows;
+        let style = if (layer / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
+        plot.add(&label, points, style, layer % COLORS);
+        plot.add_value(&label, at.map(|(_, row)| f64::from(row[layer])));
+    }
+    let ends = [0.0, plot.x_max.max(1.0)];
+    references(&mut plot, recording, look, step, ends);
+    plot.notes.extend(at.map(|(measured, _)| words::age(measured, step)));
+    if rows_a_point > 1 {
+        plot.notes.push(format!("mean over {rows_a_point} measurements a point"));
+    }
+    plot.notes.extend(look.note.map(str::to_owned));
+    if look.series == names::MEAN_TOKEN_DISTANCE && recording.header.token_kind == TokenKind::Examples {
+        plot.notes.push("this model has no tokens: the examples of a batch take their place".into());
+    }
+    Plot::Lines(plot)
+}
+
+fn by_layer(recording: &Recording, cursor: TimeCursor, look: &Look, series: &VectorSeries, log: bool) -> Plot {
+    let step = cursor.step(recording.newest_step());
+    let Some((measured, row)) = series.latest_at(step) else {
+        return Plot::Empty { title: format!("{} by layer", look.title), reason: words::unmeasured(recording) };
+    };
+    let last = row.len().saturating_sub(1);
+    let mut plot = LinePlot {
+        title: format!("{} by layer, step {measured}", look.title),
+        x_label: "layer".into(),
+        y_label: look.y_label.into(),
+        y_log: log,
+        x_max: last as f64,
+        ..LinePlot::default()
+    };
+    let points = |row: &[f32]| row.iter().enumerate().map(|(layer, &y)| [layer as f64, f64::from(y)]).collect();
+    let (first, first_row) = (series.steps()[0], series.row(0));
+    if first < measured {
+        plot.add(&format!("first measurement, step {first}"), points(first_row), LineStyle::Dashed, 1);
+    }
+    plot.add(&format!("step {measured}"), points(row), LineStyle::Marked, 0);
+    references(&mut plot, recording, look, step, [0.0, last.max(1) as f64]);
+    plot.notes.push(words::age(measured, step));
+    plot.notes.push(format!("0 is {}, {last} is {}", layer_name(recording, 0), layer_name(recording, last)));
+    Plot::Lines(plot)
+}
+
+fn layer_name(recording: &Recording, layer: usize) -> String {
+    recording.header.layers.get(layer).map_or_else(|| format!("layer {layer}"), |layer| layer.name.clone())
+}
+
+/// Lines across the picture: what to compare with, and the most there can be (in the notes while it is far away).
+fn references(plot: &mut LinePlot, recording: &Recording, look: &Look, step: u64, [left, right]: [f64; 2]) {
+    let values = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[1]).filter(|y| y.is_finite());
+    let highest = values.fold(f64::NEG_INFINITY, f64::max);
+    let mut add = |value: f64, label: &str| {
+        plot.lines.push(crate::plots::Line {
+            label: label.to_owned(),
+            points: vec![[left, value], [right, value]],
+            style: LineStyle::Dashed,
+            color: REFERENCE,
+        });
+    };
+    if let Some((value, meaning)) = look.reference {
+        add(value, meaning);
+    }
+    let Some((series, meaning)) = &look.most else { return };
+    let most = recording.vector(series).and_then(|series| series.latest_at(step)).map(|(_, row)| row);
+    let Some(most) = most.and_then(|row| row.iter().copied().reduce(f32::max)).map(f64::from) else { return };
+    if highest * NEAR >= most {
+        add(most, meaning);
+    } else {
+        plot.notes.push(format!("at most {}", words::number(most)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Reading, Snapshot, TrackId, example};
+
+    fn pair(recording: &Recording, cursor: TimeCursor, statistic: SignalStatistic) -> [LinePlot; 2] {
+        let options = PaneOptions { signal_statistic: statistic, ..PaneOptions::default() };
+        let lines = plots(recording, cursor, &options).into_iter().map(|plot| match plot {
+            Plot::Lines(plot) => plot,
+            other => panic!("{other:?}"),
+        });
+        lines.collect::<Vec<_>>().try_into().unwrap()
+    }
+
+    #[test]
+    fn left_is_a_line_a_layer_and_right_a_point_a_layer_of_the_same_numbers() {
+        let recording = example::recording(900);
+        for statistic in SignalStatistic::ALL {
+            let [steps, layers] = pair(&recording, TimeCursor::At(450), statistic);
+            let series = recording.vector(&Look::of(statistic).series).unwrap();
+            let (measured, row) = series.latest_at(450).unwrap();
+            for (layer, info) in recording.header.layers.iter().enumerate() {
+                let line = &steps.lines[layer];
+                assert_eq!(line.label, info.name);
+                assert_eq!(steps.at_cursor[layer], (info.name.clone(), f64::from(row[layer])));
+                assert!(line.points.len() <= 610 && line.points.last().unwrap()[0] > 880.0);
+                let look = |l: &crate::plots::Line| (l.color, l.style);
+                assert!(steps.lines[..layer].iter().all(|other| look(other) != look(line)), "{}", line.label);
+            }
+            let now = layers.lines.iter().find(|line| line.style == LineStyle::Marked).unwrap();
+            let known: Vec<_> = row.iter().enumerate().map(|(l, &y)| [l as f64, f64::from(y)]).collect();
+            assert_eq!(now.points, known);
+            assert!(layers.title.contains(&format!("step {measured}")), "{}", layers.title);
+            assert_eq!(layers.lines[0].points[2][1], f64::from(series.row(0)[2]));
+            assert_eq!(steps.y_log, statistic != SignalStatistic::DeadUnits);
+        }
+    }
+
+    #[test]
+    fn the_width_is_a_note_until_the_kurtosis_comes_near_it() {
+        let mut recording = example::recording(100);
+        let has_width = |plot: &LinePlot| plot.lines.iter().any(|line| line.points.iter().all(|p| p[1] == 32.0));
+        for plot in pair(&recording, TimeCursor::Following, SignalStatistic::Kurtosis) {
+            assert!(plot.lines.iter().any(|line| line.label.starts_with("1:") && line.points[1][1] == 1.0));
+            assert!(!has_width(&plot) && plot.notes.iter().any(|note| note == "at most 32"), "{:?}", plot.notes);
+        }
+        let layers = recording.header.layers.len();
+        let readings = vec![
+            (names::KURTOSIS, Reading::Vector(vec![20.0; layers])),
+            (names::LAYER_WIDTH, Reading::Vector(vec![32.0; layers])),
+        ];
+        recording.push(&Snapshot { track: TrackId(0), step: 101, readings }).unwrap();
+        for plot in pair(&recording, TimeCursor::Following, SignalStatistic::Kurtosis) {
+            assert!(has_width(&plot) && plot.notes.iter().all(|note| !note.starts_with("at most")));
+        }
+    }
+
+    #[test]
+    fn infinite_ratios_leave_a_gap() {
+        let mut recording = example::recording(10);
+        let layers = recording.header.layers.len();
+        let readings = vec![(names::MMR, Reading::Vector(vec![f32::INFINITY; layers]))];
+        recording.push(&Snapshot { track: TrackId(0), step: 11, readings }).unwrap();
+        let [steps, layers] = pair(&recording, TimeCursor::Following, SignalStatistic::MaxMedian);
+        assert!(!steps.lines[0].points.last().unwrap()[1].is_finite());
+        assert!(steps.notes.iter().any(|note| note.contains("infinite")));
+        assert!(layers.lines.iter().any(|line| line.label == "step 11"));
+    }
+}

@@ -1,0 +1,63 @@
+//! What becomes of a signal on its way through the layers, as numbers: outliers, ranks, collapse, dead units, rounding.
+//!
+//! Every statistic takes row-major activations `[n, width]` (or `[B, tokens, width]`) of f32 or f64 and computes in f64.
+
+pub mod attention_entropy;
+pub mod dead_units;
+pub mod grams;
+pub mod kurtosis;
+pub mod max_median;
+pub mod mean_token;
+pub mod quantisation;
+pub mod rank;
+pub mod roles;
+pub mod rows;
+
+pub use attention_entropy::{attention_entropy, uniform_entropy};
+pub use dead_units::dead_share;
+pub use grams::Grams;
+pub use kurtosis::kurtosis;
+pub use max_median::max_median_ratio;
+pub use mean_token::mean_token_distance;
+pub use quantisation::{Scope, int8_error, rounded, rounding_error};
+pub use rank::{Ranks, ranks};
+pub use roles::{RoleNorms, role_norms};
+
+use crate::record::{SeriesId, names};
+
+/// Activations of a layer, `[B, tokens, width]` row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Activations<'a> {
+    pub values: &'a [f32],
+    pub tokens: usize,
+    pub width: usize,
+    /// The bound of the activation, if it has one: see [`dead_share`].
+    pub bound: Option<f64>,
+}
+
+/// What the live probe tells of every layer, a number a series; each statistic is a piece of work.
+pub struct Statistic {
+    pub series: &'static [SeriesId],
+    /// As many numbers as series.
+    pub measure: fn(&Activations) -> Vec<f64>,
+}
+
+pub const STATISTICS: &[Statistic] = &[
+    Statistic { series: &[names::KURTOSIS], measure: |x| vec![kurtosis(x.values, x.width)] },
+    Statistic { series: &[names::MMR], measure: |x| vec![max_median_ratio(&rows::chosen(x.values, x.width), x.width)] },
+    Statistic {
+        series: &[names::STABLE_RANK, names::EFFECTIVE_RANK, names::MOST_RANK],
+        measure: |x| {
+            let rows = rows::chosen(x.values, x.width);
+            let Ranks { stable, effective } = ranks(&rows, x.width);
+            vec![stable, effective, x.width.min(rows.len() / x.width.max(1)) as f64]
+        },
+    },
+    Statistic {
+        series: &[names::MEAN_TOKEN_DISTANCE],
+        measure: |x| vec![mean_token_distance(x.values, x.tokens, x.width)],
+    },
+    Statistic { series: &[names::DEAD_UNITS], measure: |x| vec![dead_share(x.values, x.width, x.bound)] },
+    Statistic { series: &[names::INT8_ERROR], measure: |x| vec![int8_error(x.values, x.width, Scope::Tensor)] },
+    Statistic { series: &[names::LAYER_WIDTH], measure: |x| vec![x.width as f64] },
+];
