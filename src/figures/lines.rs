@@ -22,7 +22,8 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
 
     let x_range = x_range(plot);
     let (x, y) = (Scale::x(x_range, inner), Scale::y(y_range, inner));
-    let x_ticks = ticks::whole(x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
+    let room = (inner.width() / (5.0 * font)).max(2.0) as usize;
+    let x_ticks = if plot.x_span.is_some() { ticks::linear(x_range, room) } else { ticks::whole(x_range, room) };
     for tick in y_ticks.iter().filter(|tick| !tick.label.is_empty()) {
         let at = y.px(tick.at);
         canvas.line([inner.left, at], [inner.right, at], Stroke::new(GRID, 1.0));
@@ -175,6 +176,9 @@ fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, f
 }
 
 fn x_range(plot: &LinePlot) -> [f64; 2] {
+    if let Some(span) = plot.x_span {
+        return span;
+    }
     let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
     let (low, high) = all.fold((f64::INFINITY, plot.x_max), |(low, high), x| (low.min(x), high.max(x)));
     // Runs begin at step 0 or 1; what begins far later begins at its own first step.

@@ -2,4 +2,5 @@
 
 pub mod lanczos;
 pub mod operator;
+pub mod pca;
 pub mod vectors;

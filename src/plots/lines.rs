@@ -1,4 +1,4 @@
-//! Curves over steps.
+//! Curves over steps, or over another number.
 
 use super::csv_text;
 
@@ -32,6 +32,8 @@ pub struct LinePlot {
     /// Fixed range of y, such as `[0, 1]` for shares.
     pub y_range: Option<[f64; 2]>,
     pub lines: Vec<Line>,
+    /// Both ends of an axis that isn't one of steps; `None` for steps from 0 to `x_max`.
+    pub x_span: Option<[f64; 2]>,
     /// Last step of the recording: the right end of the axis.
     pub x_max: f64,
     /// Step of the cursor, drawn as a vertical line when it isn't the newest.

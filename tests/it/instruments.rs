@@ -5,8 +5,8 @@ use landscope::record::{Header, Recording, TimeCursor, example};
 
 fn all_options() -> Vec<PaneOptions> {
     let mut all = Vec::new();
-    for view in [LandscapeView::Surface, LandscapeView::HeatMap] {
-        for metric in [LandscapeMetric::Loss, LandscapeMetric::Accuracy] {
+    for view in [LandscapeView::Surface, LandscapeView::HeatMap, LandscapeView::Profile] {
+        for metric in [LandscapeMetric::Loss, LandscapeMetric::Accuracy, LandscapeMetric::Error] {
             for log in [false, true] {
                 all.push(PaneOptions {
                     loss_log: log,

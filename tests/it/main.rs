@@ -12,6 +12,7 @@ mod headless;
 mod instruments;
 mod pictures;
 mod pixels;
+mod planes;
 mod program;
 mod real_window;
 mod recording_file;

@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     // The zoom that the reader left, if any; until then the whole run is in view.
     let remembered = PlotMemory::load(ui.ctx(), id).filter(|_| memory.log == Some(plot.y_log));
     let auto = remembered.as_ref().map_or(Vec2b::TRUE, |m| m.auto_bounds);
-    let whole = [0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }];
+    let whole = plot.x_span.unwrap_or([0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }]);
     let zoomed = |axis: usize| {
         let bounds = remembered.as_ref().filter(|_| !auto[axis])?.bounds();
         Some([bounds.min()[axis], bounds.max()[axis]])
@@ -101,7 +101,10 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     let bounds = shown.inner.transform.bounds();
     let x = Scale::x([bounds.min()[0], bounds.max()[0]], inner);
     let y = Scale::y([bounds.min()[1], bounds.max()[1]], inner);
-    let x_ticks = ticks::whole(x.units, axes::x_room(inner.width()));
+    let x_ticks = match plot.x_span {
+        None => ticks::whole(x.units, axes::x_room(inner.width())),
+        Some(_) => ticks::linear(x.units, axes::x_room(inner.width())),
+    };
     ui.painter().set(behind, Shape::Vec(axes::grid(inner, (&x, &x_ticks), (&y, &y_ticks), tokens)));
     axes::x_labels(ui, inner, area, &x, &x_ticks, tokens);
     axes::y_labels(ui, inner, &y, &y_ticks, tokens);
@@ -302,7 +305,10 @@ fn hover(
             }
         }
     }
-    let text = format!("{} {}", plot.x_label, at.round().max(0.0));
+    let text = match plot.x_span {
+        None => format!("{} {}", plot.x_label, at.round().max(0.0)),
+        Some(_) => crate::plots::words::number(at),
+    };
     let galley = ui.painter().layout_no_wrap(text, axes::font(ui), tokens.text);
     let size = galley.size() + vec2(8.0, 2.0);
     let left = (pointer.x - size.x / 2.0).clamp(area.left(), (area.right() - size.x).max(area.left()));
