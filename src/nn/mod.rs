@@ -7,6 +7,7 @@ mod branch;
 pub mod build;
 mod cost;
 pub mod curvature;
+pub mod ensemble;
 pub mod loss;
 pub mod mlp;
 pub mod model;
