@@ -10,6 +10,7 @@ mod exactness;
 mod figures;
 mod headless;
 mod instruments;
+mod matching;
 mod pictures;
 mod pixels;
 mod planes;
