@@ -140,6 +140,7 @@ mod tests {
             path: Vec::new(),
             path_share: 0.0,
             directions: String::new(),
+            axes: Default::default(),
             circumstances: Arc::new(Circumstances::default()),
         };
         let readings = vec![(names::LANDSCAPE, Reading::Surface(Arc::new(surface)))];

@@ -1,4 +1,5 @@
-//! Leaf helpers without a subject of their own: named random streams and statistics.
+//! Leaf helpers without a subject of their own: named random streams, statistics, numbers in words.
 
+pub mod digits;
 pub mod rng;
 pub mod statistics;

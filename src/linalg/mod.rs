@@ -18,6 +18,7 @@ pub mod hutch_plus_plus;
 pub mod kernel;
 pub mod lanczos;
 pub mod operator;
+pub mod pca;
 pub mod singular;
 pub mod slq;
 pub mod spectrum;

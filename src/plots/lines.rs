@@ -1,4 +1,4 @@
-//! Curves over steps.
+//! Curves over steps, or over another number.
 
 use super::csv_text;
 use super::ticks::{self, Tick};

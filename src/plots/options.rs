@@ -7,6 +7,8 @@ pub enum LandscapeMetric {
     #[default]
     Loss,
     Accuracy,
+    /// 1 - accuracy.
+    Error,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,8 @@ pub enum LandscapeView {
     #[default]
     Surface,
     HeatMap,
+    /// Curves along the two axes through the centre.
+    Profile,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

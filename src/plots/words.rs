@@ -1,26 +1,7 @@
 //! Numbers and circumstances in words, for notes.
 
+pub use crate::base::digits::number;
 use crate::record::{Circumstances, Intervention, Outcome, Recording, TimeCursor};
-
-/// Three significant digits, in scientific notation where plain digits would be many.
-pub fn number(value: f64) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() { "not a number".into() } else { format!("{value}") };
-    }
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".into();
-    }
-    let digits = 2 - size.log10().floor() as i32;
-    match digits {
-        ..=-4 | 7.. => format!("{value:.1e}"),
-        ..=0 => format!("{value:.0}"),
-        _ => {
-            let text = format!("{value:.*}", digits as usize);
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-    }
-}
 
 /// A share in [0, 1] as a percentage with two significant digits.
 pub fn percent(share: f64) -> String {
@@ -86,24 +67,6 @@ pub fn divergence(recording: &Recording, cursor: TimeCursor) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_three_digits() {
-        let cases = [
-            (0.0, "0"),
-            (1.0, "1"),
-            (0.123_456, "0.123"),
-            (1234.5, "1234"),
-            (12.345, "12.3"),
-            (-0.001, "-0.001"),
-            (1e-9, "1.0e-9"),
-            (2.5e9, "2.5e9"),
-            (f64::NAN, "not a number"),
-        ];
-        for (value, text) in cases {
-            assert_eq!(number(value), text);
-        }
-    }
 
     #[test]
     fn shares_are_percentages() {

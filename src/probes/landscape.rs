@@ -6,50 +6,91 @@ use std::time::Instant;
 use candle_core::{DType, Result};
 
 use crate::nn::slice::Slice;
-use crate::nn::slice::directions::{DESCRIPTION, Directions};
+use crate::nn::slice::directions::{DirectionKind, Normalisation};
 use crate::record::{Circumstances, PathPoint, Reading, Surface, names};
 
 use super::job::{Advance, Job, Readings, Subject};
+use super::plane::{Memory, Plane, Preparation, prepare};
 use super::projection::{Projection, project};
 
+/// What slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    pub directions: DirectionKind,
+    /// Of random directions.
+    pub normalisation: Normalisation,
+    /// In units of the directions.
+    pub radius: f64,
+    /// The first so many training examples.
+    pub examples: usize,
+    /// Points a side in the end: 9, 17, 33 or 65.
+    pub finest: usize,
+}
+
 /// A slice of `radius` around the subject's parameters, over its first `examples` training examples, from 9x9 points
-/// to `finest` a side (9, 17, 33 or 65). Every finished level is a reading [`names::LANDSCAPE`] that replaces the last.
+/// to `finest` a side (9, 17, 33 or 65), along two filter-normalised random directions. Every finished level is a reading [`names::LANDSCAPE`] that replaces the last.
 ///
 /// # Errors
 /// A level or radius that can't be; whatever candle says of the device.
 pub fn begin(subject: &Subject, radius: f64, examples: usize, finest: usize) -> Result<Box<dyn Job>> {
+    let (directions, normalisation) = (DirectionKind::Random, Normalisation::Filter);
+    along(subject, &Options { directions, normalisation, radius, examples, finest }, &Memory::default())
+}
+
+/// [`begin`] along other directions, which are found first; `memory` is passed on from slice to slice.
+///
+/// # Errors
+/// As [`begin`].
+pub fn along(subject: &Subject, options: &Options, memory: &Memory) -> Result<Box<dyn Job>> {
     let started = Instant::now();
-    let layout = subject.model.layout();
-    let centre = layout.flatten(&subject.params)?;
-    let directions = Directions::random(layout, &centre, &subject.streams);
-    let batch = subject.batch(examples)?;
-    let slice = Slice::new(&subject.model, &subject.params, &directions, &batch, &subject.loss, radius, finest)?;
-    Ok(Box::new(Landscape {
-        step: subject.step,
-        radius,
-        examples: batch.len,
-        dtype: match subject.dtype {
-            DType::F64 => "f64",
-            _ => "f32",
-        },
-        projection: project(&subject.path, &centre, &directions),
-        slice,
-        seconds: started.elapsed().as_secs_f64(),
-    }))
+    Slice::check(options.radius, options.finest)?;
+    if options.examples == 0 {
+        candle_core::bail!("a slice can't be computed on no examples; give at least one");
+    }
+    let Options { directions, normalisation, examples, .. } = *options;
+    let mut preparation = prepare(subject, directions, normalisation, examples, memory)?;
+    // Random directions are there at once.
+    let plane = if directions == DirectionKind::Random { preparation.advance()? } else { None };
+    let stage = match plane {
+        Some(plane) => Stage::Slicing(Box::new(Slicing::new(subject, options, plane)?)),
+        None => Stage::Preparing(preparation),
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Box::new(Landscape { subject: subject.clone(), options: options.clone(), stage, seconds }))
 }
 
 struct Landscape {
-    step: u64,
-    radius: f64,
-    examples: usize,
-    dtype: &'static str,
-    projection: Projection,
-    slice: Slice,
+    subject: Subject,
+    options: Options,
+    stage: Stage,
     seconds: f64,
 }
 
-impl Landscape {
-    fn readings(&self) -> Readings {
+enum Stage {
+    Preparing(Box<dyn Preparation>),
+    Slicing(Box<Slicing>),
+}
+
+struct Slicing {
+    slice: Slice,
+    projection: Projection,
+    axes: [String; 2],
+    description: String,
+    examples: usize,
+}
+
+impl Slicing {
+    fn new(subject: &Subject, options: &Options, plane: Plane) -> Result<Self> {
+        let Plane { directions, axes, description } = plane;
+        let centre = subject.model.layout().flatten(&subject.params)?;
+        let batch = subject.batch(options.examples)?;
+        let (radius, finest) = (options.radius, options.finest);
+        let slice = Slice::new(&subject.model, &subject.params, &directions, &batch, &subject.loss, radius, finest)?;
+        let projection = project(&subject.path, &centre, &directions);
+        Ok(Self { slice, projection, axes, description, examples: batch.len })
+    }
+
+    fn readings(&self, subject: &Subject, radius: f64, seconds: f64) -> Readings {
         let grid = self.slice.grid();
         let values = grid.values();
         let loss = values.iter().map(|value| value.map_or(f32::NAN, |v| v.loss as f32)).collect();
@@ -62,18 +103,22 @@ impl Landscape {
         let path: Vec<PathPoint> = self.projection.path.clone();
         let surface = Surface {
             n: grid.side(),
-            radius: self.radius as f32,
+            radius: radius as f32,
             loss,
             accuracy,
             valid: values.iter().map(Option::is_some).collect(),
             path,
             path_share: self.projection.share,
-            directions: DESCRIPTION.to_owned(),
+            directions: self.description.clone(),
+            axes: self.axes.clone(),
             circumstances: Arc::new(Circumstances {
                 examples: self.examples,
-                dtype: self.dtype.to_owned(),
+                dtype: match subject.dtype {
+                    DType::F64 => "f64".to_owned(),
+                    _ => "f32".to_owned(),
+                },
                 method: self.slice.method().to_owned(),
-                seconds: self.seconds,
+                seconds,
             }),
         };
         vec![(names::LANDSCAPE, Reading::Surface(Arc::new(surface)))]
@@ -82,21 +127,35 @@ impl Landscape {
 
 impl Job for Landscape {
     fn step(&self) -> u64 {
-        self.step
+        self.subject.step
     }
 
     fn advance(&mut self, deadline: Instant, stop: &dyn Fn() -> bool) -> Result<Advance> {
         let started = Instant::now();
-        let level_is_complete = self.slice.advance(deadline, stop)?;
-        self.seconds += started.elapsed().as_secs_f64();
+        let Self { subject, options, stage, seconds } = self;
+        while let Stage::Preparing(preparation) = stage {
+            if let Some(plane) = preparation.advance()? {
+                *stage = Stage::Slicing(Box::new(Slicing::new(subject, options, plane)?));
+            }
+            if Instant::now() >= deadline || stop() {
+                *seconds += started.elapsed().as_secs_f64();
+                return Ok(Advance::Working(Vec::new()));
+            }
+        }
+        let Stage::Slicing(slicing) = stage else { return Ok(Advance::Working(Vec::new())) };
+        let level_is_complete = slicing.slice.advance(deadline, stop)?;
+        *seconds += started.elapsed().as_secs_f64();
         if !level_is_complete {
             return Ok(Advance::Working(Vec::new()));
         }
-        let readings = self.readings();
-        Ok(if self.slice.refine() { Advance::Working(readings) } else { Advance::Done(readings) })
+        let readings = slicing.readings(subject, options.radius, *seconds);
+        Ok(if slicing.slice.refine() { Advance::Working(readings) } else { Advance::Done(readings) })
     }
 
     fn picture(&self) -> Option<Readings> {
-        Some(self.readings())
+        match &self.stage {
+            Stage::Preparing(_) => None,
+            Stage::Slicing(slicing) => Some(slicing.readings(&self.subject, self.options.radius, self.seconds)),
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct Projection {
     pub path: Vec<PathPoint>,
     /// `sum |projection of (w_i - w)|^2 / sum |w_i - w|^2` over those points, in [0, 1]; 0 if they never moved.
     pub share: f32,
+    /// Largest distance of a point from the plane.
+    pub off_plane: f64,
 }
 
 /// Projects past parameters by least squares: the (a, b) that minimise `|w_i - w - a d - b e|`, whatever the angle
@@ -37,7 +39,8 @@ pub fn project(path: &[PastPoint], centre: &[f64], directions: &Directions) -> P
     let inside: f64 = found.iter().map(|(_, [inside, _])| inside).sum();
     let distance: f64 = found.iter().map(|(_, [_, distance])| distance).sum();
     let share = if distance > 0.0 { (inside / distance).clamp(0.0, 1.0) as f32 } else { 0.0 };
-    Projection { path: found.into_iter().map(|(point, _)| point).collect(), share }
+    let off_plane = found.iter().map(|(_, [inside, distance])| (distance - inside).max(0.0).sqrt()).fold(0.0, f64::max);
+    Projection { path: found.into_iter().map(|(point, _)| point).collect(), share, off_plane }
 }
 
 /// At most `most` of `0..n`, evenly spaced, with the first and the last.
@@ -141,11 +144,17 @@ mod tests {
         assert!((inside.share - 1.0).abs() < 1e-6);
         let outside = project(&[point(0, [0.0, 0.0], 2.0)], &centre(), &directions());
         assert!(outside.share < 1e-6);
+        assert!(
+            (outside.off_plane - 2.0).abs() < 1e-5 && inside.off_plane < 1e-3,
+            "{} {}",
+            outside.off_plane,
+            inside.off_plane
+        );
         let Directions { d, .. } = directions();
         let half = project(&[point(0, [1.0, 0.0], dot(&d, &d).sqrt())], &centre(), &directions());
         assert!((half.share - 0.5).abs() < 1e-5, "{}", half.share);
         assert_eq!(project(&[point(0, [0.0, 0.0], 0.0)], &centre(), &directions()).share, 0.0);
-        assert_eq!(project(&[], &centre(), &directions()), Projection { path: vec![], share: 0.0 });
+        assert_eq!(project(&[], &centre(), &directions()), Projection { path: vec![], share: 0.0, off_plane: 0.0 });
     }
 
     #[test]

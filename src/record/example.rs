@@ -269,6 +269,7 @@ fn surface(step: u64, steps: u64, circumstances: Arc<Circumstances>) -> Surface 
         path: path.collect(),
         path_share: 0.003,
         directions: "two random directions, filter-normalised".into(),
+        axes: Default::default(),
         circumstances,
     }
 }

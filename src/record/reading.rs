@@ -114,10 +114,18 @@ pub struct Surface {
     pub path_share: f32,
     /// How the directions were made, such as `two random directions, filter-normalised`.
     pub directions: String,
+    /// What the axes are, such as `PC 1 (61 %)`; empty in recordings that are older.
+    #[serde(default)]
+    pub axes: [String; 2],
     pub circumstances: Arc<Circumstances>,
 }
 
 impl Surface {
+    /// What axis 0 or 1 is called.
+    pub fn axis(&self, index: usize) -> String {
+        if self.axes[index].is_empty() { format!("direction {}", index + 1) } else { self.axes[index].clone() }
+    }
+
     /// Coordinate of grid line `i` in `[-radius, radius]`.
     pub fn coordinate(&self, i: usize) -> f32 {
         self.radius * (2.0 * i as f32 / (self.n.max(2) - 1) as f32 - 1.0)

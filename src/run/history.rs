@@ -44,9 +44,11 @@ impl History {
         self.points.retain(|point| point.step <= step);
     }
 
-    /// The kept points and, last, the current one.
-    pub fn up_to(&self, current: PastPoint) -> Arc<Vec<PastPoint>> {
+    /// The kept points, then the one `before` the current one, if it is known, and the current one.
+    pub fn up_to(&self, before: Option<PastPoint>, current: PastPoint) -> Arc<Vec<PastPoint>> {
         let mut points: Vec<_> = self.points.iter().filter(|point| point.step < current.step).cloned().collect();
+        let newest = points.last().map(|point| point.step);
+        points.extend(before.filter(|before| before.step < current.step && newest.is_none_or(|s| s < before.step)));
         points.push(current);
         Arc::new(points)
     }
@@ -72,7 +74,21 @@ mod tests {
         assert!(steps.len() <= FEWEST_POINTS + 1 && steps.len() >= FEWEST_POINTS / 2, "{steps:?}");
         assert_eq!(steps[0], 0);
         assert!(steps.windows(2).all(|pair| pair[1] - pair[0] == history.stride), "{steps:?}");
-        assert_eq!(history.up_to(point(5_000)).last().unwrap().step, 5_000);
+        assert_eq!(history.up_to(None, point(5_000)).last().unwrap().step, 5_000);
+    }
+
+    #[test]
+    fn the_point_before_the_current_one_comes_once() {
+        let mut history = History::new(10);
+        history.push(point(0));
+        history.push(point(4));
+        let steps = |before, current| {
+            let path = history.up_to(before, point(current));
+            path.iter().map(|p| p.step).collect::<Vec<_>>()
+        };
+        assert_eq!(steps(Some(point(8)), 9), [0, 4, 8, 9]);
+        assert_eq!(steps(Some(point(4)), 5), [0, 4, 5]);
+        assert_eq!(steps(None, 9), [0, 4, 9]);
     }
 
     #[test]

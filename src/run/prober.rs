@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use crate::probes::{landscape, sharpness, signal, spectrum};
+use crate::probes::{landscape, plane, sharpness, signal, spectrum};
 
 use super::history::History;
 use super::spec::ProbeSpec;
@@ -71,6 +71,7 @@ pub enum Mode {
 pub struct Prober {
     slots: Vec<Slot>,
     warm: Warm,
+    planes: plane::Memory,
     finest: usize,
     slices: Slices,
 }
@@ -120,7 +121,7 @@ impl Prober {
             .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .into_iter()
             .collect();
-        Self { slots, warm: Warm::default(), finest, slices: Slices::default() }
+        Self { slots, warm: Warm::default(), planes: plane::Memory::default(), finest, slices: Slices::default() }
     }
 
     /// Drops unfinished work (a live knob changed what is measured, or time went back).
@@ -170,7 +171,8 @@ impl Prober {
             Some(job) => job,
             empty => {
                 let subject = subject(trainer, history)?;
-                let job = begin(slot.kind, &subject, &trainer.spec().probes, &self.warm, self.finest)?;
+                let known = (&self.warm, &self.planes);
+                let job = begin(slot.kind, &subject, &trainer.spec().probes, known, self.finest)?;
                 empty.insert((job, started))
             }
         };
@@ -228,14 +230,23 @@ fn begin(
     kind: Kind,
     subject: &Subject,
     probes: &ProbeSpec,
-    warm: &Warm,
+    (warm, planes): (&Warm, &plane::Memory),
     finest: usize,
 ) -> Result<Box<dyn Job>, TrainError> {
     Ok(match kind {
         Kind::Signal => signal::begin(subject, SIGNAL_EXAMPLES)?,
         Kind::Sharpness => sharpness::begin(subject, probes.sharpness_examples, &warm.sharpness)?,
         Kind::Spectrum => spectrum::begin(subject, probes.sharpness_examples, probes.eigenvalues, &warm.spectrum)?,
-        Kind::Landscape => landscape::begin(subject, probes.landscape_radius, probes.landscape_examples, finest)?,
+        Kind::Landscape => {
+            let options = landscape::Options {
+                directions: probes.landscape_directions,
+                normalisation: probes.landscape_normalisation,
+                radius: probes.landscape_radius,
+                examples: probes.landscape_examples,
+                finest,
+            };
+            landscape::along(subject, &options, planes)?
+        }
     })
 }
 
@@ -249,8 +260,16 @@ fn subject(trainer: &Trainer, history: &History) -> Result<Subject, TrainError> 
         dtype: trainer.dtype(),
         device: trainer.device().clone(),
         streams: trainer.streams(),
-        path: history.up_to(point(trainer, f32::NAN)?),
+        path: history.up_to(before(trainer)?, point(trainer, f32::NAN)?),
     })
+}
+
+/// The parameters before the last update, where a slice wants to know them.
+fn before(trainer: &Trainer) -> Result<Option<PastPoint>, TrainError> {
+    let Some((step, tensors)) = trainer.before_the_last_update() else { return Ok(None) };
+    let flat = trainer.model().layout().flatten(tensors)?;
+    let params = Arc::new(flat.into_iter().map(|x| x as f32).collect());
+    Ok(Some(PastPoint { step: *step, loss: f32::NAN, params }))
 }
 
 /// The current parameters as a point of the path.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::slice::directions::{DirectionKind, Normalisation};
 use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::optim::spec::{OptimizerSpec, ScheduleSpec};
 use crate::tasks::spec::TaskSpec;
@@ -31,7 +32,11 @@ pub struct ProbeSpec {
     pub pace: Pace,
     /// Steps between measurements of the heavy probes when `pace` is `steps`.
     pub every: u64,
-    /// Half the side of the slice, in units of the filter-normalised directions.
+    /// What spans the plane of the slice.
+    pub landscape_directions: DirectionKind,
+    /// Of random directions.
+    pub landscape_normalisation: Normalisation,
+    /// Half the side of the slice, in units of the directions.
     pub landscape_radius: f64,
     /// Training examples behind each point of the slice.
     pub landscape_examples: usize,
@@ -47,6 +52,8 @@ impl Default for ProbeSpec {
             budget: 0.25,
             pace: Pace::Budget,
             every: 100,
+            landscape_directions: DirectionKind::Random,
+            landscape_normalisation: Normalisation::Filter,
             landscape_radius: 1.0,
             landscape_examples: 64,
             sharpness_examples: 64,

@@ -11,6 +11,7 @@ use crate::nn::batch::Batch;
 use crate::nn::build::{BuildError, build};
 use crate::nn::model::Model;
 use crate::nn::params::Params;
+use crate::nn::slice::directions::DirectionKind;
 use crate::nn::training;
 use crate::optim::schedule::lr_at;
 use crate::optim::{Optimizer, OptimizerState};
@@ -101,6 +102,8 @@ pub struct Trainer {
     batches: Batches,
     watch: Watch,
     step: u64,
+    /// Parameters before the last update and their step, kept while a slice wants to know.
+    before: Option<(u64, Vec<Tensor>)>,
 }
 
 impl Trainer {
@@ -127,7 +130,22 @@ impl Trainer {
             .collect::<candle_core::Result<_>>()?;
         let train = Arc::new(with_noise(&task.train, spec.task.label_noise, &streams));
         let watch = Watch::default();
-        Ok(Self { spec, streams, device, dtype, task, train, test, model, params, optimizer, batches, watch, step: 0 })
+        Ok(Self {
+            spec,
+            streams,
+            device,
+            dtype,
+            task,
+            train,
+            test,
+            model,
+            params,
+            optimizer,
+            batches,
+            watch,
+            step: 0,
+            before: None,
+        })
     }
 
     /// What a reader needs to know before the first step.
@@ -168,6 +186,8 @@ impl Trainer {
             return Ok(StepOutcome::Diverged(self.locate(suspicion, &batch)?));
         }
         let lr = lr_at(&self.spec.optimizer, &self.spec.schedule, self.step, self.spec.steps);
+        let wanted = self.spec.probes.landscape_directions == DirectionKind::Gradient;
+        self.before = if wanted { Some((self.step, self.params.frozen()?)) } else { None };
         let ascent = self.optimizer.ascend(&self.params, &found.tensors)?;
         if let Some(ascent) = &ascent {
             let uphill = training::gradient(&*self.model, &self.params, &batch, &self.spec.loss);
@@ -260,6 +280,7 @@ impl Trainer {
         self.batches.restore(checkpoint.batches);
         self.watch = Watch::default();
         self.step = checkpoint.step;
+        self.before = None;
         Ok(())
     }
 
@@ -274,6 +295,11 @@ impl Trainer {
 
     pub fn model(&self) -> &Arc<dyn Model> {
         &self.model
+    }
+
+    /// The parameters before the last update and their step, if the specification's slices need them.
+    pub fn before_the_last_update(&self) -> Option<&(u64, Vec<Tensor>)> {
+        self.before.as_ref()
     }
 
     pub fn params(&self) -> &Params {

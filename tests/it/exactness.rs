@@ -23,7 +23,7 @@ use landscope::record::{Reading, Spectrum, Surface, names};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
 /// Random pictures whose class depends on them, so that there is something to learn.
-fn pictures(n: usize, side: usize) -> Split {
+pub(crate) fn pictures(n: usize, side: usize) -> Split {
     let size = side * side;
     let values: Vec<f32> =
         normals(&mut Streams::new(11).stream("pictures"), n * size).into_iter().map(|x| x as f32).collect();
@@ -34,13 +34,13 @@ fn pictures(n: usize, side: usize) -> Split {
     }
 }
 
-fn small(kind: ModelKind) -> ModelSpec {
+pub(crate) fn small(kind: ModelKind) -> ModelSpec {
     // Smooth: at the kinks of ReLU, differences of gradients say nothing.
     ModelSpec { kind, width: 4, depth: 1, n_heads: 2, patch: 2, activation: Activation::Gelu, ..ModelSpec::default() }
 }
 
 /// A network after `steps` steps of training.
-fn trained(spec: &ModelSpec, split: &Split, dtype: DType, steps: usize) -> Subject {
+pub(crate) fn trained(spec: &ModelSpec, split: &Split, dtype: DType, steps: usize) -> Subject {
     trained_with(spec, split, dtype, steps, |_| {}).0
 }
 
@@ -90,7 +90,7 @@ fn trained_with(
 }
 
 /// All readings of a job, in pieces as small as they come.
-fn measured(mut job: Box<dyn Job>) -> Readings {
+pub(crate) fn measured(mut job: Box<dyn Job>) -> Readings {
     let mut all = Vec::new();
     loop {
         match job.advance(Instant::now(), &|| true).unwrap() {
@@ -103,7 +103,7 @@ fn measured(mut job: Box<dyn Job>) -> Readings {
     }
 }
 
-fn surfaces(readings: &Readings) -> Vec<&Surface> {
+pub(crate) fn surfaces(readings: &Readings) -> Vec<&Surface> {
     readings
         .iter()
         .filter_map(|(_, reading)| if let Reading::Surface(surface) = reading { Some(&**surface) } else { None })

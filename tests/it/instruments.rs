@@ -8,8 +8,8 @@ use landscope::record::{Header, Recording, TimeCursor, example};
 fn all_options() -> Vec<PaneOptions> {
     let mut all = Vec::new();
     let mut statistics = SignalStatistic::ALL.into_iter().cycle();
-    for view in [LandscapeView::Surface, LandscapeView::HeatMap] {
-        for metric in [LandscapeMetric::Loss, LandscapeMetric::Accuracy] {
+    for view in [LandscapeView::Surface, LandscapeView::HeatMap, LandscapeView::Profile] {
+        for metric in [LandscapeMetric::Loss, LandscapeMetric::Accuracy, LandscapeMetric::Error] {
             for log in [false, true] {
                 all.push(PaneOptions {
                     loss_log: log,

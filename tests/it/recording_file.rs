@@ -55,6 +55,7 @@ fn every_kind(step: u64) -> Vec<(SeriesId, Reading)> {
         path: vec![PathPoint { step, a: f32::INFINITY, b: -0.5, loss: f32::MIN_POSITIVE }],
         path_share: f32::NAN,
         directions: "two random directions".into(),
+        axes: ["eigenvector 1 (λ = 12.3)".into(), if step == 3 { String::new() } else { "PC 2".into() }],
         circumstances: about.clone(),
     };
     let density = Density {
@@ -370,4 +371,27 @@ fn a_killed_process_loses_a_second_at_most() {
     let values = series.scalar(&id).unwrap().values();
     assert!(Some(values.len()) >= seen[1]);
     assert!(values.iter().enumerate().all(|(i, &value)| value == i as f64), "in order and without a gap");
+}
+
+#[test]
+fn files_from_before_axes_had_names_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.landscope");
+    let header = example::recording(1).header;
+    let mut writer = RecordingWriter::create(&path, &header).unwrap();
+    writer.append(&Snapshot { track: TrackId(0), step: 1, readings: every_kind(1) }).unwrap();
+    writer.finish(&Outcome::Finished).unwrap();
+    drop(writer);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    // An older program's question, of a newer file.
+    let asked = "SELECT series, step, n, radius, path_share, directions, examples, dtype, method, seconds,
+        loss, accuracy, valid, path FROM surface";
+    assert_eq!(database.query_row(asked, [], |row| row.get::<_, String>(5)).unwrap(), "two random directions");
+    database.execute_batch("ALTER TABLE surface DROP COLUMN x_axis; ALTER TABLE surface DROP COLUMN y_axis;").unwrap();
+    drop(database);
+    let opened = file::open(&path).unwrap();
+    assert!(opened.damage.is_none(), "{:?}", opened.damage);
+    let landscape = SeriesId::owned("landscape");
+    let Some((1, Reading::Surface(surface))) = opened.recording.latest_at(&landscape, 1) else { panic!("a slice") };
+    assert_eq!(surface.axis(0), "direction 1");
 }

@@ -430,6 +430,8 @@ fn pane_switches_change_what_the_pane_shows() {
     let mut desk = desk();
     desk.click("Surface or heat map: map");
     assert_eq!(desk.window().options.landscape_view, LandscapeView::HeatMap);
+    desk.click("Surface or heat map: line");
+    assert_eq!(desk.window().options.landscape_view, LandscapeView::Profile);
     desk.click("Loss on a logarithmic scale");
     assert!(desk.window().options.loss_log);
 }

@@ -22,13 +22,14 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
         PaneId::Sharpness => switch(ui, "log", "Sharpness on a logarithmic scale", &mut options.sharpness_log),
         PaneId::Gradients => switch(ui, "log", "Norms on a logarithmic scale", &mut options.gradients_log),
         PaneId::Landscape => {
-            let mut map = options.landscape_view == LandscapeView::HeatMap;
-            either(ui, ["3-D", "map"], "Surface or heat map", &mut map);
-            options.landscape_view = if map { LandscapeView::HeatMap } else { LandscapeView::Surface };
+            let views = [LandscapeView::Surface, LandscapeView::HeatMap, LandscapeView::Profile];
+            one_of(ui, &["3-D", "map", "line"], "Surface or heat map", &views, &mut options.landscape_view);
             switch(ui, "log", "Height on a logarithmic scale", &mut options.landscape_log);
             let mut accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
             switch(ui, "accuracy", "Accuracy instead of loss", &mut accuracy);
-            options.landscape_metric = metric(accuracy);
+            if accuracy != (options.landscape_metric == LandscapeMetric::Accuracy) {
+                options.landscape_metric = if accuracy { LandscapeMetric::Accuracy } else { LandscapeMetric::Loss };
+            }
         }
         PaneId::Activations => {
             let mut waterfall = options.activation_view == ActivationView::Waterfall;
@@ -56,10 +57,6 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
     }
 }
 
-fn metric(accuracy: bool) -> LandscapeMetric {
-    if accuracy { LandscapeMetric::Accuracy } else { LandscapeMetric::Loss }
-}
-
 /// The switches once more, with whole names, for tiles too narrow for them.
 pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>) {
     ui.separator();
@@ -72,11 +69,13 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
         PaneId::Landscape => {
             ui.radio_value(&mut options.landscape_view, LandscapeView::Surface, "Surface in three dimensions");
             ui.radio_value(&mut options.landscape_view, LandscapeView::HeatMap, "Heat map with contours");
+            ui.radio_value(&mut options.landscape_view, LandscapeView::Profile, "Curves along the two axes");
             ui.separator();
             ui.checkbox(&mut options.landscape_log, "Height on a logarithmic scale");
-            let mut accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
-            ui.checkbox(&mut accuracy, "Accuracy instead of loss");
-            options.landscape_metric = metric(accuracy);
+            ui.separator();
+            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Loss, "Loss");
+            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Accuracy, "Accuracy");
+            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Error, "Error: 1 - accuracy");
         }
         PaneId::Activations => {
             ui.radio_value(&mut options.activation_view, ActivationView::Ridges, "All layers at the cursor");
@@ -141,6 +140,22 @@ fn choice(ui: &mut Ui, label: &str, names: &[String], chosen: &mut usize) {
     combo.response.widget_info(|| egui::WidgetInfo {
         current_text_value: Some(names[at].clone()),
         ..egui::WidgetInfo::labeled(egui::Role::ComboBox, true, label)
+    });
+}
+
+/// Some words, one of which holds.
+fn one_of<T: Copy + PartialEq>(ui: &mut Ui, words: &[&str], label: &str, values: &[T], chosen: &mut T) {
+    if ui.available_width() < words.len() as f32 * SWITCH {
+        return;
+    }
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 1.0;
+        // From right to left.
+        for (word, value) in words.iter().zip(values).rev() {
+            if word_button(ui, word, &format!("{label}: {word}"), label, chosen == value) {
+                *chosen = *value;
+            }
+        }
     });
 }
 

@@ -305,6 +305,7 @@ mod tests {
         let mut directions = Directions::random(model.layout(), &flat, &Streams::new(1));
         // Directions that move biases too.
         directions.d.iter_mut().enumerate().for_each(|(i, d)| *d += 0.01 * (i as f32).sin());
+        directions.e.iter_mut().enumerate().for_each(|(i, e)| *e += 0.01 * (i as f32).cos());
         let batch = Batch::new(&split, dtype, &Device::Cpu).unwrap();
         let plain = AnyModel::new(&model, &centre, &directions, &batch, loss).unwrap();
         let chain = Chain::<T>::new(activation, &centre, &directions, &batch, loss).unwrap();

@@ -78,12 +78,7 @@ impl Slice {
         radius: f64,
         finest: usize,
     ) -> Result<Self> {
-        if !LEVELS.contains(&finest) {
-            candle_core::bail!("a slice can't have {finest} points a side; give 9, 17, 33 or 65");
-        }
-        if !(radius > 0.0 && radius.is_finite()) {
-            candle_core::bail!("a slice can't have the radius {radius}; give a positive number such as 1");
-        }
+        Self::check(radius, finest)?;
         if batch.len == 0 {
             candle_core::bail!("a slice can't be computed on no examples; give at least one");
         }
@@ -112,6 +107,20 @@ impl Slice {
             graded,
             method,
         })
+    }
+
+    /// Whether there can be such a slice.
+    ///
+    /// # Errors
+    /// A `finest` that isn't a level, a radius that isn't positive and finite.
+    pub fn check(radius: f64, finest: usize) -> Result<()> {
+        if !LEVELS.contains(&finest) {
+            candle_core::bail!("a slice can't have {finest} points a side; give 9, 17, 33 or 65");
+        }
+        if !(radius > 0.0 && radius.is_finite()) {
+            candle_core::bail!("a slice can't have the radius {radius}; give a positive number such as 1");
+        }
+        Ok(())
     }
 
     pub fn grid(&self) -> &Grid<PointValue> {

@@ -5,7 +5,8 @@ use std::hash::Hasher;
 
 use crate::plots::ranges::{self, Fitted};
 use crate::plots::{
-    Colormap, FieldPlot, LandscapeMetric, LandscapeView, Pane, PaneId, PaneOptions, Plot, SurfacePlot, contour, words,
+    Colormap, FieldPlot, LandscapeMetric, LandscapeView, Line, LinePlot, LineStyle, Pane, PaneId, PaneOptions, Plot,
+    SurfacePlot, XAxis, contour, words,
 };
 use crate::record::{Reading, Recording, Surface, TimeCursor, names};
 
@@ -13,8 +14,9 @@ pub(crate) const PANE: Pane = Pane {
     id: PaneId::Landscape,
     slug: "landscape",
     title: "Loss landscape",
-    guide: "The current weights are in the centre; the two axes move all of them along two directions at once, \
-        each filter by at most its own length times the number on the axis. \
+    guide: "The current weights are in the centre; the two axes move all of them along two directions at once. \
+        Random directions move each filter by at most its own length times the number on the axis; \
+        the knob Slice directions offers others, and the note says how far one unit of theirs is. \
         Height (or colour) is the loss on a few training examples with the weights moved so; lines join points of equal height. \
         Healthy: a smooth bowl with the centre near its bottom; a wide flat bottom means that small changes of the weights hardly matter. \
         Unhealthy: cliffs, ripples or a centre on a slope that stays there. \
@@ -31,8 +33,13 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
 
 fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plot {
     let at = cursor.step(recording.newest_step());
-    let accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
-    let title = if accuracy { "Accuracy landscape" } else { "Loss landscape" };
+    let metric = options.landscape_metric;
+    let accuracy = metric != LandscapeMetric::Loss;
+    let title = match metric {
+        LandscapeMetric::Loss => "Loss landscape",
+        LandscapeMetric::Accuracy => "Accuracy landscape",
+        LandscapeMetric::Error => "Error landscape",
+    };
     let empty = |reason: &str| Plot::Empty { title: title.into(), reason: reason.into() };
     let Some((step, Reading::Surface(surface))) = recording.latest_at(&names::LANDSCAPE, at) else {
         return empty(&words::unmeasured(recording));
@@ -40,7 +47,7 @@ fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plo
     if accuracy && surface.accuracy.is_empty() {
         return empty("This task has no classes, so there is no accuracy: show the loss instead");
     }
-    let values = values(surface, accuracy);
+    let values = values(surface, metric);
     // A share has no orders of magnitude.
     let log = options.landscape_log && !accuracy;
     let fitted = if accuracy {
@@ -53,7 +60,11 @@ fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plo
     };
     let picture = Picture {
         title: title.into(),
-        value_label: if accuracy { "accuracy".into() } else { value_label(recording) },
+        value_label: match metric {
+            LandscapeMetric::Loss => value_label(recording),
+            LandscapeMetric::Accuracy => "accuracy".into(),
+            LandscapeMetric::Error => "error (1 - accuracy)".into(),
+        },
         range,
         log,
         notes: notes(surface, step, at, range, clipped),
@@ -63,6 +74,7 @@ fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plo
     match options.landscape_view {
         LandscapeView::Surface => picture.surface(),
         LandscapeView::HeatMap => picture.heat_map(),
+        LandscapeView::Profile => picture.profile(),
     }
 }
 
@@ -72,10 +84,11 @@ fn value_label(recording: &Recording) -> String {
 }
 
 /// The metric on the grid, NaN where there is none.
-fn values(surface: &Surface, accuracy: bool) -> Vec<f32> {
-    let metric = if accuracy { &surface.accuracy } else { &surface.loss };
-    let known = metric.iter().zip(&surface.valid);
-    known.map(|(&value, &valid)| if valid && value.is_finite() { value } else { f32::NAN }).collect()
+fn values(surface: &Surface, metric: LandscapeMetric) -> Vec<f32> {
+    let numbers = if metric == LandscapeMetric::Loss { &surface.loss } else { &surface.accuracy };
+    let shown = |value: f32| if metric == LandscapeMetric::Error { 1.0 - value } else { value };
+    let known = numbers.iter().zip(&surface.valid);
+    known.map(|(&value, &valid)| if valid && value.is_finite() { shown(value) } else { f32::NAN }).collect()
 }
 
 fn notes(surface: &Surface, step: u64, at: u64, [_, high]: [f32; 2], clipped: f64) -> Vec<String> {
@@ -123,8 +136,8 @@ impl Picture<'_> {
         let on_surface = |&[a, b]: &[f32; 2]| height(self.surface, &self.values, a, b).map(|h| [a, b, h]);
         Plot::Surface(SurfacePlot {
             title: self.title,
-            x_label: "direction 1".into(),
-            y_label: "direction 2".into(),
+            x_label: self.surface.axis(0),
+            y_label: self.surface.axis(1),
             value_label: self.value_label,
             n: self.surface.n,
             radius: self.surface.radius,
@@ -155,8 +168,8 @@ impl Picture<'_> {
         let path = visible_path(self.surface).into_iter().map(|[a, b]| [f64::from(a), f64::from(b)]);
         Plot::Field(FieldPlot {
             title: self.title,
-            x_label: "direction 1".into(),
-            y_label: "direction 2".into(),
+            x_label: self.surface.axis(0),
+            y_label: self.surface.axis(1),
             value_label: self.value_label,
             columns: n,
             rows: n,
@@ -171,6 +184,33 @@ impl Picture<'_> {
             square: true,
             notes: self.notes,
             ..FieldPlot::default()
+        })
+    }
+}
+
+impl Picture<'_> {
+    /// The middle row and the middle column of the grid: n points along each axis through the centre.
+    fn profile(self) -> Plot {
+        let (n, surface) = (self.surface.n, self.surface);
+        let middle = n / 2;
+        let line = |axis: usize, at: &dyn Fn(usize) -> usize| {
+            let point = |i: usize| [f64::from(surface.coordinate(i)), f64::from(self.values[at(i)])];
+            let points: Vec<_> = (0..n).map(point).filter(|p| p[1].is_finite()).collect();
+            let style = if n > 17 { LineStyle::Solid } else { LineStyle::Marked };
+            Line { label: surface.axis(axis), points, style, color: axis }
+        };
+        let lines = vec![line(0, &|i| middle * n + i), line(1, &|i| i * n + middle)];
+        let radius = f64::from(surface.radius);
+        Plot::Lines(LinePlot {
+            title: self.title,
+            x_label: "position along the axis".into(),
+            y_label: self.value_label,
+            y_log: self.log,
+            lines,
+            x_axis: XAxis::Linear([-radius, radius]),
+            x_max: radius,
+            notes: self.notes,
+            ..LinePlot::default()
         })
     }
 }
@@ -281,6 +321,31 @@ mod tests {
         }
         assert!((plot.x_range[1] - (1.0 + 1.0 / 64.0)).abs() < 1e-12);
         assert_eq!(plot.value_at(0.0, 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn profiles_are_the_lines_through_the_centre() {
+        let recording = recorded(|surface| {
+            let (n, line) = (surface.n, |i: usize| 2.0 * i as f32 / 64.0 - 1.0);
+            surface.loss = (0..n * n).map(|k| line(k % n).powi(2) + 3.0 * line(k / n).powi(2)).collect();
+            surface.axes[0] = "PC 1 (61 %)".into();
+        });
+        let options = options(LandscapeView::Profile, LandscapeMetric::Loss);
+        let Plot::Lines(plot) = plot(&recording, TimeCursor::Following, &options) else { panic!() };
+        assert_eq!((plot.lines[0].label.as_str(), plot.lines[1].label.as_str()), ("PC 1 (61 %)", "direction 2"));
+        for (line, factor) in plot.lines.iter().zip([1.0, 3.0]) {
+            assert_eq!(line.points.len(), 65);
+            assert!(line.points.iter().all(|[x, y]| (factor * x * x - y).abs() < 1e-6));
+        }
+        assert_eq!(plot.x_axis, XAxis::Linear([-1.0, 1.0]));
+    }
+
+    #[test]
+    fn error_is_what_accuracy_leaves() {
+        let recording = recorded(|surface| surface.accuracy = vec![0.75; surface.n * surface.n]);
+        let options = options(LandscapeView::HeatMap, LandscapeMetric::Error);
+        let Plot::Field(plot) = plot(&recording, TimeCursor::Following, &options) else { panic!() };
+        assert!(plot.values.iter().all(|&v| v == 0.25) && plot.value_label.starts_with("error"));
     }
 
     #[test]

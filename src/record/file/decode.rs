@@ -79,6 +79,7 @@ fn surface(row: &Row<'_>) -> Result<Reading, String> {
         path: path(&blob(row, 13)?)?,
         path_share: real(row, 4)? as f32,
         directions: row.get(5).map_err(text)?,
+        axes: [axis(row, 14)?, axis(row, 15)?],
         circumstances: circumstances(row, 6)?,
     })))
 }
@@ -123,6 +124,11 @@ fn chunks<const N: usize, T>(bytes: &[u8], value: impl Fn([u8; N]) -> T) -> Resu
 /// A number; NULL is NaN.
 fn real(row: &Row<'_>, column: usize) -> Result<f64, String> {
     row.get::<_, Option<f64>>(column).map(|value| value.unwrap_or(f64::NAN)).map_err(text)
+}
+
+/// The name of an axis; NULL where none was written.
+fn axis(row: &Row<'_>, column: usize) -> Result<String, String> {
+    row.get::<_, Option<String>>(column).map(Option::unwrap_or_default).map_err(text)
 }
 
 fn count(row: &Row<'_>, column: usize) -> Result<usize, String> {

@@ -76,7 +76,9 @@ pub(super) fn insert(statement: &mut Statement<'_>, series: i64, step: i64, read
                 floats(&surface.loss),
                 floats(&surface.accuracy),
                 valid,
-                path(&surface.path)
+                path(&surface.path),
+                surface.axes[0],
+                surface.axes[1]
             ])
         }
         Reading::Spectrum(spectrum) => {

@@ -12,7 +12,7 @@ use crate::record::recording::{Header, Intervention, Outcome, Recording};
 use super::FileError;
 use super::check::{Claimed, check};
 use super::decode;
-use super::schema::{SPECTRUM, TABLES, Table};
+use super::schema::{SELECT_SURFACE_WITHOUT_AXES, SPECTRUM, SURFACE, TABLES, Table};
 
 /// A recording as it was found.
 #[derive(Clone, Debug)]
@@ -97,8 +97,10 @@ impl Reader {
 
     fn read_table(&mut self, connection: &Connection, table: &Table) {
         let Self { recording, series, faults } = self;
+        let nameless = table.name == SURFACE.name && !has_column(connection, table.name, "x_axis");
+        let select = if nameless { SELECT_SURFACE_WITHOUT_AXES } else { table.select };
         // One snapshot is filled again and again: a file has millions of rows.
-        scan(connection, table.name, table.select, faults, |row| {
+        scan(connection, table.name, select, faults, |row| {
             let id: i64 = row.get(0).map_err(|error| error.to_string())?;
             let (track, name) = series.get(&id).ok_or("it names no series")?;
             let snapshot = Snapshot {
@@ -131,6 +133,12 @@ impl Reader {
         });
         recording.touch();
     }
+}
+
+/// Columns that came later are missing from older files.
+fn has_column(connection: &Connection, table: &str, column: &str) -> bool {
+    let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+    connection.query_row(sql, [table, column], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
 }
 
 fn step(row: &Row<'_>, column: usize) -> Result<u64, String> {

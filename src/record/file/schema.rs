@@ -33,7 +33,7 @@ CREATE TABLE density (series INTEGER NOT NULL, step INTEGER NOT NULL, low REAL, 
 CREATE TABLE surface (series INTEGER NOT NULL, step INTEGER NOT NULL, n INTEGER NOT NULL, radius REAL,
     path_share REAL, directions TEXT NOT NULL,
     examples INTEGER NOT NULL, dtype TEXT NOT NULL, method TEXT NOT NULL, seconds REAL,
-    loss BLOB NOT NULL, accuracy BLOB NOT NULL, valid BLOB NOT NULL, path BLOB NOT NULL);
+    loss BLOB NOT NULL, accuracy BLOB NOT NULL, valid BLOB NOT NULL, path BLOB NOT NULL, x_axis TEXT, y_axis TEXT);
 CREATE TABLE spectrum (series INTEGER NOT NULL, step INTEGER NOT NULL, json TEXT NOT NULL);
 CREATE VIEW scalars AS SELECT track, name, step, value FROM scalar JOIN series ON series.id = scalar.series;
 CREATE VIEW estimates AS SELECT track, name, step, value, residual, converged, products, examples, dtype, method, seconds
@@ -86,9 +86,9 @@ pub(super) const DENSITY: Table = Table {
 
 pub(super) const SURFACE: Table = Table {
     name: "surface",
-    insert: "INSERT INTO surface VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    insert: "INSERT INTO surface VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     select: "SELECT series, step, n, radius, path_share, directions, examples, dtype, method, seconds,
-                    loss, accuracy, valid, path
+                    loss, accuracy, valid, path, x_axis, y_axis
              FROM surface ORDER BY rowid",
 };
 
@@ -97,6 +97,11 @@ pub(super) const SPECTRUM: Table = Table {
     insert: "INSERT INTO spectrum VALUES (?1, ?2, ?3)",
     select: "SELECT series, step, json FROM spectrum ORDER BY rowid",
 };
+/// [`SURFACE`]'s selection in files from before axes had names.
+pub(super) const SELECT_SURFACE_WITHOUT_AXES: &str =
+    "SELECT series, step, n, radius, path_share, directions, examples, dtype, method, seconds,
+            loss, accuracy, valid, path, NULL, NULL
+     FROM surface ORDER BY rowid";
 
 /// All kinds of readings, in the order in which they are read back.
 pub(super) const TABLES: &[&Table] = &[&SCALAR, &ESTIMATE, &VECTOR, &MATRIX, &DENSITY, &SURFACE, &SPECTRUM];
