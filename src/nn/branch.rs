@@ -91,12 +91,16 @@ impl Branches {
 
     /// Such as `width 32, depth 4, Pre-LN, GELU`.
     pub fn title(&self, spec: &ModelSpec) -> String {
-        let norm = match self.norm {
-            Norm::PreLn => "Pre-LN",
-            Norm::PostLn => "Post-LN",
-            Norm::None => "no normalisation",
-        };
+        let norm = norm_title(self.norm);
         format!("width {}, depth {}, {norm}, {}", self.width, spec.depth, self.activation.title())
+    }
+}
+
+pub(super) fn norm_title(norm: Norm) -> &'static str {
+    match norm {
+        Norm::PreLn => "Pre-LN",
+        Norm::PostLn => "Post-LN",
+        Norm::None => "no normalisation",
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::tasks::data::{Inputs, Split};
 
+use super::convnet::ConvNet;
 use super::mlp::Mlp;
 use super::model::Model;
 use super::residual_mlp::ResidualMlp;
@@ -25,10 +26,18 @@ pub enum BuildError {
         "the vision transformer can't read examples of shape {shape:?}: it needs pictures [height, width, channels] or features [count]; take model `mlp`"
     )]
     Shape { shape: Vec<usize> },
+    #[error(
+        "model `{model}` can't read examples of shape {shape:?}: it needs pictures [height, width, channels]; take model `mlp`"
+    )]
+    NeedsPictures { model: &'static str, shape: Vec<usize> },
+    #[error(
+        "stages can't be {stages} for pictures of {height}x{width} pixels: both sides are halved from one stage to the next and must divide by {divisor}; give a smaller number"
+    )]
+    Stages { stages: usize, height: usize, width: usize, divisor: usize },
     #[error("model `{model}` can't read sequences of tokens; take model `gpt`")]
     NeedsFeatures { model: &'static str },
     #[error(
-        "model `gpt` reads sequences of tokens, and this task has pictures or features; take `mlp`, `residual-mlp` or `vision-transformer`"
+        "model `gpt` reads sequences of tokens, and this task has pictures or features; take `mlp`, `residual-mlp`, `vision-transformer`, `conv-net` or `residual-conv-net`"
     )]
     NeedsTokens,
     #[error(
@@ -66,6 +75,8 @@ pub fn build(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildErr
                 ModelKind::VisionTransformer => {
                     return Err(BuildError::NeedsFeatures { model: "vision-transformer" });
                 }
+                ModelKind::ConvNet => return Err(BuildError::NeedsFeatures { model: "conv-net" }),
+                ModelKind::ResidualConvNet => return Err(BuildError::NeedsFeatures { model: "residual-conv-net" }),
             };
             Ok(Arc::new(model))
         }
@@ -81,6 +92,8 @@ pub fn build(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildErr
                     check_heads(spec)?;
                     Ok(Arc::new(Transformer::new(spec, vision_front(spec, shape)?, outputs)))
                 }
+                ModelKind::ConvNet => Ok(Arc::new(convnet(spec, "conv-net", shape, outputs)?)),
+                ModelKind::ResidualConvNet => Ok(Arc::new(convnet(spec, "residual-conv-net", shape, outputs)?)),
                 ModelKind::Gpt => Err(BuildError::NeedsTokens),
             }
         }
@@ -92,6 +105,21 @@ fn check_heads(spec: &ModelSpec) -> Result<(), BuildError> {
         return Err(BuildError::Heads { heads: spec.n_heads, width: spec.width });
     }
     Ok(())
+}
+
+fn convnet(spec: &ModelSpec, model: &'static str, shape: &[usize], outputs: usize) -> Result<ConvNet, BuildError> {
+    let &[height, width, channels] = shape else {
+        return Err(BuildError::NeedsPictures { model, shape: shape.to_vec() });
+    };
+    if spec.stages == 0 {
+        return Err(BuildError::Zero { knob: "stages" });
+    }
+    let divisor = ConvNet::least_side(spec);
+    if !(height.is_multiple_of(divisor) && width.is_multiple_of(divisor)) {
+        return Err(BuildError::Stages { stages: spec.stages, height, width, divisor });
+    }
+    let residual = spec.kind == ModelKind::ResidualConvNet;
+    Ok(ConvNet::new(spec, residual, [height, width, channels], outputs))
 }
 
 fn vision_front(spec: &ModelSpec, shape: &[usize]) -> Result<Front, BuildError> {
@@ -114,7 +142,7 @@ mod tests {
 
     use crate::base::rng::Streams;
     use crate::nn::batch::Batch;
-    use crate::nn::spec::{Activation, Norm};
+    use crate::nn::spec::{Activation, Downsample, Norm};
     use crate::tasks::data::Targets;
 
     use super::*;
@@ -165,6 +193,16 @@ mod tests {
         assert_eq!(shapes(&spec(ModelKind::VisionTransformer), &pictures()), (vec![3, 5], vec![vec![3, 6, 8]; 5]));
         assert_eq!(shapes(&spec(ModelKind::VisionTransformer), &points()), (vec![2, 1], vec![vec![2, 2, 8]; 5]));
         assert_eq!(shapes(&spec(ModelKind::Gpt), &sequences()), (vec![6, 7], vec![vec![2, 3, 8]; 5]));
+        for downsample in [Downsample::Pool, Downsample::Stride] {
+            for kind in [ModelKind::ConvNet, ModelKind::ResidualConvNet] {
+                // 4x6 pixels, then 2x3
+                let spec = ModelSpec { downsample, ..spec(kind) };
+                let taps = [[3, 24, 8], [3, 24, 8], [3, 6, 8]].map(Vec::from).to_vec();
+                assert_eq!(shapes(&spec, &pictures()), (vec![3, 5], taps));
+                let whole = ModelSpec { stages: 1, ..spec };
+                assert_eq!(shapes(&whole, &pictures()), (vec![3, 5], vec![vec![3, 24, 8]; 3]));
+            }
+        }
         for norm in [Norm::PostLn, Norm::None] {
             shapes(
                 &ModelSpec { norm, activation: Activation::Relu, ..spec(ModelKind::VisionTransformer) },
@@ -230,5 +268,10 @@ mod tests {
         refuses(&vit, &sequences(), &["vision-transformer", "gpt"]);
         refuses(&spec(ModelKind::Mlp), &sequences(), &["mlp", "gpt"]);
         refuses(&spec(ModelKind::Gpt), &pictures(), &["gpt", "mlp"]);
+        let conv = spec(ModelKind::ConvNet);
+        refuses(&conv, &points(), &["conv-net", "[2]", "pictures"]);
+        refuses(&conv, &sequences(), &["conv-net", "gpt"]);
+        refuses(&ModelSpec { stages: 3, depth: 3, ..conv.clone() }, &pictures(), &["stages", "3", "4x6", "4"]);
+        refuses(&ModelSpec { stages: 0, ..conv }, &pictures(), &["stages"]);
     }
 }

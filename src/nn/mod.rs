@@ -5,6 +5,7 @@ pub mod batch;
 mod blueprint;
 mod branch;
 pub mod build;
+pub mod convnet;
 mod cost;
 pub mod curvature;
 pub mod loss;

@@ -14,6 +14,10 @@ pub enum ModelKind {
     VisionTransformer,
     /// Causal transformer over token sequences.
     Gpt,
+    /// 3x3 convolutions of images: a stem and `depth` layers of `width` channels, mean-pooled.
+    ConvNet,
+    /// `h + residual_scale * conv(act(norm(h)))`, `depth` times.
+    ResidualConvNet,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +57,17 @@ pub enum Norm {
     None,
 }
 
+/// How a convolutional network halves its pictures from one stage to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downsample {
+    /// The mean over 2x2 pixels in front of a stage.
+    #[default]
+    Pool,
+    /// The first convolution of a stage has stride 2.
+    Stride,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSpec {
@@ -67,6 +82,9 @@ pub struct ModelSpec {
     pub residual_scale: f64,
     /// Side of the square patches that become tokens (vision transformer on images).
     pub patch: usize,
+    /// Stages that the layers of a ConvNet are shared out to, at most one a layer; pictures are halved between them.
+    pub stages: usize,
+    pub downsample: Downsample,
 }
 
 impl Default for ModelSpec {
@@ -80,6 +98,8 @@ impl Default for ModelSpec {
             norm: Norm::PreLn,
             residual_scale: 1.0,
             patch: 2,
+            stages: 2,
+            downsample: Downsample::Pool,
         }
     }
 }

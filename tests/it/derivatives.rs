@@ -12,7 +12,7 @@ use landscope::nn::ops::convolution::{self, Windows, convolution};
 use landscope::nn::ops::product::{self, Transposed, product};
 use landscope::nn::ops::{activation, average_pool, cross_entropy, layer_norm, linear, pooling, rows};
 use landscope::nn::params::Params;
-use landscope::nn::spec::{Activation, LossKind, LossSpec, ModelKind, ModelSpec, Norm};
+use landscope::nn::spec::{Activation, Downsample, LossKind, LossSpec, ModelKind, ModelSpec, Norm};
 use landscope::tasks::data::{Inputs, Split, Targets, UNGRADED};
 
 fn draw(name: &str, shape: &[usize]) -> Tensor {
@@ -340,6 +340,12 @@ fn networks_with_every_activation() {
         check_network(&ModelSpec { activation, ..network(ModelKind::ResidualMlp) }, &pictures(true), &loss);
         check_network(&ModelSpec { activation, ..network(ModelKind::VisionTransformer) }, &pictures(true), &loss);
         check_network(&ModelSpec { activation, ..network(ModelKind::Gpt) }, &sequences(), &loss);
+        for downsample in [Downsample::Pool, Downsample::Stride] {
+            let conv = ModelSpec { activation, downsample, ..network(ModelKind::ConvNet) };
+            check_network(&conv, &pictures(true), &loss);
+            let residual = ModelSpec { kind: ModelKind::ResidualConvNet, ..conv };
+            check_network(&residual, &pictures(true), &loss);
+        }
     }
 }
 
@@ -353,6 +359,9 @@ fn networks_with_every_norm_and_loss() {
             check_network(&ModelSpec { residual_scale: 1.0, ..vit.clone() }, &pictures(false), &loss);
             check_network(&ModelSpec { norm, ..network(ModelKind::ResidualMlp) }, &pictures(true), &loss);
             check_network(&ModelSpec { norm, ..network(ModelKind::Gpt) }, &sequences(), &loss);
+            let conv = ModelSpec { norm, downsample: Downsample::Stride, ..network(ModelKind::ResidualConvNet) };
+            check_network(&conv, &pictures(true), &loss);
+            check_network(&ModelSpec { stages: 1, residual_scale: 1.0, ..conv }, &pictures(true), &loss);
         }
     }
     let mse = LossSpec { kind: LossKind::Mse, ..LossSpec::default() };

@@ -198,12 +198,14 @@ impl CustomOp2 for ToWeight {
                 candle_core::bail!("a convolution with {windows:?} can't make {results} rows of {rows}");
             }
             let fan_in = sizes.fan_in(windows);
-            let mut dw = vec![T::zero(); fan_in * outputs];
+            // Transposed, as the kernels of the product prefer long rows.
+            let mut dw = vec![T::zero(); outputs * fan_in];
             let g = slice::<T>(g.0, g.1)?;
             in_blocks(slice::<T>(x.0, x.1)?, sizes, windows, |columns, from, rows| {
                 let g = &g[from * outputs..(from + rows) * outputs];
-                multiply(&mut dw, columns, g, [fan_in, rows, outputs], Transposed::Left, true);
+                multiply(&mut dw, g, columns, [outputs, rows, fan_in], Transposed::Left, true);
             });
+            let dw = (0..fan_in * outputs).map(|at| dw[at % outputs * fan_in + at / outputs]).collect();
             output(dw, (fan_in, outputs))
         }
         by_float!(x, run((x, xl), (g, gl), self.0))
