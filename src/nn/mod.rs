@@ -16,6 +16,7 @@ pub mod params;
 pub mod parts;
 pub mod pieces;
 pub mod residual_mlp;
+pub mod sharing;
 pub mod slice;
 pub mod spec;
 pub mod training;

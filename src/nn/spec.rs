@@ -68,6 +68,19 @@ pub enum Downsample {
     Stride,
 }
 
+/// Which weights of an MLP's layers there are, and which are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// Every unit sees everything.
+    #[default]
+    Dense,
+    /// Units lie on the pixels of the image and see 3x3 windows, each with its own weights.
+    Local,
+    /// As `Local`, with the same weights everywhere: a convolution.
+    Shared,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSpec {
@@ -85,6 +98,8 @@ pub struct ModelSpec {
     /// Stages that the layers of a ConvNet are shared out to, at most one a layer; pictures are halved between them.
     pub stages: usize,
     pub downsample: Downsample,
+    /// Masks and ties of all layers of an MLP but the last.
+    pub sharing: Sharing,
 }
 
 impl Default for ModelSpec {
@@ -100,6 +115,7 @@ impl Default for ModelSpec {
             patch: 2,
             stages: 2,
             downsample: Downsample::Pool,
+            sharing: Sharing::Dense,
         }
     }
 }

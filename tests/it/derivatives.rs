@@ -12,7 +12,7 @@ use landscope::nn::ops::convolution::{self, Windows, convolution};
 use landscope::nn::ops::product::{self, Transposed, product};
 use landscope::nn::ops::{activation, average_pool, cross_entropy, layer_norm, linear, pooling, rows};
 use landscope::nn::params::Params;
-use landscope::nn::spec::{Activation, Downsample, LossKind, LossSpec, ModelKind, ModelSpec, Norm};
+use landscope::nn::spec::{Activation, Downsample, LossKind, LossSpec, ModelKind, ModelSpec, Norm, Sharing};
 use landscope::tasks::data::{Inputs, Split, Targets, UNGRADED};
 
 fn draw(name: &str, shape: &[usize]) -> Tensor {
@@ -363,6 +363,10 @@ fn networks_with_every_norm_and_loss() {
             check_network(&conv, &pictures(true), &loss);
             check_network(&ModelSpec { stages: 1, residual_scale: 1.0, ..conv }, &pictures(true), &loss);
         }
+    }
+    for sharing in [Sharing::Local, Sharing::Shared] {
+        let masked = ModelSpec { sharing, width: 32, ..network(ModelKind::Mlp) };
+        check_network(&masked, &pictures(true), &LossSpec::default());
     }
     let mse = LossSpec { kind: LossKind::Mse, ..LossSpec::default() };
     check_network(&network(ModelKind::Mlp), &pictures(false), &mse);
