@@ -234,7 +234,7 @@ fn convolutions_in_several_blocks_agree_with_their_twins() {
 #[test]
 fn pictures_of_half_the_side() {
     let x = draw("x", &[2 * 4 * 6, 3]);
-    check("average pooling", &[x.clone()], &|at| average_pool::average_pool(&at[0], 4, 6), &|at| {
+    check("average pooling", std::slice::from_ref(&x), &|at| average_pool::average_pool(&at[0], 4, 6), &|at| {
         average_pool::composed(&at[0], 4, 6)
     });
     let value = |row: usize, column: usize| (x.get(24 + row * 6 + column).unwrap()).to_vec1::<f64>().unwrap()[1];
