@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::tasks::data::{Inputs, Split};
 
+use super::convnet::ConvNet;
 use super::mlp::Mlp;
 use super::model::Model;
 use super::parametrization::model::{inner_spec, parametrized};
 use super::residual_mlp::ResidualMlp;
-use super::spec::{ModelKind, ModelSpec};
+use super::spec::{ModelKind, ModelSpec, Sharing};
 use super::transformer::{Front, Transformer};
 
 /// A network that can't be built, in terms of the knobs.
@@ -32,10 +33,32 @@ pub enum BuildError {
         "the vision transformer can't read examples of shape {shape:?}: it needs pictures [height, width, channels] or features [count]; take model `mlp`"
     )]
     Shape { shape: Vec<usize> },
+    #[error(
+        "model `{model}` can't read examples of shape {shape:?}: it needs pictures [height, width, channels]; take model `mlp`"
+    )]
+    NeedsPictures { model: &'static str, shape: Vec<usize> },
+    #[error(
+        "stages can't be {stages} for pictures of {height}x{width} pixels: both sides are halved from one stage to the next and must divide by {divisor}; give a smaller number"
+    )]
+    Stages { stages: usize, height: usize, width: usize, divisor: usize },
+    #[error(
+        "sharing can't be `{sharing}` for examples of shape {shape:?}: windows need pictures [height, width, channels]; take `dense`"
+    )]
+    SharingShape { sharing: &'static str, shape: Vec<usize> },
+    #[error(
+        "width can't be {units} with sharing `{sharing}`: the units lie on the {height}x{width} pixels, the same number at each; give a multiple of {pixels}"
+    )]
+    SharingWidth { sharing: &'static str, units: usize, height: usize, width: usize, pixels: usize },
+    #[error(
+        "sharing can't be `{sharing}` here: the dense matrix of a layer would have {entries} entries, and {most} are allowed; give a smaller width or smaller pictures, or take model `conv-net`"
+    )]
+    SharingSize { sharing: &'static str, entries: usize, most: usize },
+    #[error("the network can't be built: {0}")]
+    Tensor(String),
     #[error("model `{model}` can't read sequences of tokens; take model `gpt`")]
     NeedsFeatures { model: &'static str },
     #[error(
-        "model `gpt` reads sequences of tokens, and this task has pictures or features; take `mlp`, `residual-mlp` or `vision-transformer`"
+        "model `gpt` reads sequences of tokens, and this task has pictures or features; take `mlp`, `residual-mlp`, `vision-transformer`, `conv-net` or `residual-conv-net`"
     )]
     NeedsTokens,
     #[error(
@@ -43,6 +66,9 @@ pub enum BuildError {
     )]
     Empty { what: &'static str },
 }
+
+/// Entries of a dense matrix that is gathered from fewer weights, at most: a quarter of a gigabyte in f32.
+const MOST_GATHERED: usize = 1 << 26;
 
 /// The network of `spec` for examples like those of `train`.
 ///
@@ -89,6 +115,8 @@ fn architecture(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, Build
                 ModelKind::VisionTransformer => {
                     return Err(BuildError::NeedsFeatures { model: "vision-transformer" });
                 }
+                ModelKind::ConvNet => return Err(BuildError::NeedsFeatures { model: "conv-net" }),
+                ModelKind::ResidualConvNet => return Err(BuildError::NeedsFeatures { model: "residual-conv-net" }),
             };
             Ok(Arc::new(model))
         }
@@ -98,12 +126,14 @@ fn architecture(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, Build
                 return Err(BuildError::Empty { what: "features" });
             }
             match spec.kind {
-                ModelKind::Mlp => Ok(Arc::new(Mlp::new(spec, fan_in, outputs))),
+                ModelKind::Mlp => Ok(Arc::new(mlp(spec, shape, outputs)?)),
                 ModelKind::ResidualMlp => Ok(Arc::new(ResidualMlp::new(spec, fan_in, outputs))),
                 ModelKind::VisionTransformer => {
                     check_heads(spec)?;
                     Ok(Arc::new(Transformer::new(spec, vision_front(spec, shape)?, outputs)))
                 }
+                ModelKind::ConvNet => Ok(Arc::new(convnet(spec, "conv-net", shape, outputs)?)),
+                ModelKind::ResidualConvNet => Ok(Arc::new(convnet(spec, "residual-conv-net", shape, outputs)?)),
                 ModelKind::Gpt => Err(BuildError::NeedsTokens),
             }
         }
@@ -148,6 +178,42 @@ fn check_numbers(spec: &ModelSpec) -> Result<(), BuildError> {
     Ok(())
 }
 
+fn mlp(spec: &ModelSpec, shape: &[usize], outputs: usize) -> Result<Mlp, BuildError> {
+    let name = match spec.sharing {
+        Sharing::Dense => return Ok(Mlp::new(spec, shape.iter().product(), outputs)),
+        Sharing::Local => "local",
+        Sharing::Shared => "shared",
+    };
+    let &[height, width, channels] = shape else {
+        return Err(BuildError::SharingShape { sharing: name, shape: shape.to_vec() });
+    };
+    if !spec.width.is_multiple_of(height * width) {
+        let (units, pixels) = (spec.width, height * width);
+        return Err(BuildError::SharingWidth { sharing: name, units, height, width, pixels });
+    }
+    let inputs = height * width * channels.max(spec.width / (height * width));
+    let entries = inputs.saturating_mul(spec.width);
+    if entries > MOST_GATHERED {
+        return Err(BuildError::SharingSize { sharing: name, entries, most: MOST_GATHERED });
+    }
+    Mlp::on_pictures(spec, [height, width, channels], outputs).map_err(|error| BuildError::Tensor(error.to_string()))
+}
+
+fn convnet(spec: &ModelSpec, model: &'static str, shape: &[usize], outputs: usize) -> Result<ConvNet, BuildError> {
+    let &[height, width, channels] = shape else {
+        return Err(BuildError::NeedsPictures { model, shape: shape.to_vec() });
+    };
+    if spec.stages == 0 {
+        return Err(BuildError::Zero { knob: "stages" });
+    }
+    let divisor = ConvNet::least_side(spec);
+    if !(height.is_multiple_of(divisor) && width.is_multiple_of(divisor)) {
+        return Err(BuildError::Stages { stages: spec.stages, height, width, divisor });
+    }
+    let residual = spec.kind == ModelKind::ResidualConvNet;
+    Ok(ConvNet::new(spec, residual, [height, width, channels], outputs))
+}
+
 fn vision_front(spec: &ModelSpec, shape: &[usize]) -> Result<Front, BuildError> {
     match *shape {
         [count] => Ok(Front::Scalars { count }),
@@ -168,7 +234,7 @@ mod tests {
 
     use crate::base::rng::Streams;
     use crate::nn::batch::Batch;
-    use crate::nn::spec::{Activation, Norm};
+    use crate::nn::spec::{Activation, Downsample, Norm};
     use crate::tasks::data::Targets;
 
     use super::*;
@@ -219,6 +285,24 @@ mod tests {
         assert_eq!(shapes(&spec(ModelKind::VisionTransformer), &pictures()), (vec![3, 5], vec![vec![3, 6, 8]; 5]));
         assert_eq!(shapes(&spec(ModelKind::VisionTransformer), &points()), (vec![2, 1], vec![vec![2, 2, 8]; 5]));
         assert_eq!(shapes(&spec(ModelKind::Gpt), &sequences()), (vec![6, 7], vec![vec![2, 3, 8]; 5]));
+        for (sharing, parameters) in
+            [(Sharing::Local, (9 + 1) * 48 + (18 + 1) * 48), (Sharing::Shared, (9 + 1) * 2 + (18 + 1) * 2)]
+        {
+            // Two units at each of 24 pixels.
+            let spec = ModelSpec { sharing, width: 48, ..spec(ModelKind::Mlp) };
+            assert_eq!(shapes(&spec, &pictures()), (vec![3, 5], vec![vec![3, 48]; 2]));
+            assert_eq!(build(&spec, &pictures()).unwrap().layout().total(), parameters + 49 * 5);
+        }
+        for downsample in [Downsample::Pool, Downsample::Stride] {
+            for kind in [ModelKind::ConvNet, ModelKind::ResidualConvNet] {
+                // 4x6 pixels, then 2x3
+                let spec = ModelSpec { downsample, ..spec(kind) };
+                let taps = [[3, 24, 8], [3, 24, 8], [3, 6, 8]].map(Vec::from).to_vec();
+                assert_eq!(shapes(&spec, &pictures()), (vec![3, 5], taps));
+                let whole = ModelSpec { stages: 1, ..spec };
+                assert_eq!(shapes(&whole, &pictures()), (vec![3, 5], vec![vec![3, 24, 8]; 3]));
+            }
+        }
         for norm in [Norm::PostLn, Norm::None] {
             shapes(
                 &ModelSpec { norm, activation: Activation::Relu, ..spec(ModelKind::VisionTransformer) },
@@ -284,5 +368,14 @@ mod tests {
         refuses(&vit, &sequences(), &["vision-transformer", "gpt"]);
         refuses(&spec(ModelKind::Mlp), &sequences(), &["mlp", "gpt"]);
         refuses(&spec(ModelKind::Gpt), &pictures(), &["gpt", "mlp"]);
+        let local = ModelSpec { sharing: Sharing::Local, width: 48, ..spec(ModelKind::Mlp) };
+        refuses(&local, &points(), &["sharing", "local", "[2]", "dense"]);
+        refuses(&ModelSpec { width: 50, ..local.clone() }, &pictures(), &["width", "50", "4x6", "24"]);
+        refuses(&ModelSpec { width: 24 * 1000, ..local }, &pictures(), &["sharing", "entries", "conv-net"]);
+        let conv = spec(ModelKind::ConvNet);
+        refuses(&conv, &points(), &["conv-net", "[2]", "pictures"]);
+        refuses(&conv, &sequences(), &["conv-net", "gpt"]);
+        refuses(&ModelSpec { stages: 3, depth: 3, ..conv.clone() }, &pictures(), &["stages", "3", "4x6", "4"]);
+        refuses(&ModelSpec { stages: 0, ..conv }, &pictures(), &["stages"]);
     }
 }

@@ -11,36 +11,77 @@ use super::batch::InputTensor;
 use super::blueprint::{Blueprint, Initializer, Reader, hidden_gain, tap};
 use super::model::Model;
 use super::ops::activation::activate;
+use super::ops::convolution::Windows;
 use super::ops::linear::affine;
 use super::params::{Layout, Role};
-use super::spec::{Activation, ModelSpec};
+use super::sharing::Gather;
+use super::spec::{Activation, ModelSpec, Sharing};
 
 /// `h_0 = x`, `h_l = act(h_(l-1) W_l + b_l)` for `l` up to the depth, outputs `h_L W + b`. Taps: each `h_l`, `l >= 1`.
+///
+/// With [`Sharing`] other than dense, the `W_l` and `b_l` are gathered from fewer free weights (see [`super::sharing`]);
+/// the `width` units of a layer are then `width / pixels` channels at each pixel.
 #[derive(Debug)]
 pub struct Mlp {
     initializer: Initializer,
     layers: Vec<String>,
     activation: Activation,
     has_biases: bool,
+    /// Of each layer but the output; none if they are dense.
+    gathers: Vec<Arc<Gather>>,
     title: String,
 }
 
 impl Mlp {
     /// For `fan_in` flattened inputs and `fan_out` outputs.
     pub fn new(spec: &ModelSpec, fan_in: usize, fan_out: usize) -> Self {
+        let mut fan = fan_in;
+        let sizes = (0..spec.depth).map(|_| [std::mem::replace(&mut fan, spec.width), spec.width]).collect();
+        Self::with_sizes(spec, sizes, Vec::new(), fan_out)
+    }
+
+    /// With the masks and ties of `spec.sharing`, for pictures `[height, width, channels]`, whose pixels divide the
+    /// width of the layers.
+    ///
+    /// # Errors
+    /// Whatever candle says.
+    pub fn on_pictures(spec: &ModelSpec, shape: [usize; 3], fan_out: usize) -> Result<Self> {
+        let [height, width, mut channels] = shape;
+        let windows = Windows { height, width, side: 3, stride: 1 };
+        let units = spec.width / windows.pixels();
+        let mut gathers: Vec<Arc<Gather>> = Vec::with_capacity(spec.depth);
+        for layer in 0..spec.depth {
+            match gathers.last() {
+                // All layers but the first are alike.
+                Some(last) if layer >= 2 => gathers.push(last.clone()),
+                _ => gathers.extend(Gather::new(spec.sharing, windows, channels, units)?.map(Arc::new)),
+            }
+            channels = units;
+        }
+        if gathers.is_empty() {
+            return Ok(Self::new(spec, shape.iter().product(), fan_out));
+        }
+        let sizes = gathers.iter().map(|gather| gather.free()).collect();
+        Ok(Self::with_sizes(spec, sizes, gathers, fan_out))
+    }
+
+    fn with_sizes(spec: &ModelSpec, sizes: Vec<[usize; 2]>, gathers: Vec<Arc<Gather>>, fan_out: usize) -> Self {
         let layers: Vec<_> = (1..=spec.depth).map(|l| format!("layer {l}")).collect();
         let mut blueprint = Blueprint::with_biases(spec.block.biases);
-        let mut fan = fan_in;
-        for (l, layer) in layers.iter().enumerate() {
+        for (l, (layer, fan)) in layers.iter().zip(sizes).enumerate() {
             let role = if l == 0 { Role::Input } else { Role::Hidden };
-            blueprint.linear(layer, layer, [fan, spec.width], role, hidden_gain(spec.activation));
-            fan = spec.width;
+            blueprint.linear(layer, layer, fan, role, hidden_gain(spec.activation));
         }
-        blueprint.linear("output", "output", [fan, fan_out], Role::Output, 1.0);
+        blueprint.linear("output", "output", [spec.width, fan_out], Role::Output, 1.0);
+        let kind = match spec.sharing {
+            Sharing::Dense => "MLP",
+            Sharing::Local => "locally connected MLP",
+            Sharing::Shared => "MLP with shared weights",
+        };
         let has_biases = spec.block.biases;
         let without = if has_biases { "" } else { ", no biases" };
-        let title = format!("MLP, width {}, depth {}, {}{without}", spec.width, spec.depth, spec.activation.title());
-        Self { initializer: blueprint.finish(), layers, activation: spec.activation, has_biases, title }
+        let title = format!("{kind}, width {}, depth {}, {}{without}", spec.width, spec.depth, spec.activation.title());
+        Self { initializer: blueprint.finish(), layers, activation: spec.activation, has_biases, gathers, title }
     }
 }
 
@@ -48,8 +89,16 @@ impl Model for Mlp {
     fn forward(&self, params: &[Tensor], inputs: &InputTensor, mut taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
         let mut params = Reader::new(params, &self.initializer.layout);
         let mut h = inputs.features()?.flatten_from(1)?;
-        for _ in &self.layers {
-            h = activate(&affine(&h, params.affine())?, self.activation)?;
+        for layer in 0..self.layers.len() {
+            let (weight, bias) = params.affine();
+            let preactivations = match self.gathers.get(layer) {
+                None => affine(&h, (weight, bias))?,
+                Some(gather) => {
+                    let bias = bias.map(|bias| gather.bias(bias)).transpose()?;
+                    affine(&h, (&gather.weight(weight)?, bias.as_ref()))?
+                }
+            };
+            h = activate(&preactivations, self.activation)?;
             tap(&mut taps, &h, None)?;
         }
         let readout = params.affine();
@@ -74,7 +123,7 @@ impl Model for Mlp {
     }
 
     fn chain(&self) -> Option<Activation> {
-        self.has_biases.then_some(self.activation)
+        (self.has_biases && self.gathers.is_empty()).then_some(self.activation)
     }
 
     fn init(&self, streams: &Streams) -> Vec<f64> {

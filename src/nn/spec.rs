@@ -20,6 +20,10 @@ pub enum ModelKind {
     VisionTransformer,
     /// Causal transformer over token sequences.
     Gpt,
+    /// 3x3 convolutions of images: a stem and `depth` layers of `width` channels, mean-pooled.
+    ConvNet,
+    /// `h + residual_scale * conv(act(norm(h)))`, `depth` times.
+    ResidualConvNet,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +85,30 @@ impl Norm {
     }
 }
 
+/// How a convolutional network halves its pictures from one stage to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downsample {
+    /// The mean over 2x2 pixels in front of a stage.
+    #[default]
+    Pool,
+    /// The first convolution of a stage has stride 2.
+    Stride,
+}
+
+/// Which weights of an MLP's layers there are, and which are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// Every unit sees everything.
+    #[default]
+    Dense,
+    /// Units lie on the pixels of the image and see 3x3 windows, each with its own weights.
+    Local,
+    /// As `Local`, with the same weights everywhere: a convolution.
+    Shared,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSpec {
@@ -101,6 +129,11 @@ pub struct ModelSpec {
     pub block: BlockSpec,
     /// Switches of attention.
     pub attention: AttentionSpec,
+    /// Stages that the layers of a ConvNet are shared out to, at most one a layer; pictures are halved between them.
+    pub stages: usize,
+    pub downsample: Downsample,
+    /// Masks and ties of all layers of an MLP but the last.
+    pub sharing: Sharing,
 }
 
 impl Default for ModelSpec {
@@ -117,6 +150,9 @@ impl Default for ModelSpec {
             parametrization: ParametrizationSpec::default(),
             block: BlockSpec::default(),
             attention: AttentionSpec::default(),
+            stages: 2,
+            downsample: Downsample::Pool,
+            sharing: Sharing::Dense,
         }
     }
 }

@@ -121,6 +121,11 @@ mod tests {
         }
     }
 
+    fn pictures(n: usize) -> Split {
+        let values = normals(&mut Streams::new(6).stream("x"), 48 * n).iter().map(|&x| x as f32).collect();
+        Split { inputs: Inputs::Features { values, shape: vec![4, 6, 2] }, ..features(n) }
+    }
+
     fn setting(kind: ModelKind, split: &Split, dtype: DType) -> (std::sync::Arc<dyn Model>, Params, Batch) {
         let spec = ModelSpec { kind, width: 8, depth: 2, n_heads: 2, ..ModelSpec::default() };
         let model = build(&spec, split).unwrap();
@@ -131,7 +136,11 @@ mod tests {
 
     #[test]
     fn parts_sum_to_the_whole() {
-        for (kind, split) in [(ModelKind::Gpt, sequences(100)), (ModelKind::VisionTransformer, features(100))] {
+        for (kind, split) in [
+            (ModelKind::Gpt, sequences(100)),
+            (ModelKind::VisionTransformer, features(100)),
+            (ModelKind::ConvNet, pictures(100)),
+        ] {
             let (model, params, batch) = setting(kind, &split, DType::F64);
             let spec = LossSpec::default();
             let found = gradient(&*model, &params, &batch, &spec).unwrap();
@@ -152,7 +161,11 @@ mod tests {
 
     #[test]
     fn bits_do_not_depend_on_the_number_of_threads() {
-        for (kind, split) in [(ModelKind::Gpt, sequences(100)), (ModelKind::ResidualMlp, features(130))] {
+        for (kind, split) in [
+            (ModelKind::Gpt, sequences(100)),
+            (ModelKind::ResidualMlp, features(130)),
+            (ModelKind::ResidualConvNet, pictures(130)),
+        ] {
             let (model, params, batch) = setting(kind, &split, DType::F32);
             let bits = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -9,12 +9,13 @@ use landscope::nn::build::build;
 use landscope::nn::loss::loss;
 use landscope::nn::ops::attention::{self, Heads, attention};
 use landscope::nn::ops::attention_weights::{self, Gains, Logits};
+use landscope::nn::ops::convolution::{self, Windows, convolution};
 use landscope::nn::ops::product::{self, Transposed, product};
-use landscope::nn::ops::{activation, cross_entropy, layer_norm, linear, pooling, rms_norm, rows, scale};
+use landscope::nn::ops::{activation, average_pool, cross_entropy, layer_norm, linear, pooling, rms_norm, rows, scale};
 use landscope::nn::params::Params;
 use landscope::nn::spec::{
-    Activation, AttentionScale, BranchGain, DepthScaling, EmbeddingNorm, FinalNorm, LossKind, LossSpec, Mask,
-    ModelKind, ModelSpec, Norm, Preset,
+    Activation, AttentionScale, BranchGain, DepthScaling, Downsample, EmbeddingNorm, FinalNorm, LossKind, LossSpec,
+    Mask, ModelKind, ModelSpec, Norm, Preset, Sharing,
 };
 use landscope::tasks::data::{Inputs, Split, Targets, UNGRADED};
 
@@ -168,6 +169,84 @@ fn rows_and_means() {
     }
     let x = draw("x", &[18, 5]);
     check("mean over tokens", &[x], &|at| pooling::mean_tokens(&at[0], 6), &|at| pooling::composed(&at[0], 6));
+}
+
+/// Pictures that aren't square, with sides odd and even, so that both borders and both strides meet every case.
+const WINDOWS: [Windows; 5] = [
+    Windows { height: 4, width: 5, side: 3, stride: 1 },
+    Windows { height: 5, width: 4, side: 3, stride: 2 },
+    Windows { height: 1, width: 2, side: 3, stride: 1 },
+    Windows { height: 4, width: 6, side: 5, stride: 3 },
+    Windows { height: 3, width: 3, side: 1, stride: 1 },
+];
+
+#[test]
+fn convolutions() {
+    for windows in WINDOWS {
+        let fan_in = windows.side.pow(2) * 2;
+        let point = [draw("x", &[2 * windows.pixels(), 2]), draw("w", &[fan_in, 3]), draw("bias", &[3])];
+        check(&format!("{windows:?}"), &point, &|at| convolution(&at[0], &at[1], &at[2], windows), &|at| {
+            convolution::composed(&at[0], &at[1], &at[2], windows)
+        });
+        // One on the other, from three channels to three, so that the inner one's derivatives aren't constant.
+        let inner = Windows { stride: 1, ..windows };
+        let point = [&point[..], &[draw("v", &[windows.side.pow(2) * 3, 3]), draw("second bias", &[3])]].concat();
+        let twice = |at: &[Tensor], f: &dyn Fn(&Tensor, &Tensor, &Tensor, Windows) -> Result<Tensor>| {
+            f(&f(&at[0], &at[1], &at[2], inner)?.tanh()?, &at[3], &at[4], windows)
+        };
+        check(&format!("twice {windows:?}"), &point, &|at| twice(at, &convolution), &|at| {
+            twice(at, &convolution::composed)
+        });
+    }
+}
+
+/// The library's own convolution reads channels first and knows nothing of our windows.
+#[test]
+fn convolutions_are_those_of_the_library() {
+    for windows in WINDOWS {
+        let Windows { height, width, side, stride } = windows;
+        let (x, w) = (draw("x", &[2, height, width, 2]), draw("w", &[side, side, 2, 3]));
+        let channels_first = |t: &Tensor, order: [usize; 4]| t.permute(order).unwrap().contiguous().unwrap();
+        let (pictures, kernel) = (channels_first(&x, [0, 3, 1, 2]), channels_first(&w, [3, 2, 0, 1]));
+        let known = pictures.conv2d(&kernel, side / 2, stride, 1, 1).unwrap();
+        assert_eq!(known.dims(), [2, 3, windows.rows(), windows.columns()]);
+        let zeros = Tensor::zeros(3, DType::F64, &Device::Cpu).unwrap();
+        let (x, w) = (x.reshape(((), 2)).unwrap(), w.reshape(((), 3)).unwrap());
+        let found = convolution(&x, &w, &zeros, windows).unwrap();
+        close(&flat(&[found]), &flat(&[channels_first(&known, [0, 2, 3, 1])]), 1e-14, &format!("{windows:?}"));
+    }
+}
+
+/// Longer than a block of windows, whose sums must join without a seam.
+#[test]
+fn convolutions_in_several_blocks_agree_with_their_twins() {
+    for stride in [1, 2] {
+        let windows = Windows { height: 12, width: 12, side: 3, stride };
+        let point = [draw("x", &[8 * 144, 16]), draw("w", &[144, 16]), draw("bias", &[16])];
+        let direction = unit_direction(&point);
+        let f = |at: &[Tensor], f: &dyn Fn(&Tensor, &Tensor, &Tensor, Windows) -> Result<Tensor>| {
+            f(&at[0], &at[1], &at[2], windows)?.tanh()?.sqr()?.sum_all()
+        };
+        let found = derivatives(&|at| f(at, &convolution), &point, &direction);
+        let known = derivatives(&|at| f(at, &convolution::composed), &point, &direction);
+        close(&[found.0], &[known.0], 1e-13, "value");
+        close(&found.1, &known.1, 1e-12, "gradient");
+        close(&found.2, &known.2, 1e-12, "Hessian product");
+    }
+}
+
+#[test]
+fn pictures_of_half_the_side() {
+    let x = draw("x", &[2 * 4 * 6, 3]);
+    check("average pooling", std::slice::from_ref(&x), &|at| average_pool::average_pool(&at[0], 4, 6), &|at| {
+        average_pool::composed(&at[0], 4, 6)
+    });
+    let value = |row: usize, column: usize| (x.get(24 + row * 6 + column).unwrap()).to_vec1::<f64>().unwrap()[1];
+    let found = average_pool::average_pool(&x, 4, 6).unwrap().to_vec2::<f64>().unwrap();
+    // Example 1, pixel (1, 2).
+    let mean = (value(2, 4) + value(2, 5) + value(3, 4) + value(3, 5)) / 4.0;
+    assert!((found[6 + 3 + 2][1] - mean).abs() < 1e-15);
+    assert!(average_pool::average_pool(&x, 3, 8).unwrap_err().to_string().contains("3x8"));
 }
 
 #[test]
@@ -343,6 +422,12 @@ fn networks_with_every_activation() {
         check_network(&ModelSpec { activation, ..network(ModelKind::ResidualMlp) }, &pictures(true), &loss);
         check_network(&ModelSpec { activation, ..network(ModelKind::VisionTransformer) }, &pictures(true), &loss);
         check_network(&ModelSpec { activation, ..network(ModelKind::Gpt) }, &sequences(), &loss);
+        for downsample in [Downsample::Pool, Downsample::Stride] {
+            let conv = ModelSpec { activation, downsample, ..network(ModelKind::ConvNet) };
+            check_network(&conv, &pictures(true), &loss);
+            let residual = ModelSpec { kind: ModelKind::ResidualConvNet, ..conv };
+            check_network(&residual, &pictures(true), &loss);
+        }
     }
 }
 
@@ -356,7 +441,14 @@ fn networks_with_every_norm_and_loss() {
             check_network(&ModelSpec { residual_scale: 1.0, ..vit.clone() }, &pictures(false), &loss);
             check_network(&ModelSpec { norm, ..network(ModelKind::ResidualMlp) }, &pictures(true), &loss);
             check_network(&ModelSpec { norm, ..network(ModelKind::Gpt) }, &sequences(), &loss);
+            let conv = ModelSpec { norm, downsample: Downsample::Stride, ..network(ModelKind::ResidualConvNet) };
+            check_network(&conv, &pictures(true), &loss);
+            check_network(&ModelSpec { stages: 1, residual_scale: 1.0, ..conv }, &pictures(true), &loss);
         }
+    }
+    for sharing in [Sharing::Local, Sharing::Shared] {
+        let masked = ModelSpec { sharing, width: 32, ..network(ModelKind::Mlp) };
+        check_network(&masked, &pictures(true), &LossSpec::default());
     }
     let mse = LossSpec { kind: LossKind::Mse, ..LossSpec::default() };
     check_network(&network(ModelKind::Mlp), &pictures(false), &mse);

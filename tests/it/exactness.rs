@@ -123,7 +123,7 @@ fn lanczos(subject: &Subject, tolerance: f64) -> Eigenpair {
 #[test]
 fn sharpness_is_the_largest_eigenvalue_of_the_dense_hessian() {
     let split = pictures(24, 4);
-    for kind in [ModelKind::Mlp, ModelKind::VisionTransformer] {
+    for kind in [ModelKind::Mlp, ModelKind::VisionTransformer, ModelKind::ResidualConvNet] {
         let spec = small(kind);
         let subject = trained(&spec, &split, DType::F64, 10);
         let (model, layout) = (subject.model.clone(), subject.model.layout().clone());
@@ -166,7 +166,7 @@ fn sharpness_is_the_largest_eigenvalue_of_the_dense_hessian() {
 #[test]
 fn the_centre_of_a_slice_is_the_loss_at_the_cursor() {
     let split = pictures(100, 4);
-    for kind in [ModelKind::Mlp, ModelKind::ResidualMlp, ModelKind::VisionTransformer] {
+    for kind in [ModelKind::Mlp, ModelKind::ResidualMlp, ModelKind::VisionTransformer, ModelKind::ConvNet] {
         let subject = trained(&small(kind), &split, DType::F32, 5);
         let readings = measured(landscape::begin(&subject, 0.7, 80, 17).unwrap());
         let batch = subject.batch(80).unwrap();

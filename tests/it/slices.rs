@@ -15,7 +15,14 @@ use landscope::probes::{landscape, propagation, signal};
 use landscope::record::{Density, Matrix, Reading, Surface, names};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
-const KINDS: [ModelKind; 4] = [ModelKind::Mlp, ModelKind::ResidualMlp, ModelKind::VisionTransformer, ModelKind::Gpt];
+const KINDS: [ModelKind; 6] = [
+    ModelKind::Mlp,
+    ModelKind::ResidualMlp,
+    ModelKind::VisionTransformer,
+    ModelKind::Gpt,
+    ModelKind::ConvNet,
+    ModelKind::ResidualConvNet,
+];
 
 fn data(kind: ModelKind) -> Split {
     let n = 70;
@@ -27,8 +34,13 @@ fn data(kind: ModelKind) -> Split {
         };
     }
     let values = normals(&mut Streams::new(5).stream("x"), 12 * n as usize).iter().map(|&x| x as f32).collect();
+    let shape = match kind {
+        // Halved once, these still have several positions.
+        ModelKind::ConvNet | ModelKind::ResidualConvNet => vec![6, 2, 1],
+        _ => vec![12],
+    };
     Split {
-        inputs: Inputs::Features { values, shape: vec![12] },
+        inputs: Inputs::Features { values, shape },
         targets: Targets::Classes { labels: (0..n).map(|i| i * i % 3).collect(), classes: 3 },
     }
 }

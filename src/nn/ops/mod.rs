@@ -9,6 +9,8 @@ pub mod activation;
 pub mod attention;
 mod attention_head;
 pub mod attention_weights;
+pub mod average_pool;
+pub mod convolution;
 pub mod cross_entropy;
 pub mod embedding;
 pub mod float;

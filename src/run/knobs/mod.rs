@@ -232,7 +232,7 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
     }
     if spec.task.kind.is_sequence() != (model.kind == crate::nn::spec::ModelKind::Gpt) {
         return Err(format!(
-            "model {} can't learn task {}: sequences of tokens need `gpt`, everything else one of mlp, residual-mlp, vision-transformer",
+            "model {} can't learn task {}: sequences of tokens need `gpt`, everything else one of mlp, residual-mlp, vision-transformer, conv-net, residual-conv-net",
             find("model").expect("registered").get(spec),
             find("task").expect("registered").get(spec)
         ));

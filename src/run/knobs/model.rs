@@ -12,6 +12,14 @@ fn is_parametrized(spec: &RunSpec) -> bool {
     spec.model.parametrization.kind != Parametrization::Standard
 }
 
+fn is_convolutional(spec: &RunSpec) -> bool {
+    matches!(spec.model.kind, ModelKind::ConvNet | ModelKind::ResidualConvNet)
+}
+
+fn is_residual(spec: &RunSpec) -> bool {
+    !matches!(spec.model.kind, ModelKind::Mlp | ModelKind::ConvNet)
+}
+
 pub(super) const KNOBS: &[Knob] = &[
     Knob {
         id: "model",
@@ -23,9 +31,11 @@ pub(super) const KNOBS: &[Knob] = &[
             ("residual-mlp", "Residual MLP"),
             ("vision-transformer", "Vision transformer"),
             ("gpt", "GPT"),
+            ("conv-net", "ConvNet"),
+            ("residual-conv-net", "Residual ConvNet"),
         ]),
         definition: "The architecture. GPT learns sequences of tokens, the others images and features.",
-        formula: "MLP: h ← φ(Wh + b);  residual: h ← h + α f(h);  transformer: attention and MLP branches in turn",
+        formula: "MLP: h ← φ(Wh + b);  residual: h ← h + α f(h);  transformer: attention and MLP branches in turn;  ConvNet: h ← φ(conv h), 3×3 windows",
         effect: "Restarts the run with a new network.",
         get: |s| name_of(&s.model.kind),
         set: |s, v| s.model.kind = named(v),
@@ -37,7 +47,7 @@ pub(super) const KNOBS: &[Knob] = &[
         group: Group::Model,
         liveness: Liveness::Cold,
         kind: KnobKind::Int { min: 1, max: 4_096, scale: Scale::Logarithmic, zero_means: None },
-        definition: "Units of a hidden layer, channels of the residual stream.",
+        definition: "Units of a hidden layer, channels of the residual stream or of a convolution.",
         formula: "parameters ∝ depth · width²",
         effect: "Wider networks train more smoothly; the time of a step grows with the square.",
         get: |s| KnobValue::Int(s.model.width as u64),
@@ -50,7 +60,7 @@ pub(super) const KNOBS: &[Knob] = &[
         group: Group::Model,
         liveness: Liveness::Cold,
         kind: KnobKind::Int { min: 1, max: 128, scale: Scale::Logarithmic, zero_means: None },
-        definition: "Hidden layers (MLP) or blocks (the others).",
+        definition: "Hidden layers (MLP), convolutions after the stem (ConvNet) or blocks (the others).",
         formula: "h_L = f_L(… f_1(h_0))",
         effect: "Deeper networks without skips or normalisation collapse the rank of their tokens and lose gradients.",
         get: |s| KnobValue::Int(s.model.depth as u64),
@@ -106,7 +116,7 @@ pub(super) const KNOBS: &[Knob] = &[
         effect: "Pre-LN trains at any depth; Post-LN needs warm-up and collapses tokens sooner.",
         get: |s| name_of(&s.model.norm),
         set: |s, v| s.model.norm = named(v),
-        relevant: |s| s.model.kind != ModelKind::Mlp,
+        relevant: is_residual,
     },
     Knob {
         id: "residual-scale",
@@ -119,7 +129,7 @@ pub(super) const KNOBS: &[Knob] = &[
         effect: "Smaller keeps tokens apart and gradients even over depth; 0 removes the branches.",
         get: |s| KnobValue::Float(s.model.residual_scale),
         set: |s, v| s.model.residual_scale = float(v),
-        relevant: |s| s.model.kind != ModelKind::Mlp,
+        relevant: is_residual,
     },
     Knob {
         id: "patch",
@@ -133,6 +143,45 @@ pub(super) const KNOBS: &[Knob] = &[
         get: |s| KnobValue::Int(s.model.patch as u64),
         set: |s, v| s.model.patch = int(v) as usize,
         relevant: |s| s.model.kind == ModelKind::VisionTransformer,
+    },
+    Knob {
+        id: "sharing",
+        label: "Sharing",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Choice(&[("dense", "Dense"), ("local", "Locally connected"), ("shared", "Shared weights")]),
+        definition: "Whether units see the whole image, only 3×3 windows, or windows with the same weights everywhere. For the last two the width must be a multiple of the pixels.",
+        formula: "h = φ((W ∘ M)ᵀ x + b);  M = 1 inside the windows;  shared: W the same at all pixels",
+        effect: "Takes an MLP to a convolution in two steps: first sparse, then tied.",
+        get: |s| name_of(&s.model.sharing),
+        set: |s, v| s.model.sharing = named(v),
+        relevant: |s| s.model.kind == ModelKind::Mlp,
+    },
+    Knob {
+        id: "stages",
+        label: "Stages",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Int { min: 1, max: 6, scale: Scale::Linear, zero_means: None },
+        definition: "Stages that the convolutions are shared out to, at most one a convolution; images are halved between them.",
+        formula: "sides of stage s: side/2^(s − 1)",
+        effect: "More stages see more of the image at once and take less time; the sides must divide by 2 once for each halving.",
+        get: |s| KnobValue::Int(s.model.stages as u64),
+        set: |s, v| s.model.stages = int(v) as usize,
+        relevant: is_convolutional,
+    },
+    Knob {
+        id: "downsample",
+        label: "Halving",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Choice(&[("pool", "Average pooling"), ("stride", "Stride 2")]),
+        definition: "How images are halved from one stage to the next.",
+        formula: "pool: mean over 2×2 pixels;  stride: every other window of the stage's first convolution",
+        effect: "A stride saves the time of the windows it leaves out; pooling looks at all pixels.",
+        get: |s| name_of(&s.model.downsample),
+        set: |s, v| s.model.downsample = named(v),
+        relevant: |s| is_convolutional(s) && s.model.stages > 1,
     },
     Knob {
         id: "parametrization",
