@@ -3,6 +3,7 @@
 pub mod activations;
 pub mod job;
 pub mod landscape;
+pub mod measure;
 mod projection;
 pub mod registry;
 pub mod sharpness;

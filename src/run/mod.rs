@@ -6,7 +6,9 @@ mod divergence;
 mod history;
 pub mod knobs;
 mod live_run;
+pub mod measuring;
 pub mod messages;
+pub mod model_file;
 mod outbox;
 mod prober;
 mod recorder;
@@ -14,6 +16,7 @@ pub mod session;
 pub mod spec;
 mod threshold;
 pub mod trainer;
+pub mod weights_file;
 pub mod worker;
 
 pub use outbox::Wake;

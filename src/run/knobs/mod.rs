@@ -225,7 +225,8 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
             model.n_heads, model.width
         ));
     }
-    if spec.task.kind.is_sequence() != (model.kind == crate::nn::spec::ModelKind::Gpt) {
+    let known = !spec.task.kind.may_be_sequence();
+    if known && spec.task.kind.is_sequence() != (model.kind == crate::nn::spec::ModelKind::Gpt) {
         return Err(format!(
             "model {} can't learn task {}: sequences of tokens need `gpt`, everything else one of mlp, residual-mlp, vision-transformer",
             find("model").expect("registered").get(spec),
