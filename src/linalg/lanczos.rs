@@ -8,12 +8,12 @@
 //! It is a machine to be fed: the caller multiplies [`Lanczos::vector`] by the operator in its own time and hands
 //! the product to [`Lanczos::absorb`].
 
-use faer::Side;
+use crate::base::rng::Stream;
 
-use crate::base::rng::{Stream, normals};
-
+use super::estimator::{Estimator, estimate};
 use super::operator::LinearOperator;
-use super::vectors::{axpy, dot, norm, scale};
+use super::subspace::{Ritz, Subspace, random_unit};
+use super::vectors::{axpy, norm, scale};
 
 /// When to stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,12 +66,7 @@ pub struct Lanczos {
     dim: usize,
     options: Options,
     random: Stream,
-    /// Orthonormal; the last one waits for its product.
-    basis: Vec<Vec<f64>>,
-    /// `A q` for all of the basis but the last.
-    images: Vec<Vec<f64>>,
-    /// `projected[j][i] = <q_i, A q_j>` for `i <= j`.
-    projected: Vec<Vec<f64>>,
+    space: Subspace,
     products: usize,
     /// No convergence is believed before so many products.
     least_products: usize,
@@ -92,13 +87,11 @@ impl Lanczos {
             dim,
             options,
             random,
-            basis: Vec::new(),
-            images: Vec::new(),
-            projected: Vec::new(),
+            space: Subspace::default(),
             products: 0,
             least_products: options.least_products.max(1).min(dim),
         };
-        let mut start = search.random_unit();
+        let mut start = random_unit(&mut search.random, dim);
         if let Some(warm) = warm.filter(|warm| warm.len() == dim) {
             let length = norm(warm);
             if length > 0.0 && length.is_finite() {
@@ -108,13 +101,13 @@ impl Lanczos {
                 scale(1.0 / length, &mut start);
             }
         }
-        search.basis.push(start);
+        search.space.basis.push(start);
         search
     }
 
     /// The vector whose product is wanted, of length 1.
     pub fn vector(&self) -> &[f64] {
-        self.basis.last().map_or(&[], Vec::as_slice)
+        self.space.waiting()
     }
 
     /// Products taken in so far.
@@ -126,33 +119,19 @@ impl Lanczos {
     pub fn absorb(&mut self, product: &[f64]) -> Progress {
         assert_eq!(product.len(), self.dim, "a product has the operator's dimension");
         self.products += 1;
-        let mut next = product.to_vec();
-        self.images.push(product.to_vec());
         let size = norm(product);
         if !size.is_finite() {
             return Progress::Finished(Box::new(self.not_finite()));
         }
-        let mut column: Vec<f64> = vec![0.0; self.basis.len()];
-        // Twice is enough (Kahan; Parlett 1980, section 6.9).
-        for pass in 0..2 {
-            for (q, entry) in self.basis.iter().zip(&mut column) {
-                let overlap = dot(q, &next);
-                axpy(-overlap, q, &mut next);
-                if pass == 0 {
-                    *entry = overlap;
-                }
-            }
-        }
-        self.projected.push(column);
-        let rest = norm(&next);
-        let Some(ritz) = self.ritz() else { return Progress::Finished(Box::new(self.not_finite())) };
+        let (mut next, rest) = self.space.absorb(product);
+        let Some(ritz) = self.space.ritz() else { return Progress::Finished(Box::new(self.not_finite())) };
 
-        let full = self.basis.len() == self.dim;
+        let full = self.space.basis.len() == self.dim;
         let closed = rest <= 1e-12 * ritz.size.max(size) || full;
         if closed && !full {
             // The subspace is closed, and the largest eigenvalue may lie outside.
             self.least_products =
-                self.least_products.max(self.products + SECOND_LOOKS.min(self.dim - self.basis.len()));
+                self.least_products.max(self.products + SECOND_LOOKS.min(self.dim - self.space.basis.len()));
         }
         let (value, weights) = ritz.pair(0);
         let bound = self.options.tolerance * value.abs().max(1e-6 * ritz.size);
@@ -166,83 +145,30 @@ impl Lanczos {
                 return Progress::Finished(Box::new(pair));
             }
         }
-        if self.basis.len() >= self.options.subspace {
+        if self.space.basis.len() >= self.options.subspace {
             self.restart(&ritz);
         }
         if closed {
-            next = self.random_unit();
+            next = random_unit(&mut self.random, self.dim);
         }
-        self.push_orthogonal(next);
+        self.space.push_orthogonal(next, &mut self.random);
         Progress::Wants
-    }
-
-    fn random_unit(&mut self) -> Vec<f64> {
-        loop {
-            let mut v = normals(&mut self.random, self.dim);
-            let length = norm(&v);
-            if length > 0.0 {
-                scale(1.0 / length, &mut v);
-                return v;
-            }
-        }
-    }
-
-    /// Appends a vector's part orthogonal to the basis, or a random one's if nothing is left of it.
-    fn push_orthogonal(&mut self, mut v: Vec<f64>) {
-        loop {
-            let before = norm(&v);
-            for _ in 0..2 {
-                for q in &self.basis {
-                    axpy(-dot(q, &v), q, &mut v);
-                }
-            }
-            let length = norm(&v);
-            if length > 1e-10 * before {
-                scale(1.0 / length, &mut v);
-                self.basis.push(v);
-                return;
-            }
-            v = self.random_unit();
-        }
-    }
-
-    /// Eigenpairs of the projected matrix; `None` if they can't be computed.
-    fn ritz(&self) -> Option<Ritz> {
-        let k = self.projected.len();
-        let entry = |i: usize, j: usize| self.projected[i.max(j)][i.min(j)];
-        let matrix = faer::Mat::<f64>::from_fn(k, k, entry);
-        let found = matrix.self_adjoint_eigen(Side::Lower).ok()?;
-        let (s, u) = (found.S(), found.U());
-        let values: Vec<f64> = (0..k).rev().map(|i| s.column_vector()[i]).collect();
-        let vectors = (0..k).rev().map(|j| (0..k).map(|i| u[(i, j)]).collect()).collect();
-        let size = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        size.is_finite().then_some(Ritz { values, vectors, size })
-    }
-
-    fn combine(vectors: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
-        let mut sum = vec![0.0; vectors[0].len()];
-        for (v, &w) in vectors.iter().zip(weights) {
-            axpy(w, v, &mut sum);
-        }
-        sum
     }
 
     fn eigenpair(&self, ritz: &Ritz, bound: f64) -> Eigenpair {
         let (value, weights) = ritz.pair(0);
-        let vector = Self::combine(&self.basis, weights);
-        let mut error = Self::combine(&self.images, weights);
-        axpy(-value, &vector, &mut error);
-        let residual = norm(&error);
+        let vector = self.space.vector(weights);
+        let residual = norm(&self.space.error(value, &vector, weights));
         let mut next_start = vector.clone();
         if ritz.values.len() > 1 {
-            axpy(0.1, &Self::combine(&self.basis, ritz.pair(1).1), &mut next_start);
+            axpy(0.1, &self.space.vector(ritz.pair(1).1), &mut next_start);
         }
         let converged = residual <= bound && self.products >= self.least_products;
         Eigenpair { value, vector, residual, converged, products: self.products, next_start }
     }
 
     fn not_finite(&self) -> Eigenpair {
-        let vector = self.basis[0].clone();
+        let vector = self.space.basis[0].clone();
         Eigenpair {
             value: f64::NAN,
             next_start: vector.clone(),
@@ -256,31 +182,26 @@ impl Lanczos {
     /// Keeps the upper part of the subspace.
     fn restart(&mut self, ritz: &Ritz) {
         let kept = (self.options.subspace / 3).max(2).min(ritz.values.len() - 1);
-        let (mut basis, mut images, mut projected) = (Vec::new(), Vec::new(), Vec::new());
-        for i in 0..kept {
-            let (value, weights) = ritz.pair(i);
-            basis.push(Self::combine(&self.basis, weights));
-            images.push(Self::combine(&self.images, weights));
-            let mut column = vec![0.0; i + 1];
-            column[i] = value;
-            projected.push(column);
-        }
-        (self.basis, self.images, self.projected) = (basis, images, projected);
+        self.space.keep(ritz, 0..kept);
     }
 }
 
-/// Eigenpairs of the projected matrix, largest first.
-struct Ritz {
-    values: Vec<f64>,
-    /// In coordinates of the basis.
-    vectors: Vec<Vec<f64>>,
-    /// Largest magnitude of the values.
-    size: f64,
-}
+impl Estimator for Lanczos {
+    type Output = Eigenpair;
 
-impl Ritz {
-    fn pair(&self, i: usize) -> (f64, &[f64]) {
-        (self.values[i], &self.vectors[i])
+    fn vector(&self) -> &[f64] {
+        Self::vector(self)
+    }
+
+    fn products(&self) -> usize {
+        Self::products(self)
+    }
+
+    fn absorb(&mut self, product: &[f64]) -> Option<Eigenpair> {
+        match Self::absorb(self, product) {
+            Progress::Wants => None,
+            Progress::Finished(pair) => Some(*pair),
+        }
     }
 }
 
@@ -289,36 +210,15 @@ impl Ritz {
 /// # Errors
 /// The first error of a product.
 pub fn run<A: LinearOperator>(operator: &mut A, mut search: Lanczos) -> Result<Eigenpair, A::Error> {
-    let mut product = vec![0.0; operator.dim()];
-    loop {
-        operator.apply(search.vector(), &mut product)?;
-        if let Progress::Finished(pair) = search.absorb(&product) {
-            return Ok(*pair);
-        }
-    }
+    estimate(operator, &mut search)
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::base::rng::Streams;
+    use crate::linalg::fixtures::{random, with_spectrum};
     use crate::linalg::operator::Dense;
 
     use super::*;
-
-    fn random(seed: u64) -> Stream {
-        Streams::new(seed).stream("probe/test")
-    }
-
-    /// Symmetric with these eigenvalues: a diagonal between Householder reflections, so that no basis vector is special.
-    fn with_spectrum(values: &[f64]) -> Dense {
-        let n = values.len();
-        let mut u = normals(&mut random(99), n);
-        let length = norm(&u);
-        scale(1.0 / length, &mut u);
-        let h = |i: usize, j: usize| f64::from(i == j) - 2.0 * u[i] * u[j];
-        let entry = |i: usize, j: usize| (0..n).map(|k| h(i, k) * values[k] * h(k, j)).sum();
-        Dense::new(n, (0..n * n).map(|ij| entry(ij / n, ij % n)).collect()).unwrap()
-    }
 
     fn strict() -> Options {
         Options { tolerance: 1e-10, ..Options::default() }
@@ -386,7 +286,7 @@ mod tests {
         let mut start = vec![0.0; n];
         start[3] = 1.0;
         let mut search = Lanczos::new(n, Some(&start), random(3), strict());
-        search.basis[0] = start;
+        search.space.basis[0] = start;
         let pair = run(&mut a, search).unwrap();
         assert!(pair.converged && (pair.value - 19.0).abs() < 1e-9, "{pair:?}");
     }

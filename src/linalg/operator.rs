@@ -16,6 +16,21 @@ pub trait LinearOperator {
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<(), Self::Error>;
 }
 
+/// An operator whose products can be interrupted, so that live probes work in pieces of some 15 ms.
+pub trait PiecewiseOperator: LinearOperator {
+    /// Begins the product with `v`; an unfinished product is dropped.
+    ///
+    /// # Errors
+    /// Whatever the operator says.
+    fn begin(&mut self, v: &[f64]) -> Result<(), Self::Error>;
+
+    /// Does a piece of the product that was begun; `Some(A v)` when it is complete.
+    ///
+    /// # Errors
+    /// Whatever the operator says; the product is then to be begun anew.
+    fn advance(&mut self) -> Result<Option<&[f64]>, Self::Error>;
+}
+
 /// A dense row-major matrix `[n, n]` as an operator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
@@ -46,6 +61,16 @@ impl Dense {
             }
         }
         Ok(Self { n, values })
+    }
+
+    /// Number of rows n.
+    pub fn side(&self) -> usize {
+        self.n
+    }
+
+    /// Row-major.
+    pub fn values(&self) -> &[f64] {
+        &self.values
     }
 
     pub fn get(&self, row: usize, column: usize) -> f64 {

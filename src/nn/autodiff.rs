@@ -89,7 +89,7 @@ impl GradientGraph {
     }
 }
 
-fn collect(store: &GradStore, vars: &[Var]) -> Result<Vec<Tensor>> {
+pub(super) fn collect(store: &GradStore, vars: &[Var]) -> Result<Vec<Tensor>> {
     vars.iter()
         .map(|var| match store.get(var) {
             // Row-major, as all that reads gradients in the flattening order expects.

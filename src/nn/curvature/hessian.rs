@@ -1,53 +1,60 @@
-//! The Hessian of the training loss as an operator, exact, a few examples at a time.
+//! The Hessian of the training loss.
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result, Tensor, Var};
-use rayon::prelude::*;
+use candle_core::{Result, Tensor};
 
-use crate::linalg::operator::LinearOperator;
-use crate::linalg::vectors::axpy;
+use crate::linalg::operator::{LinearOperator, PiecewiseOperator};
+use crate::nn::autodiff::GradientGraph;
+use crate::nn::batch::Batch;
+use crate::nn::loss::loss;
+use crate::nn::model::Model;
+use crate::nn::parts::Part;
+use crate::nn::spec::LossSpec;
 
-use super::autodiff::GradientGraph;
-use super::batch::Batch;
-use super::cost::Cost;
-use super::loss::loss;
-use super::model::Model;
-use super::parts::Part;
-use super::spec::LossSpec;
+use super::sum::{Frozen, PieceProduct, Sum};
 
 /// Work of a Hessian-vector product over that of a forward pass.
 const PASSES: f64 = 10.0;
-/// Examples of a piece on a GPU.
-const GPU_EXAMPLES: usize = 4096;
-/// Bytes that the graph of a gradient holds for a byte of activations at the taps.
-const GRAPH_BYTES: usize = 120;
-/// Bytes of graphs kept between products; beyond it they are built anew.
-const MOST_GRAPH_BYTES: usize = 512 << 20;
 
 /// `v -> H v` with `H = sum_i share_i d^2 loss_i / dw^2` at frozen parameters, where the pieces `i` of the batch are
 /// differentiated twice each, on the threads of the current rayon pool, and summed in their order in f64: equal bits
 /// for any number of threads.
 ///
 /// The gradients' graphs are kept from one product to the next as long as they fit into memory. The threads need
-/// [`super::autodiff::enable_second_derivatives`] and [`super::autodiff::STACK_BYTES`].
+/// [`crate::nn::autodiff::enable_second_derivatives`] and [`crate::nn::autodiff::STACK_BYTES`].
 pub struct Hessian {
-    model: Arc<dyn Model>,
-    loss: LossSpec,
-    vars: Vec<Var>,
-    dtype: DType,
-    device: Device,
-    pieces: Vec<Piece>,
-    keep_graphs: bool,
-    direction: Vec<Tensor>,
-    sum: Vec<f64>,
-    /// Pieces that are in the sum.
-    summed: usize,
+    sum: Sum<Piece>,
 }
 
 struct Piece {
     part: Part,
+    loss: LossSpec,
     graph: Option<GradientGraph>,
+}
+
+impl Piece {
+    fn new(part: Part, loss: &LossSpec) -> Self {
+        Self { part, loss: loss.clone(), graph: None }
+    }
+}
+
+impl PieceProduct for Piece {
+    fn product(&mut self, at: &Frozen, direction: &[Tensor]) -> Result<Vec<f64>> {
+        let graph = match self.graph.take() {
+            Some(graph) => graph,
+            None => {
+                let outputs = at.outputs(&self.part)?;
+                let loss = (loss(&outputs, &self.part.batch.targets, &self.loss)? * self.part.share)?;
+                GradientGraph::new(&loss, &at.vars)?
+            }
+        };
+        let product = at.model.layout().flatten(&graph.hvp(direction)?)?;
+        if at.keep_graphs {
+            self.graph = Some(graph);
+        }
+        Ok(product)
+    }
 }
 
 impl Hessian {
@@ -56,29 +63,9 @@ impl Hessian {
     /// # Errors
     /// If there are no examples; whatever candle says of shapes and the device.
     pub fn new(model: Arc<dyn Model>, params: &[Tensor], batch: &Batch, loss: &LossSpec) -> Result<Self> {
-        if batch.len == 0 {
-            candle_core::bail!("the Hessian can't be that of no examples; give at least one");
-        }
-        let cost = Cost::of(&*model, params, batch)?;
-        let vars: Vec<Var> = params.iter().map(Var::from_tensor).collect::<Result<_>>()?;
-        let (dtype, device) = (params[0].dtype(), params[0].device().clone());
-        let examples = if device.is_cpu() { cost.examples(PASSES) } else { GPU_EXAMPLES };
-        // As equal as can be.
-        let parts = batch.parts_of(batch.len.div_ceil(batch.len.div_ceil(examples)))?;
-        let gradients = parts.len() * model.layout().total();
-        let graphs = (GRAPH_BYTES * cost.activations * batch.len + gradients) * dtype.size_in_bytes();
-        Ok(Self {
-            sum: vec![0.0; model.layout().total()],
-            model,
-            loss: loss.clone(),
-            vars,
-            dtype,
-            device,
-            pieces: parts.into_iter().map(|part| Piece { part, graph: None }).collect(),
-            keep_graphs: graphs <= MOST_GRAPH_BYTES,
-            direction: Vec::new(),
-            summed: 0,
-        })
+        let (at, parts) = Frozen::new(model, params, batch, PASSES, "the Hessian")?;
+        let pieces = parts.into_iter().map(|part| Piece::new(part, loss)).collect();
+        Ok(Self { sum: Sum::new(at, pieces) })
     }
 
     /// Begins the product with `v`, in the flattening order; an unfinished product is dropped.
@@ -86,10 +73,7 @@ impl Hessian {
     /// # Errors
     /// Whatever candle says of the device.
     pub fn begin(&mut self, v: &[f64]) -> Result<()> {
-        self.direction = self.model.layout().unflatten(v, self.dtype, &self.device)?;
-        self.sum.fill(0.0);
-        self.summed = 0;
-        Ok(())
+        self.sum.begin(v)
     }
 
     /// Adds a piece of the batch a thread to the product; `Some(H v)` when all are in.
@@ -97,50 +81,12 @@ impl Hessian {
     /// # Errors
     /// Whatever candle says of shapes and the device.
     pub fn advance(&mut self) -> Result<Option<&[f64]>> {
-        let Self { model, loss, vars, pieces, keep_graphs, direction, sum, summed, .. } = self;
-        let until = (*summed + rayon::current_num_threads().max(1)).min(pieces.len());
-        let work = |piece: &mut Piece| piece.product(&**model, loss, vars, direction, *keep_graphs);
-        let wave = &mut pieces[*summed..until];
-        let products: Vec<Vec<f64>> = match wave {
-            [piece] => vec![work(piece)?],
-            wave => wave.par_iter_mut().map(work).collect::<Result<_>>()?,
-        };
-        for product in products {
-            axpy(1.0, &product, sum);
-        }
-        *summed = until;
-        Ok((until == pieces.len()).then_some(sum))
+        self.sum.advance()
     }
 
     /// Number of pieces of a product.
     pub fn pieces(&self) -> usize {
-        self.pieces.len()
-    }
-}
-
-impl Piece {
-    fn product(
-        &mut self,
-        model: &dyn Model,
-        spec: &LossSpec,
-        vars: &[Var],
-        direction: &[Tensor],
-        keep: bool,
-    ) -> Result<Vec<f64>> {
-        let graph = match self.graph.take() {
-            Some(graph) => graph,
-            None => {
-                let params: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-                let outputs = model.forward(&params, &self.part.batch.inputs, None)?;
-                let loss = (loss(&outputs, &self.part.batch.targets, spec)? * self.part.share)?;
-                GradientGraph::new(&loss, vars)?
-            }
-        };
-        let product = model.layout().flatten(&graph.hvp(direction)?)?;
-        if keep {
-            self.graph = Some(graph);
-        }
-        Ok(product)
+        self.sum.pieces.len()
     }
 }
 
@@ -148,22 +94,28 @@ impl LinearOperator for Hessian {
     type Error = candle_core::Error;
 
     fn dim(&self) -> usize {
-        self.sum.len()
+        self.sum.dim()
     }
 
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
-        self.begin(v)?;
-        loop {
-            if let Some(product) = self.advance()? {
-                out.copy_from_slice(product);
-                return Ok(());
-            }
-        }
+        self.sum.apply(v, out)
+    }
+}
+
+impl PiecewiseOperator for Hessian {
+    fn begin(&mut self, v: &[f64]) -> Result<()> {
+        self.sum.begin(v)
+    }
+
+    fn advance(&mut self) -> Result<Option<&[f64]>> {
+        self.sum.advance()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device};
+
     use crate::base::rng::{Streams, normals};
     use crate::nn::build::build;
     use crate::nn::params::Params;
@@ -192,7 +144,8 @@ mod tests {
         let params = model.layout().unflatten(&flat, DType::F64, &Device::Cpu).unwrap();
         let mut hessian = Hessian::new(model.clone(), &params, &batch, &LossSpec::default()).unwrap();
         // Small pieces, so that there are several.
-        hessian.pieces = batch.parts_of(6).unwrap().into_iter().map(|part| Piece { part, graph: None }).collect();
+        let loss = LossSpec::default();
+        hessian.sum.pieces = batch.parts_of(6).unwrap().into_iter().map(|part| Piece::new(part, &loss)).collect();
         let v = normals(&mut Streams::new(4).stream("v"), flat.len());
         let mut product = vec![0.0; flat.len()];
         hessian.apply(&v, &mut product).unwrap();
