@@ -8,7 +8,7 @@
 //! | the trace, the Frobenius norm | [`trace::Hutchinson`], [`hutch_plus_plus::HutchPlusPlus`] |
 //! | the curvature along a direction | [`wrappers::RayleighQuotient`] |
 //!
-//! [`kernel`] compares kernels and features.
+//! [`kernel`] compares kernels and features, [`singular`] has singular values.
 
 pub mod estimator;
 pub mod extremes;
@@ -18,6 +18,7 @@ pub mod hutch_plus_plus;
 pub mod kernel;
 pub mod lanczos;
 pub mod operator;
+pub mod singular;
 pub mod slq;
 pub mod spectrum;
 mod subspace;

@@ -5,6 +5,7 @@ pub mod job;
 pub mod landscape;
 pub mod measure;
 mod projection;
+pub mod propagation;
 pub mod registry;
 pub mod sharpness;
 pub mod signal;
