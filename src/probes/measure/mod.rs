@@ -5,9 +5,16 @@
 
 mod accuracy;
 mod directional_sharpness;
+mod eigenvalues;
 mod gradient;
+mod kurtosis;
+mod layers;
 mod loss;
+mod max_median_ratio;
 mod sharpness;
+mod tangent_kernel;
+mod token_cosine;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,7 +37,13 @@ pub const MEASUREMENTS: &[&Measurement] = &[
     &accuracy::MEASUREMENT,
     &gradient::MEASUREMENT,
     &sharpness::MEASUREMENT,
+    &eigenvalues::MEASUREMENT,
+    &trace::MEASUREMENT,
     &directional_sharpness::MEASUREMENT,
+    &tangent_kernel::MEASUREMENT,
+    &kurtosis::MEASUREMENT,
+    &max_median_ratio::MEASUREMENT,
+    &token_cosine::MEASUREMENT,
 ];
 
 /// A measurement and what there is to know of it beforehand.

@@ -147,5 +147,5 @@ class Flat:
         """Dense, column by column: exact products of reverse over reverse."""
         w = self.w.clone().requires_grad_()
         (g,) = torch.autograd.grad(self.loss(w), w, create_graph=True)
-        rows = [torch.autograd.grad(g[i], w, retain_graph=True)[0] for i in range(len(w))]
-        return torch.stack(rows)
+        chunks = torch.eye(len(w)).split(64)
+        return torch.cat([torch.autograd.grad(g, w, v, retain_graph=True, is_grads_batched=True)[0] for v in chunks])
