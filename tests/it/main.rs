@@ -15,6 +15,7 @@ mod pixels;
 mod program;
 mod real_window;
 mod recording_file;
+mod reference;
 mod registry;
 mod sessions;
 mod shaders;
