@@ -81,10 +81,8 @@ pub enum TaskError {
     BadSafetensors { path: PathBuf, message: String },
     #[error("{path:?} has no tensor {name:?} (it has {found}); write the inputs as x and the targets as y")]
     MissingTensor { path: PathBuf, name: String, found: String },
-    #[error(
-        "{path:?}: {x:?} has the shape {inputs:?} and {y:?} {targets:?}; both need the same number of examples first"
-    )]
-    TensorLengths { path: PathBuf, x: String, inputs: Vec<usize>, y: String, targets: Vec<usize> },
+    #[error("{path:?}: {found}; both need the same number of examples first")]
+    TensorLengths { path: PathBuf, found: String },
     #[error("{path:?}, array {name:?}: the type {found} can't be used; {expected}")]
     WrongType { path: PathBuf, name: String, found: String, expected: &'static str },
     #[error("{what} would need {needed_mib} MiB, the limit is {limit_mib} MiB; {advice}")]

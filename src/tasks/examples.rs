@@ -94,13 +94,8 @@ impl<'a> File<'a> {
             return Err(self.wrong_shape(x, &inputs.shape, "at least one example"));
         }
         if targets.shape.first() != Some(&count) {
-            return Err(TaskError::TensorLengths {
-                path: self.path.into(),
-                x: x.into(),
-                inputs: inputs.shape,
-                y: y.into(),
-                targets: targets.shape,
-            });
+            let found = format!("{x:?} has the shape {:?} and {y:?} {:?}", inputs.shape, targets.shape);
+            return Err(TaskError::TensorLengths { path: self.path.into(), found });
         }
         let (inputs, wide_inputs) = self.inputs(x, &inputs, shapes)?;
         let (targets, wide_targets) = self.targets(y, &targets, shapes)?;
