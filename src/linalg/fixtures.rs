@@ -17,10 +17,11 @@ pub(super) fn with_spectrum(values: &[f64]) -> Dense {
     scale(1.0 / length, &mut u);
     let h = |i: usize, j: usize| f64::from(i == j) - 2.0 * u[i] * u[j];
     let entry = |i: usize, j: usize| (0..n).map(|k| h(i, k) * values[k] * h(k, j)).sum();
-    Dense::new(n, (0..n * n).map(|ij| entry(ij / n, ij % n)).collect()).unwrap()
+    Dense::new(n, (0..n * n).map(|ij| entry(ij / n, ij % n)).collect()).expect("fixtures are sound")
 }
 
 pub(super) fn diagonal(values: &[f64]) -> Dense {
     let n = values.len();
-    Dense::new(n, (0..n * n).map(|ij| if ij / n == ij % n { values[ij / n] } else { 0.0 }).collect()).unwrap()
+    Dense::new(n, (0..n * n).map(|ij| if ij / n == ij % n { values[ij / n] } else { 0.0 }).collect())
+        .expect("fixtures are sound")
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::estimator::Estimator;
 use super::operator::{LinearOperator, PiecewiseOperator};
 use super::vectors::{dot, norm};
 
@@ -171,8 +172,40 @@ impl RayleighQuotient {
     }
 }
 
+/// The curvature along a given direction, such as the gradient, as an [`Estimator`] of one product.
+#[derive(Clone, Debug)]
+pub struct Along {
+    direction: Vec<f64>,
+    products: usize,
+}
+
+impl Along {
+    pub fn new(direction: Vec<f64>) -> Self {
+        Self { direction, products: 0 }
+    }
+}
+
+impl Estimator for Along {
+    /// `None` as in [`RayleighQuotient::new`].
+    type Output = Option<RayleighQuotient>;
+
+    fn vector(&self) -> &[f64] {
+        &self.direction
+    }
+
+    fn products(&self) -> usize {
+        self.products
+    }
+
+    fn absorb(&mut self, product: &[f64]) -> Option<Self::Output> {
+        self.products += 1;
+        Some(RayleighQuotient::new(&self.direction, product))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::linalg::estimator::estimate;
     use crate::linalg::fixtures::{diagonal, with_spectrum};
     use crate::linalg::operator::Dense;
 
@@ -279,6 +312,7 @@ mod tests {
         a.apply(&v, &mut product).unwrap();
         let found = RayleighQuotient::new(&v, &product).unwrap();
         assert!([3.0, -1.0, 0.5, 2.0, 0.1].iter().any(|x| (x - found.value).abs() <= found.residual));
+        assert_eq!(estimate(&mut a, &mut Along::new(v.to_vec())).unwrap(), Some(found));
         let twice: Vec<f64> = v.iter().map(|x| 2.0 * x).collect();
         let same = RayleighQuotient::new(&twice, &product.map(|x| 2.0 * x)).unwrap();
         assert!((same.value - found.value).abs() < 1e-14 && (same.residual - found.residual).abs() < 1e-14);

@@ -94,6 +94,11 @@ impl Layout {
         self.offsets[index]..self.offsets[index] + self.infos[index].len()
     }
 
+    /// Places of a group's tensors in the flat vector, ascending: a block of the curvature.
+    pub fn ranges_of_group(&self, group: usize) -> Vec<std::ops::Range<usize>> {
+        (0..self.infos.len()).filter(|&i| self.infos[i].group == group).map(|i| self.range(i)).collect()
+    }
+
     /// Cuts a flat vector into tensors of these shapes.
     ///
     /// # Errors

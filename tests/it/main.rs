@@ -3,6 +3,7 @@
 mod adapter;
 mod architecture;
 mod bad_input;
+mod curvature;
 mod damaged_files;
 mod data_files;
 mod derivatives;

@@ -45,29 +45,30 @@ fn sequences(n: usize) -> Split {
 
 impl Case {
     pub fn new(spec: &ModelSpec, split: &Split, loss: LossSpec) -> Self {
-        Self::of(build(spec, split).unwrap(), split, loss)
+        Self::of(build(spec, split).expect("fixtures are sound"), split, loss)
     }
 
     pub fn of(model: Arc<dyn Model>, split: &Split, loss: LossSpec) -> Self {
         let total = model.layout().total();
         let flat: Vec<f64> =
             model.init(&Streams::new(1)).iter().zip(draw("noise", total)).map(|(w, z)| w + 0.3 * z).collect();
-        let params = model.layout().unflatten(&flat, DType::F64, &Device::Cpu).unwrap();
-        let batch = Batch::new(split, DType::F64, &Device::Cpu).unwrap();
+        let params = model.layout().unflatten(&flat, DType::F64, &Device::Cpu).expect("fixtures are sound");
+        let batch = Batch::new(split, DType::F64, &Device::Cpu).expect("fixtures are sound");
         Self { model, flat, params, batch, loss }
     }
 
     /// The frozen network, and the batch in parts of three examples, so that there are several and the last is shorter.
     pub fn in_parts(&self) -> (Frozen, Vec<Part>) {
-        let (at, _) = Frozen::new(self.model.clone(), &self.params, &self.batch, 1.0, "a test").unwrap();
-        (at, self.batch.parts_of(3).unwrap())
+        let (at, _) =
+            Frozen::new(self.model.clone(), &self.params, &self.batch, 1.0, "a test").expect("fixtures are sound");
+        (at, self.batch.parts_of(3).expect("fixtures are sound"))
     }
 
     /// All outputs at these parameters.
     pub fn outputs_at(&self, flat: &[f64]) -> Vec<f64> {
-        let params = self.model.layout().unflatten(flat, DType::F64, &Device::Cpu).unwrap();
-        let outputs = self.model.forward(&params, &self.batch.inputs, None).unwrap();
-        outputs.flatten_all().unwrap().to_vec1().unwrap()
+        let params = self.model.layout().unflatten(flat, DType::F64, &Device::Cpu).expect("fixtures are sound");
+        let outputs = self.model.forward(&params, &self.batch.inputs, None).expect("fixtures are sound");
+        outputs.flatten_all().expect("fixtures are sound").to_vec1().expect("fixtures are sound")
     }
 
     pub fn moved(&self, direction: &[f64], by: f64) -> Vec<f64> {

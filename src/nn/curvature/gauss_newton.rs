@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
+use rand::SeedableRng;
 
 use crate::base::rng::Stream;
 use crate::linalg::operator::{LinearOperator, PiecewiseOperator};
@@ -28,7 +29,7 @@ pub enum Metric {
     /// `d^2 L / df_r^2`: the generalised Gauss-Newton matrix (Schraudolph 2002), the Hessian less the term with `d^2 f / dw^2`.
     Ggn,
     /// The (true) Fisher, its expectation over the model's labels taken as a sum over all of them: `sum_c p_c s_c s_c'` with the score
-    /// `s_c = d(-log p_c) / df_r`. For these losses it equals the GGN, here by another way, at C times the cost of its
+    /// `s_c = d(-log p_c) / df_r`. For these losses it equals the GGN, here by another way, at C times the memory and the cost of its
     /// output part; for the squared error the expectation is taken in closed form.
     ExpectedFisher,
     /// The (true) Fisher, its expectation over the model's labels as the mean over some drawn ones a row, from this stream, once for all
@@ -49,7 +50,10 @@ pub struct GaussNewton {
 
 struct Piece {
     part: Part,
-    metric: OutputMetric,
+    loss: LossSpec,
+    metric: Metric,
+    /// The metric at the outputs, made in the first product and kept, so that samples stay the same.
+    at_outputs: Option<OutputMetric>,
     graph: Option<OutputGraph>,
 }
 
@@ -59,7 +63,12 @@ impl PieceProduct for Piece {
             Some(graph) => graph,
             None => OutputGraph::new(at.outputs(&self.part)?, &at.vars)?,
         };
-        let pulled = graph.vjp(&self.metric.product(&graph.jvp(direction)?)?)?;
+        let metric = match self.at_outputs.take() {
+            Some(metric) => metric,
+            None => OutputMetric::new(&graph.outputs.detach(), &self.part, &self.loss, &mut self.metric)?,
+        };
+        let pulled = graph.vjp(&metric.product(&graph.jvp(direction)?)?)?;
+        self.at_outputs = Some(metric);
         if at.keep_graphs {
             self.graph = Some(graph);
         }
@@ -87,13 +96,17 @@ impl GaussNewton {
         if let Metric::SampledFisher { samples: 0, .. } = metric {
             candle_core::bail!("a sampled Fisher matrix can't be that of 0 samples; give at least one");
         }
-        let mut pieces = Vec::with_capacity(parts.len());
-        // In the order of the batch, for the samples.
-        for part in parts {
-            let outputs = at.outputs(&part)?.detach();
-            let metric = OutputMetric::new(&outputs, &part, loss, &mut metric)?;
-            pieces.push(Piece { part, metric, graph: None });
-        }
+        // A stream a piece, so that it doesn't matter which is worked on first.
+        let pieces = parts.into_iter().map(|part| {
+            let mut metric_here = metric.clone();
+            if let (Metric::SampledFisher { random: here, .. }, Metric::SampledFisher { random, .. }) =
+                (&mut metric_here, &mut metric)
+            {
+                **here = Stream::from_rng(random.as_mut());
+            }
+            Piece { part, loss: loss.clone(), metric: metric_here, at_outputs: None, graph: None }
+        });
+        let pieces = pieces.collect();
         Ok(Self { sum: Sum::new(at, pieces) })
     }
 }
