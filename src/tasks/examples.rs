@@ -240,15 +240,18 @@ fn numbers(tensor: &TensorView) -> Option<Numbers> {
 mod tests {
     use super::*;
 
-    fn floats(shape: &[usize], values: &[f64]) -> (Dtype, Vec<usize>, Vec<u8>) {
+    /// Type, shape and bytes.
+    type Stored = (Dtype, Vec<usize>, Vec<u8>);
+
+    fn floats(shape: &[usize], values: &[f64]) -> Stored {
         (Dtype::F64, shape.to_vec(), values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
-    fn ids(shape: &[usize], values: &[i64]) -> (Dtype, Vec<usize>, Vec<u8>) {
+    fn ids(shape: &[usize], values: &[i64]) -> Stored {
         (Dtype::I64, shape.to_vec(), values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
-    fn file(tensors: &[(&str, &(Dtype, Vec<usize>, Vec<u8>))]) -> Vec<u8> {
+    fn file(tensors: &[(&str, &Stored)]) -> Vec<u8> {
         let views = tensors
             .iter()
             .map(|(name, (dtype, shape, bytes))| (*name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
