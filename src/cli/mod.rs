@@ -6,8 +6,11 @@ mod coord_check;
 mod doctor;
 mod figure_files;
 mod headless;
+mod init;
 mod knob_flags;
 mod list;
+mod measure;
+mod model_files;
 mod playground;
 mod progress;
 mod run;
@@ -30,6 +33,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: run::command, run: run::run },
     Subcommand { command: view::command, run: view::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
+    Subcommand { command: init::command, run: init::run },
+    Subcommand { command: measure::command, run: measure::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: list::command, run: list::run },
     Subcommand { command: doctor::command, run: doctor::run },

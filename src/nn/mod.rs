@@ -32,3 +32,4 @@ pub mod slice;
 pub mod spec;
 pub mod training;
 pub mod transformer;
+pub mod weights;

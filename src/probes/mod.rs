@@ -3,6 +3,7 @@
 pub mod activations;
 pub mod job;
 pub mod landscape;
+pub mod measure;
 pub mod plane;
 mod projection;
 pub mod propagation;

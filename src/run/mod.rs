@@ -8,7 +8,9 @@ mod divergence;
 mod history;
 pub mod knobs;
 mod live_run;
+pub mod measuring;
 pub mod messages;
+pub mod model_file;
 mod outbox;
 pub mod parametrization;
 mod prober;
@@ -17,6 +19,7 @@ pub mod session;
 pub mod spec;
 mod threshold;
 pub mod trainer;
+pub mod weights_file;
 pub mod worker;
 
 pub use outbox::Wake;

@@ -86,6 +86,9 @@ pub struct RunSpec {
     /// Steps between evaluations of the test split.
     pub eval_every: u64,
     pub device: DeviceChoice,
+    /// A safetensors file with the parameters to begin with; none draws them from the seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_weights: Option<PathBuf>,
     pub task: TaskSpec,
     pub model: ModelSpec,
     pub loss: LossSpec,
@@ -102,6 +105,7 @@ impl Default for RunSpec {
             batch_size: 64,
             eval_every: 25,
             device: DeviceChoice::Auto,
+            init_weights: None,
             task: TaskSpec::default(),
             model: ModelSpec::default(),
             loss: LossSpec::default(),

@@ -27,6 +27,7 @@ use super::divergence::{self, Watch};
 use super::parametrization;
 use super::spec::RunSpec;
 use super::threshold;
+use super::weights_file::{self, WeightsFileError};
 
 /// Examples a forward pass of the test split takes at once.
 const EVALUATION_CHUNK: usize = 512;
@@ -40,6 +41,8 @@ pub enum TrainError {
     Task(#[from] TaskError),
     #[error(transparent)]
     Build(#[from] BuildError),
+    #[error(transparent)]
+    Weights(#[from] WeightsFileError),
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error("the worker hit a bug: {0}; what was recorded is safe, restart to go on")]
@@ -118,7 +121,11 @@ impl Trainer {
         let streams = Streams::new(spec.seed);
         let task = load(&spec.task, &streams)?;
         let model = build(&spec.model, &task.train)?;
-        let params = Params::from_flat(model.layout().clone(), &model.init(&streams), dtype, &device)?;
+        let flat = match &spec.init_weights {
+            Some(path) => weights_file::read(path, model.layout())?,
+            None => model.init(&streams),
+        };
+        let params = Params::from_flat(model.layout().clone(), &flat, dtype, &device)?;
         let optimizer = parametrization::optimizer(&spec, model.layout());
         let batches = Batches::new(streams, task.train.len(), spec.batch_size);
         let test = (0..task.test.len())

@@ -77,6 +77,12 @@ pub enum TaskError {
     BadArchive { path: PathBuf, message: String },
     #[error("{path:?} has no array {name:?} (it has {found}); write it with `numpy.savez(path, x=..., y=...)`")]
     MissingArray { path: PathBuf, name: String, found: String },
+    #[error("{path:?} isn't a whole safetensors file ({message}); copy or write it again")]
+    BadSafetensors { path: PathBuf, message: String },
+    #[error("{path:?} has no tensor {name:?} (it has {found}); write the inputs as x and the targets as y")]
+    MissingTensor { path: PathBuf, name: String, found: String },
+    #[error("{path:?}: {found}; both need the same number of examples first")]
+    TensorLengths { path: PathBuf, found: String },
     #[error("{path:?}, array {name:?}: the type {found} can't be used; {expected}")]
     WrongType { path: PathBuf, name: String, found: String, expected: &'static str },
     #[error("{what} would need {needed_mib} MiB, the limit is {limit_mib} MiB; {advice}")]

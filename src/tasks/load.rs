@@ -28,6 +28,7 @@ const TASKS: &[(TaskKind, Loader)] = &[
     (TaskKind::ImageFolder, files::image_folder::load),
     (TaskKind::Csv, files::table::load),
     (TaskKind::Text, sequence::text::load),
+    (TaskKind::Safetensors, files::tensors::load),
     (TaskKind::Npz, files::npz::load),
 ];
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::shapes::Shapes;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
@@ -39,6 +41,8 @@ pub enum TaskKind {
     Csv,
     /// Any UTF-8 text, as characters.
     Text,
+    /// A safetensors file with `x` and `y` (and optionally `x_test`, `y_test`).
+    Safetensors,
     /// A NumPy archive with `x` and `y` (and optionally `x_test`, `y_test`).
     Npz,
 }
@@ -57,11 +61,25 @@ pub struct TaskSpec {
     pub label_noise: f64,
     /// Tokens in a sequence (sequence tasks).
     pub context: usize,
+    /// Test examples in a file of their own (safetensors).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<PathBuf>,
+    /// What examples look like (safetensors); none takes what the tensors suggest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shapes: Option<Shapes>,
 }
 
 impl Default for TaskSpec {
     fn default() -> Self {
-        Self { kind: TaskKind::Digits, path: None, train_size: 0, label_noise: 0.0, context: 32 }
+        Self {
+            kind: TaskKind::Digits,
+            path: None,
+            train_size: 0,
+            label_noise: 0.0,
+            context: 32,
+            test_path: None,
+            shapes: None,
+        }
     }
 }
 
@@ -79,6 +97,11 @@ impl TaskKind {
         )
     }
 
+    /// Whether examples are sequences shows when the file is read.
+    pub fn may_be_sequence(self) -> bool {
+        self == Self::Safetensors
+    }
+
     /// Targets are numbers, not classes. (A `.npz` with float targets is found out when it is read.)
     pub fn is_regression(self) -> bool {
         matches!(self, Self::TeacherStudent | Self::Sine)
@@ -86,6 +109,7 @@ impl TaskKind {
 
     /// Reads the user's files.
     pub fn needs_path(self) -> bool {
-        matches!(self, Self::Idx | Self::Cifar10 | Self::ImageFolder | Self::Csv | Self::Text | Self::Npz)
+        use TaskKind::{Cifar10, Csv, Idx, ImageFolder, Npz, Safetensors, Text};
+        matches!(self, Idx | Cifar10 | ImageFolder | Csv | Text | Safetensors | Npz)
     }
 }

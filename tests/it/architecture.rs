@@ -33,6 +33,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("wgpu", &["app"]),
     ("plotters", &["figures"]),
     ("rusqlite", &["record"]),
+    ("safetensors", &["nn", "tasks"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anyhow", &["cli", "main"]),

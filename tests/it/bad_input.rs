@@ -137,3 +137,46 @@ fn wrong_places_and_recordings() {
         check(home.path(), &case);
     }
 }
+
+#[test]
+fn wrong_models_weights_and_batches() {
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(home.path().join(name), bytes).unwrap();
+    let model = "[model]\nkind = \"mlp\"\nwidth = 4\ndepth = 1\n[input]\nshape = [2]\n[output]\nclasses = 2\n";
+    write("m.toml", model.as_bytes());
+    write("wide.toml", model.replace("width = 4", "width = 5").as_bytes());
+    write("shapeless.toml", b"[model]\nkind = \"mlp\"\n");
+    write("heads.toml", b"[model]\nn_heads = 3\n[input]\nshape = [8, 8, 1]\n[output]\nclasses = 10\n");
+    write("text.safetensors", b"this is no tensor");
+    let x = safetensors::tensor::TensorView::new(safetensors::tensor::Dtype::F32, vec![1, 2], &[0; 8]).unwrap();
+    write("half.safetensors", &safetensors::serialize([("x", x)], None).unwrap());
+    let done = output(home.path(), &["init", "--model", "m.toml", "--out", "w.safetensors"]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    let whole = fs::read(home.path().join("w.safetensors")).unwrap();
+    write("cut.safetensors", &whole[..whole.len() - 3]);
+    for case in [
+        case("init --model m.toml", &["--out"]),
+        case("init --model nowhere.toml --out v", &["nowhere.toml"]),
+        case("init --model shapeless.toml --out v", &["shapeless.toml", "input"]),
+        case("init --model heads.toml --out v", &["heads.toml", "heads", "3"]),
+        case("init --model m.toml --out w.safetensors", &["w.safetensors", "exists"]),
+        case("init --model m.toml --out no/where", &["no", "exist"]),
+        case("init --model m.toml --seed x --out v", &["--seed", "x"]),
+        case("measure --probe loss", &["--model"]),
+        case("measure --model m.toml", &["--probe", "sharpness"]),
+        case("measure --model m.toml --probe weather", &["weather", "sharpness"]),
+        case("measure --model m.toml --probe loss --weights nowhere", &["nowhere"]),
+        case("measure --model m.toml --probe loss --weights text.safetensors", &["text.safetensors", "again"]),
+        case("measure --model m.toml --probe loss --weights cut.safetensors", &["cut.safetensors", "again"]),
+        case("measure --model wide.toml --probe loss --weights w.safetensors", &["layer 1.weight", "[2, 4]", "[2, 5]"]),
+        case("measure --model m.toml --probe loss --weights w.safetensors", &["--data"]),
+        case("measure --model m.toml --probe loss --weights w.safetensors --data half.safetensors", &["\"y\"", "half"]),
+        case("measure --model m.toml --probe loss --weights w.safetensors --data w.safetensors", &["\"x\"", "it has"]),
+        case("run --steps 1 --init-weights w.safetensors", &["w.safetensors", "embedding.weight", "landscope init"]),
+        case("run --steps 1 --init-weights nowhere", &["nowhere", "safetensors"]),
+        case("run --task safetensors --data half.safetensors --model mlp", &["\"y\"", "half"]),
+        case("run --task safetensors --data text.safetensors --model mlp", &["text.safetensors", "again"]),
+    ] {
+        check(home.path(), &case);
+    }
+}

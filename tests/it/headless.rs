@@ -123,3 +123,23 @@ fn list_and_doctor_tell_what_there_is() {
     assert!(doctor.status.success(), "{}", stderr(&doctor));
     assert!(stdout(&doctor).contains("Hessian"), "{}", stdout(&doctor));
 }
+
+#[test]
+fn weights_written_by_init_begin_the_run_that_the_seed_begins() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = landscope::run::spec::RunSpec::default();
+    let model = format!(
+        "{}[input]\nshape = [8, 8, 1]\n[output]\nclasses = 10\n",
+        toml::to_string(&std::collections::BTreeMap::from([("model", &spec.model)])).unwrap()
+    );
+    std::fs::write(home.path().join("m.toml"), model).unwrap();
+    let written = output(home.path(), &["init", "--model", "m.toml", "--seed", "3", "--out", "w"]);
+    assert!(written.status.success(), "{}", stderr(&written));
+    let hash = |flags: &[&str]| {
+        let arguments = [&["run", "--steps", "3", "--probe-budget", "0", "--json", "--seed", "3"], flags].concat();
+        let result = output(home.path(), &arguments);
+        assert!(result.status.success(), "{}", stderr(&result));
+        json_lines(&result).last().unwrap()["param_hash"].clone()
+    };
+    assert_eq!(hash(&["--out", "a", "--init-weights", "w"]), hash(&["--out", "b"]));
+}

@@ -24,6 +24,7 @@ mod planes;
 mod program;
 mod real_window;
 mod recording_file;
+mod reference;
 mod registry;
 mod sessions;
 mod shaders;

@@ -243,7 +243,7 @@ fn file(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Acti
         Some(PathEvent::Entered(path)) => actions.push(set(knob, KnobValue::Path(path))),
         Some(PathEvent::Browse) => {
             let task = crate::run::knobs::find("task").map(|task| task.get(spec).to_string()).unwrap_or_default();
-            let is_file = ["csv", "text", "npz"].contains(&task.as_str());
+            let is_file = ["csv", "text", "safetensors", "npz"].contains(&task.as_str());
             actions.push(Action::Browse(if is_file { Browse::DataFile } else { Browse::DataFolder }));
         }
         None => {}

@@ -230,7 +230,8 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
             model.n_heads, model.width
         ));
     }
-    if spec.task.kind.is_sequence() != (model.kind == crate::nn::spec::ModelKind::Gpt) {
+    let known = !spec.task.kind.may_be_sequence();
+    if known && spec.task.kind.is_sequence() != (model.kind == crate::nn::spec::ModelKind::Gpt) {
         return Err(format!(
             "model {} can't learn task {}: sequences of tokens need `gpt`, everything else one of mlp, residual-mlp, vision-transformer, conv-net, residual-conv-net",
             find("model").expect("registered").get(spec),

@@ -27,6 +27,7 @@ pub(super) const KNOBS: &[Knob] = &[
             ("image-folder", "Your folder of pictures"),
             ("csv", "Your CSV file"),
             ("text", "Your text file"),
+            ("safetensors", "Your safetensors file"),
             ("npz", "Your .npz file"),
         ]),
         definition: "What is learnt.",

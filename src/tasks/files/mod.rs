@@ -13,6 +13,7 @@ pub mod npy;
 pub mod npz;
 pub mod reading;
 pub mod table;
+pub mod tensors;
 
 /// Divides what a file holds into training and test examples: [`splits::TEST_SHARE`] for testing, per class.
 ///

@@ -15,11 +15,7 @@ use crate::tasks::spec::TaskSpec;
 /// # Errors
 /// [`TaskError::NoPath`], [`TaskError::NotFound`], [`TaskError::NotAFile`].
 pub fn file<'a>(spec: &'a TaskSpec, expected: &'static str) -> Result<&'a Path, TaskError> {
-    let path = existing(spec)?;
-    if path.is_dir() {
-        return Err(TaskError::NotAFile { path: path.into(), expected });
-    }
-    Ok(path)
+    file_at(existing(spec)?, expected)
 }
 
 /// The path of a spec that needs a folder.
@@ -34,9 +30,24 @@ pub fn folder<'a>(spec: &'a TaskSpec, holding: &'static str) -> Result<&'a Path,
     Ok(path)
 }
 
+/// [`file`] at a path of its own.
+///
+/// # Errors
+/// [`TaskError::NotFound`], [`TaskError::NotAFile`].
+pub fn file_at<'a>(path: &'a Path, expected: &'static str) -> Result<&'a Path, TaskError> {
+    let path = found(path)?;
+    if path.is_dir() {
+        return Err(TaskError::NotAFile { path: path.into(), expected });
+    }
+    Ok(path)
+}
+
 fn existing(spec: &TaskSpec) -> Result<&Path, TaskError> {
     let path = spec.path.as_deref().filter(|path| !path.as_os_str().is_empty());
-    let path = path.ok_or(TaskError::NoPath { task: spec.kind })?;
+    found(path.ok_or(TaskError::NoPath { task: spec.kind })?)
+}
+
+fn found(path: &Path) -> Result<&Path, TaskError> {
     match fs::metadata(path) {
         Ok(_) => Ok(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(TaskError::NotFound { path: path.into() }),

@@ -1,0 +1,37 @@
+//! Activations of every layer on the whole batch.
+
+use candle_core::{DType, Result};
+
+use crate::record::TokenKind;
+
+use super::{Found, Subject, Value};
+
+/// Activations of a layer, `[sequences, tokens, width]` row-major.
+pub struct Activations {
+    pub values: Vec<f64>,
+    /// Of a sequence; in networks without tokens the examples are those of one sequence.
+    pub tokens: usize,
+    pub width: usize,
+}
+
+/// A number for each layer, input side first, from one forward pass.
+///
+/// # Errors
+/// Whatever candle says of shapes and the device.
+pub fn by_layer(subject: &Subject, statistic: impl Fn(&Activations) -> f64) -> Result<Found> {
+    let mut taps = Vec::new();
+    subject.model.forward(&subject.params, &subject.batch.inputs, Some(&mut taps))?;
+    let mut found = Vec::with_capacity(taps.len());
+    for (name, tap) in subject.model.layers().iter().zip(&taps) {
+        let (tokens, width) = match *tap.dims() {
+            [_, tokens, width] if subject.model.token_kind() == TokenKind::Tokens => (tokens, width),
+            ref dims => {
+                let width = dims.last().copied().unwrap_or(1);
+                (tap.elem_count() / width.max(1), width)
+            }
+        };
+        let values = tap.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        found.push((name.clone(), statistic(&Activations { values, tokens, width })));
+    }
+    Ok(Found::exact(Value::Named(found), "forward pass"))
+}

@@ -1,0 +1,47 @@
+//! The trace of the Hessian.
+
+use candle_core::Result;
+
+use crate::linalg::estimator::estimate;
+use crate::linalg::operator::LinearOperator;
+use crate::linalg::trace::{Hutchinson, Options};
+
+use super::{Found, Measurement, Subject, Value};
+
+pub const MEASUREMENT: Measurement = Measurement {
+    id: "trace",
+    title: "Trace of the Hessian",
+    formula: "tr H = sum of all eigenvalues, as the mean of v' H v over random vectors v of independent signs; exact with --test-vectors all",
+    cost: "a Hessian-vector product a test vector (100), or one a parameter for the exact trace",
+    source: "Hutchinson 1989",
+    measure,
+};
+
+fn measure(subject: &Subject) -> Result<Found> {
+    let mut hessian = subject.hessian()?;
+    if subject.options.test_vectors == 0 {
+        return exact(&mut hessian);
+    }
+    // All test vectors are used: stopping early would favour low guesses of the error.
+    let options = Options { most_products: subject.options.test_vectors, least_products: usize::MAX, tolerance: 0.0 };
+    let mut search = Hutchinson::new(hessian.dim(), subject.streams.stream("probe/trace"), options);
+    let found = estimate(&mut hessian, &mut search)?;
+    Ok(Found {
+        standard_error: Some(found.standard_error),
+        products: found.products,
+        ..Found::exact(Value::Number(found.value), "Hutchinson's estimator on exact Hessian-vector products")
+    })
+}
+
+fn exact(hessian: &mut impl LinearOperator<Error = candle_core::Error>) -> Result<Found> {
+    let dim = hessian.dim();
+    let (mut basis, mut product) = (vec![0.0; dim], vec![0.0; dim]);
+    let mut trace = 0.0;
+    for i in 0..dim {
+        basis[i] = 1.0;
+        hessian.apply(&basis, &mut product)?;
+        basis[i] = 0.0;
+        trace += product[i];
+    }
+    Ok(Found { products: dim, ..Found::exact(Value::Number(trace), "diagonal of the Hessian, a product a parameter") })
+}

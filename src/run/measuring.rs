@@ -1,0 +1,91 @@
+//! Measurements outside a run, on threads that can differentiate twice.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::base::rng::Streams;
+use crate::nn::autodiff;
+use crate::nn::batch::{Batch, InputTensor, TargetTensor};
+use crate::nn::params::Layout;
+use crate::probes::measure::{Answer, Measurement, Options, Subject, measure};
+use crate::tasks::examples::Examples;
+
+use super::device::first_line;
+use super::model_file::ModelFile;
+use super::trainer::TrainError;
+
+/// What is measured, and how.
+pub struct Order<'a> {
+    pub model: &'a ModelFile,
+    /// In the flattening order.
+    pub weights: &'a [f64],
+    pub examples: &'a Examples,
+    pub dtype: DType,
+    pub device: &'a Device,
+    /// Of the random vectors.
+    pub seed: u64,
+    pub options: Options,
+}
+
+/// Makes the measurements in turn and hands each answer to `tell`.
+///
+/// # Errors
+/// [`TrainError`] says what of the model or the device is wrong, or that derivatives are.
+pub fn measure_all(
+    order: &Order,
+    measurements: &[&'static Measurement],
+    mut tell: impl FnMut(Answer) + Send,
+) -> Result<(), TrainError> {
+    let bug = |error: rayon::ThreadPoolBuildError| TrainError::Bug(error.to_string());
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|index| format!("measure-{index}"))
+        .stack_size(autodiff::STACK_BYTES)
+        .build()
+        .map_err(bug)?;
+    pool.install(|| {
+        // Once a thread: without the switch, second derivatives are silently wrong.
+        for report in pool.broadcast(|_| autodiff::self_test()) {
+            report.map_err(|error| TrainError::Spec(error.to_string()))?;
+        }
+        let subject = order.subject()?;
+        for measurement in measurements {
+            tell(measure(measurement, &subject).map_err(|error| unable(measurement, &error))?);
+        }
+        Ok(())
+    })
+}
+
+fn unable(measurement: &Measurement, error: &candle_core::Error) -> TrainError {
+    TrainError::Spec(format!("{} can't be measured: {}", measurement.id, first_line(error)))
+}
+
+impl Order<'_> {
+    fn subject(&self) -> Result<Subject, TrainError> {
+        let model = self.model.build()?;
+        let layout: &Layout = model.layout();
+        let params = layout.unflatten(self.weights, self.dtype, self.device)?;
+        let batch = wide_batch(self.examples, self.dtype, self.device)?;
+        Ok(Subject {
+            params,
+            model,
+            loss: self.model.loss.clone(),
+            batch,
+            dtype: self.dtype,
+            device: self.device.clone(),
+            streams: Streams::new(self.seed),
+            options: self.options,
+        })
+    }
+}
+
+/// The examples with all digits that their file has and `dtype` holds.
+fn wide_batch(examples: &Examples, dtype: DType, device: &Device) -> candle_core::Result<Batch> {
+    let mut batch = Batch::new(&examples.split, dtype, device)?;
+    let again = |narrow: &Tensor, values: &[f64]| Tensor::from_slice(values, narrow.shape(), device)?.to_dtype(dtype);
+    if let (InputTensor::Features(features), Some(values)) = (&mut batch.inputs, &examples.wide_inputs) {
+        *features = again(features, values)?;
+    }
+    if let (TargetTensor::Values(targets), Some(values)) = (&mut batch.targets, &examples.wide_targets) {
+        *targets = again(targets, values)?;
+    }
+    Ok(batch)
+}

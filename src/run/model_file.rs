@@ -1,0 +1,90 @@
+//! `model.toml`: a network, its loss and the shapes of its inputs and outputs.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::build::{BuildError, build};
+use crate::nn::model::Model;
+use crate::nn::spec::{LossSpec, ModelSpec};
+use crate::tasks::shapes::{InputShape, OutputShape, Shapes};
+use crate::tasks::spec::{TaskKind, TaskSpec};
+
+use super::spec::{RunSpec, SpecError};
+
+/// What `model.toml` says. Fields that are left out have their defaults, but for the shapes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    #[serde(default)]
+    pub model: ModelSpec,
+    #[serde(default)]
+    pub loss: LossSpec,
+    pub input: InputShape,
+    pub output: OutputShape,
+}
+
+impl ModelFile {
+    /// # Errors
+    /// [`SpecError::Invalid`] with the line, for unknown fields, wrong types and impossible values.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, SpecError> {
+        let invalid = |message: String| SpecError::Invalid { origin: origin.into(), message };
+        let file: Self = toml::from_str(text).map_err(|error| invalid(error.to_string().trim().replace('\n', " ")))?;
+        file.shapes().check().map_err(invalid)?;
+        super::knobs::validate(&file.run_spec("")).map_err(invalid)?;
+        Ok(file)
+    }
+
+    pub fn shapes(&self) -> Shapes {
+        Shapes { input: self.input.clone(), output: self.output }
+    }
+
+    /// # Errors
+    /// [`BuildError`] names what of the model doesn't fit its inputs.
+    pub fn build(&self) -> Result<Arc<dyn Model>, BuildError> {
+        build(&self.model, &self.shapes().empty_split())
+    }
+
+    /// A run of this network on the examples of a safetensors file, all else by default.
+    pub fn run_spec(&self, data: impl Into<std::path::PathBuf>) -> RunSpec {
+        let task = TaskSpec {
+            kind: TaskKind::Safetensors,
+            path: Some(data.into()),
+            shapes: Some(self.shapes()),
+            ..TaskSpec::default()
+        };
+        RunSpec { model: self.model.clone(), loss: self.loss.clone(), task, ..RunSpec::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GPT: &str = "[model]\nkind = \"gpt\"\nwidth = 8\nn_heads = 2\n[input]\ntokens = 6\nvocabulary = 11\n[output]\nclasses = 11\n";
+
+    #[test]
+    fn a_file_builds_its_network_without_data() {
+        let file = ModelFile::from_toml(GPT, "gpt.toml").unwrap();
+        let model = file.build().unwrap();
+        let shape = |name: &str| model.layout().infos().iter().find(|info| info.name == name).unwrap().shape.clone();
+        assert_eq!(shape("embedding.tokens"), [11, 8]);
+        assert_eq!(shape("embedding.positions"), [6, 8]);
+        assert_eq!(shape("output.weight"), [8, 11]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let refuses = |text: &str, words: &[&str]| {
+            let message = ModelFile::from_toml(text, "m.toml").unwrap_err().to_string();
+            for word in words.iter().chain(&["m.toml"]) {
+                assert!(message.contains(word), "{message}");
+            }
+        };
+        refuses("[model]\n[output]\nclasses = 2\n", &["input"]);
+        refuses(&GPT.replace("n_heads = 2", "n_heads = 3"), &["heads", "3"]);
+        refuses(&GPT.replace("width", "breadth"), &["breadth"]);
+        refuses(&GPT.replace("width = 8", "width = 0"), &["width", "0"]);
+        refuses(&GPT.replace("vocabulary = 11", ""), &["vocabulary"]);
+    }
+}
