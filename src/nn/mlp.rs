@@ -37,7 +37,7 @@ impl Mlp {
     pub fn new(spec: &ModelSpec, fan_in: usize, fan_out: usize) -> Self {
         let mut fan = fan_in;
         let sizes = (0..spec.depth).map(|_| [std::mem::replace(&mut fan, spec.width), spec.width]).collect();
-        Self::with_sizes(spec, sizes, Vec::new(), fan_out)
+        Self::with_sizes(spec, sizes, Vec::new(), [fan, fan_out])
     }
 
     /// With the masks and ties of `spec.sharing`, for pictures `[height, width, channels]`, whose pixels divide the
@@ -62,17 +62,17 @@ impl Mlp {
             return Ok(Self::new(spec, shape.iter().product(), fan_out));
         }
         let sizes = gathers.iter().map(|gather| gather.free()).collect();
-        Ok(Self::with_sizes(spec, sizes, gathers, fan_out))
+        Ok(Self::with_sizes(spec, sizes, gathers, [spec.width, fan_out]))
     }
 
-    fn with_sizes(spec: &ModelSpec, sizes: Vec<[usize; 2]>, gathers: Vec<Arc<Gather>>, fan_out: usize) -> Self {
+    fn with_sizes(spec: &ModelSpec, sizes: Vec<[usize; 2]>, gathers: Vec<Arc<Gather>>, readout: [usize; 2]) -> Self {
         let layers: Vec<_> = (1..=spec.depth).map(|l| format!("layer {l}")).collect();
         let mut blueprint = Blueprint::with_biases(spec.block.biases);
         for (l, (layer, fan)) in layers.iter().zip(sizes).enumerate() {
             let role = if l == 0 { Role::Input } else { Role::Hidden };
             blueprint.linear(layer, layer, fan, role, hidden_gain(spec.activation));
         }
-        blueprint.linear("output", "output", [spec.width, fan_out], Role::Output, 1.0);
+        blueprint.linear("output", "output", readout, Role::Output, 1.0);
         let kind = match spec.sharing {
             Sharing::Dense => "MLP",
             Sharing::Local => "locally connected MLP",

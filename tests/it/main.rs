@@ -10,6 +10,7 @@ mod curvature;
 mod damaged_files;
 mod data_files;
 mod derivatives;
+mod differences;
 mod exactness;
 mod figures;
 mod headless;

@@ -9,13 +9,12 @@ pub(crate) const PANE: Pane = Pane {
     slug: "curvature",
     title: "Curvature",
     guide: "The Hessian of the training loss has one eigenvalue for each parameter: how strongly the loss curves along a direction of its own. \
-        One picture shows the largest and the most negative ones over steps; pale bars are their residuals, within which some eigenvalue certainly lies. \
-        The other shows how many eigenvalues lie where, at the cursor, on a logarithmic scale: dots are the eigenvalues that were found one by one, \
-        each as high as a single eigenvalue is. \
-        Typical: nearly all eigenvalues crowd around zero, and a few stand far out on the right, about one for each class; negative ones mean that the \
-        weights rest on a saddle in some direction. \
-        The density is a random estimate (stochastic Lanczos quadrature) smoothed with a Gaussian whose width the notes give: narrower details aren't there. \
-        The trace is the sum of all eigenvalues; trace over number of parameters is the mean curvature. Not converged means that the search ran out of products.",
+        One picture shows the largest and the most negative ones over steps; pale bars are residuals, within which some eigenvalue certainly lies. \
+        The other shows how many eigenvalues lie where, at the cursor: dots were found one by one, each as high as a single eigenvalue is. \
+        Healthy: nearly all crowd around zero and a few stand far out on the right, about one for each class; \
+        unhealthy: the largest climbs without end, or many negative ones stay, since the weights then rest on a saddle. \
+        The density is a random estimate (stochastic Lanczos quadrature) smoothed by a Gaussian whose width the notes give: narrower details aren't there. \
+        The trace is the sum of all eigenvalues, with its standard error; not converged means that the search ran out of products.",
     plots,
 };
 
@@ -23,6 +22,8 @@ pub(crate) const PANE: Pane = Pane {
 const GRID: usize = 400;
 /// Spectra that a picture has room for.
 const MOST: usize = 300;
+/// Error bars that it has room for, three points each.
+const BARS: usize = 180;
 /// Spectra that are drawn point by point.
 const MARKED: usize = 80;
 
@@ -67,14 +68,16 @@ fn eigenvalues(recording: &Recording, cursor: TimeCursor, series: &HeavySeries, 
     let (top, bottom) = (most(|s| &s.top), most(|s| &s.bottom));
     let here = spectrum_at(series, at);
     let mut bars = Vec::new();
+    let bar_stride = (spectra.len() * (top + bottom)).div_ceil(BARS).max(1);
     // The first of each end has a colour of its own; the rest of it shares the next.
     for (end, count, colors, word) in
         [(Spectrum::largest as End, top, [0, 2], "largest"), (Spectrum::smallest, bottom, [1, 3], "smallest")]
     {
         for k in 0..count {
-            let points = spectra.iter().map(|(step, spectrum)| {
+            let points = spectra.iter().enumerate().map(|(i, (step, spectrum))| {
                 let found = end(spectrum).get(k);
-                if let Some(found) = found.filter(|found| found.residual > 0.0) {
+                let barred = i.is_multiple_of(bar_stride);
+                if let Some(found) = found.filter(|found| barred && found.residual > 0.0) {
                     bars.extend([
                         [*step, found.value - found.residual],
                         [*step, found.value + found.residual],

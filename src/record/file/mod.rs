@@ -15,6 +15,7 @@ mod decode;
 mod encode;
 mod reader;
 mod schema;
+mod whole_pages;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ use super::FileError;
 use super::check::{Claimed, check};
 use super::decode;
 use super::schema::{SELECT_SURFACE_WITHOUT_AXES, SPECTRUM, SURFACE, TABLES, Table};
+use super::whole_pages::WholePages;
 
 /// A recording as it was found.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Opened {
 pub fn open(path: &Path) -> Result<Opened, FileError> {
     let claimed = check(path)?;
     let damaged = |what: String| FileError::Damaged { path: path.into(), what };
+    let whole = WholePages::of(path, &claimed).map_err(|error| damaged(error.to_string()))?;
+    let path = whole.as_ref().map_or(path, WholePages::path);
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
     let header = header(&connection).map_err(damaged)?;
     let mut reader = Reader { recording: Recording::new(header), series: HashMap::new(), faults: Vec::new() };
