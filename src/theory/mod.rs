@@ -1,4 +1,8 @@
 //! What papers predict, as plain numbers. No candle.
 
 pub mod edge_of_stability;
+pub mod linear_network;
 pub mod random_walk;
+pub mod shaped_paths;
+pub mod shaped_transformer;
+pub mod token_alignment;
