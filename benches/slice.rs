@@ -1,9 +1,10 @@
-//! Time of a slice: the loss at 33x33 points of a plane, on 1,024 examples. The twin of `benches/pytorch/slice.py`.
+//! Time of a slice: the loss at 41x41 points of a plane, on 1,024 examples. The twin of `benches/pytorch/slice.py`.
 //!
 //! `cargo bench --bench slice -- mlp64 3` measures case `mlp64` for 3 seconds and prints one line of JSON: milliseconds
-//! of a slice, of its first 9x9 points (both from frozen parameters on, directions and first layer included), the rate
+//! of a slice, of its first 11x11 points (both from frozen parameters on, directions and first layer included), the rate
 //! of the products that were computed and the peak rate of products on the same cores, in turns with the slices.
-//! Cases: `mlp64` (64-256-256-10, ReLU), `mlp784` (784-256-256-10, ReLU), `vit` (the default network on 8x8 pictures).
+//! Cases: `mlp64` (64-256-256-10, ReLU), `mlp784` (784-256-256-10, ReLU), `vit` (the default network at depth 4 on 8x8 pictures).
+//! A third argument gives other points a side (9, 17, 33, 41, 65), a fourth other cores than two.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use landscope::probes::landscape;
 use landscope::tasks::data::{Inputs, Split, Targets};
 
 const EXAMPLES: usize = 1024;
-const SIDE: usize = 33;
+const SIDE: usize = 41;
 const CORES: usize = 2;
 /// Sides of the matrices whose products are the yardstick: the best of them is the cores' peak. Small ones live in the
 /// cache, large ones spend more time in the innermost kernel.
@@ -28,14 +29,16 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let case = arguments.first().map_or("mlp64", String::as_str);
     let secs: f64 = arguments.get(1).and_then(|s| s.parse().ok()).unwrap_or(3.0);
-    // Without these threads and the one that asks, there are as many as cores.
-    rayon::ThreadPoolBuilder::new().num_threads(CORES).stack_size(STACK_BYTES).build_global().unwrap();
+    let argument = |at: usize, default| arguments.get(at).and_then(|s| s.parse().ok()).unwrap_or(default);
+    let (side, cores) = (argument(2, SIDE), argument(3, CORES));
+    // Of these threads and the one that asks, as many work as there are cores.
+    rayon::ThreadPoolBuilder::new().num_threads(cores).stack_size(STACK_BYTES).build_global().unwrap();
     let (subject, products) = subject(case);
     let (mut whole, mut first, mut peak) = (Vec::new(), Vec::new(), Vec::new());
     let end = Instant::now() + Duration::from_secs_f64(secs);
-    while whole.len() < 2 || Instant::now() < end {
-        peak.push(peak_rate());
-        let [coarse, fine] = slice(&subject);
+    while whole.is_empty() || Instant::now() < end {
+        peak.push(peak_rate(cores));
+        let [coarse, fine] = slice(&subject, side);
         first.push(coarse);
         whole.push(fine);
     }
@@ -44,9 +47,9 @@ fn main() {
         times
     };
     let (whole, first, peak) = (sorted(whole), sorted(first), sorted(peak));
-    let rate = |millis: f64| products as f64 * 2.0 * (SIDE * SIDE) as f64 / millis / 1e6;
+    let rate = |millis: f64| products as f64 * 2.0 * (side * side) as f64 / millis / 1e6;
     println!(
-        "{{\"case\": \"{case}\", \"slices\": {}, \"median_ms\": {:.3}, \"min_ms\": {:.3}, \"first_median_ms\": {:.3}, \
+        "{{\"case\": \"{case}\", \"side\": {side}, \"slices\": {}, \"median_ms\": {:.3}, \"min_ms\": {:.3}, \"first_median_ms\": {:.3}, \
          \"gflops\": {:.1}, \"best_gflops\": {:.1}, \"peak_gflops\": {:.1}, \"best_peak_gflops\": {:.1}}}",
         whole.len(),
         whole[whole.len() / 2],
@@ -59,11 +62,11 @@ fn main() {
     );
 }
 
-/// Milliseconds to the first 9x9 points and to all.
-fn slice(subject: &Subject) -> [f64; 2] {
+/// Milliseconds to the first level's points and to all.
+fn slice(subject: &Subject, side: usize) -> [f64; 2] {
     let start = Instant::now();
     let far = start + Duration::from_secs(600);
-    let mut job = landscape::begin(subject, 1.0, EXAMPLES, SIDE).unwrap();
+    let mut job = landscape::begin(subject, 1.0, EXAMPLES, side).unwrap();
     let mut coarse = f64::NAN;
     loop {
         let advance = job.advance(far, &|| false).unwrap();
@@ -77,12 +80,12 @@ fn slice(subject: &Subject) -> [f64; 2] {
 }
 
 /// Billions of operations a second of products of square matrices, one after the other on each core, for the best side.
-fn peak_rate() -> f64 {
+fn peak_rate(cores: usize) -> f64 {
     let rate = |side: usize| {
         let rounds = (4 * SIDES[SIDES.len() - 1].pow(3) / side.pow(3)).min(2_000);
         let start = Instant::now();
         std::thread::scope(|scope| {
-            for _ in 0..CORES {
+            for _ in 0..cores {
                 scope.spawn(move || {
                     let (a, b) = (vec![1.0f32; side * side], vec![1.0f32; side * side]);
                     let mut out = vec![0.0f32; side * side];
@@ -92,7 +95,7 @@ fn peak_rate() -> f64 {
                 });
             }
         });
-        (2 * side.pow(3) * CORES * rounds) as f64 / start.elapsed().as_secs_f64() / 1e9
+        (2 * side.pow(3) * cores * rounds) as f64 / start.elapsed().as_secs_f64() / 1e9
     };
     SIDES.into_iter().map(rate).fold(0.0, f64::max)
 }
@@ -141,7 +144,7 @@ fn subject(case: &str) -> (Subject, usize) {
     let (spec, shape, products) = match case {
         "mlp64" => mlp(64),
         "mlp784" => mlp(784),
-        "vit" => (ModelSpec::default(), vec![8, 8, 1], 0),
+        "vit" => (ModelSpec { depth: 4, ..ModelSpec::default() }, vec![8, 8, 1], 0),
         _ => panic!("unknown case {case}: give mlp64, mlp784 or vit"),
     };
     let size = EXAMPLES * shape.iter().product::<usize>();

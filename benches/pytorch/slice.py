@@ -2,7 +2,8 @@
 
     python benches/pytorch/slice.py mlp64 3
 
-prints one line of JSON with milliseconds. Two threads. The loop that people write: at every point of the grid, set the
+prints one line of JSON with milliseconds; a third argument gives other points a side than 41, a fourth other threads than
+two. The loop that people write: at every point of the grid, set the
 parameters in place to `w + a d + b e`, one forward pass over all examples without gradients, loss and accuracy.
 """
 
@@ -16,8 +17,9 @@ import torch.nn.functional as F
 
 from training_step import Vit
 
-EXAMPLES, SIDE, RADIUS = 1024, 33, 1.0
-torch.set_num_threads(2)
+EXAMPLES, RADIUS = 1024, 1.0
+SIDE = int(sys.argv[3]) if len(sys.argv) > 3 else 41
+torch.set_num_threads(int(sys.argv[4]) if len(sys.argv) > 4 else 2)
 torch.manual_seed(0)
 
 

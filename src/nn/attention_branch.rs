@@ -44,6 +44,12 @@ impl AttentionBranch {
         }
     }
 
+    /// What a softmax's products of queries and keys are multiplied by, if it is all there is.
+    pub fn plain(&self) -> Option<f64> {
+        let is_plain = !self.qk_norm && !self.shaped && self.logits.softcap == 0.0;
+        is_plain.then(|| self.logits.factor / (self.d_head as f64).sqrt())
+    }
+
     pub fn blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str) {
         let w = self.width;
         blueprint.stacked(group, &format!("{prefix}.query key value"), [w, w], &["query", "key", "value"]);

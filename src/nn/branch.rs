@@ -5,6 +5,7 @@ use candle_core::{Result, Tensor};
 use super::attention_branch::AttentionBranch;
 use super::block_title::switches;
 use super::blueprint::{Blueprint, Reader};
+use super::forward;
 use super::nonlinearity::Nonlinearity;
 use super::norm::NormKind;
 use super::ops::attention::Heads;
@@ -63,6 +64,24 @@ impl Branches {
             input_scale: block.mlp_input_scale,
             attention: AttentionBranch::new(spec),
         }
+    }
+
+    /// The switches, if there are no others than a forward pass by hand knows, and the final normalisation.
+    pub fn plain(&self) -> Option<(forward::Branch, Option<NormKind>)> {
+        let is_plain = self.embedding_norm == EmbeddingNorm::None && self.gain == BranchGain::None && !self.input_scale;
+        let activation = self.nonlinearity.plain().filter(|_| is_plain)?;
+        let norm = (self.norm != Norm::None).then(|| NormKind::of(self.norm));
+        let is_post = self.norm == Norm::PostLn;
+        Some((forward::Branch { norm, is_post, activation, skip: self.skip, scale: self.scale }, self.final_norm))
+    }
+
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// See [`AttentionBranch::plain`].
+    pub fn plain_attention(&self) -> Option<f64> {
+        self.attention.plain()
     }
 
     pub fn mlp_blueprint(&self, blueprint: &mut Blueprint, group: &str, prefix: &str, place: Place) {

@@ -13,6 +13,7 @@ pub mod convnet;
 mod cost;
 pub mod curvature;
 pub mod ensemble;
+mod forward;
 pub mod loss;
 pub mod matching;
 pub mod mlp;

@@ -8,6 +8,7 @@ use crate::base::rng::Streams;
 use crate::record::TokenKind;
 
 use super::batch::InputTensor;
+use super::forward::Plan;
 use super::params::Layout;
 use super::spec::Activation;
 
@@ -28,6 +29,12 @@ pub trait Model: Send + Sync {
     /// The activation, if the network is a plain chain `h <- act(h W + b)` over flattened features, without activation
     /// after the last layer, and its layout is the W and b of these layers in turn: slices then know a shorter way.
     fn chain(&self) -> Option<Activation> {
+        None
+    }
+
+    /// What a forward pass by hand needs to know, if the network is residual branches without unusual switches: many outputs at many
+    /// parameters then come faster. A model that changes the parameters answers `None`.
+    fn plan(&self) -> Option<Plan> {
         None
     }
 

@@ -24,6 +24,11 @@ impl Nonlinearity {
         Self { activation: spec.activation, slopes, gain }
     }
 
+    /// The activation if it is all there is.
+    pub fn plain(&self) -> Option<Activation> {
+        (self.slopes.is_none() && self.gain == 1.0).then_some(self.activation)
+    }
+
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let y = match self.slopes {
             Some([minus, plus]) => (x * minus)? + (activate(x, Activation::Relu)? * (plus - minus))?,

@@ -10,6 +10,7 @@ use crate::record::TokenKind;
 use super::batch::InputTensor;
 use super::blueprint::{Blueprint, Initializer, Reader, tap};
 use super::branch::{Branches, Place};
+use super::forward::Plan;
 use super::model::Model;
 use super::ops::linear::affine;
 use super::params::{Layout, Role};
@@ -59,6 +60,22 @@ impl Model for ResidualMlp {
         let readout = params.affine();
         params.finish();
         affine(&h, readout)
+    }
+
+    fn plan(&self) -> Option<Plan> {
+        let (branch, final_norm) = self.branches.plain()?;
+        let width = self.branches.width();
+        Some(Plan {
+            front: None,
+            width,
+            hidden: width,
+            depth: self.layers.len() - 1,
+            attention: None,
+            branch,
+            final_norm,
+            has_positions: false,
+            is_tied: false,
+        })
     }
 
     fn layout(&self) -> &Arc<Layout> {

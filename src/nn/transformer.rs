@@ -10,6 +10,7 @@ use crate::record::TokenKind;
 use super::batch::InputTensor;
 use super::blueprint::{Blueprint, Initializer, Reader, tap};
 use super::branch::{Branches, Place};
+use super::forward::{self, Plan};
 use super::model::Model;
 use super::ops::attention::Heads;
 use super::ops::embedding::{add_positions, embed};
@@ -166,6 +167,23 @@ impl Model for Transformer {
         Ok(maps)
     }
 
+    fn plan(&self) -> Option<Plan> {
+        let (branch, final_norm) = self.branches.plain()?;
+        let width = self.branches.width();
+        let (heads, is_causal) = (self.n_heads, self.is_causal);
+        Some(Plan {
+            front: Some(self.front),
+            width,
+            hidden: 4 * width,
+            depth: self.depth,
+            attention: Some(forward::Attention { heads, is_causal, factor: self.branches.plain_attention()? }),
+            branch,
+            final_norm,
+            has_positions: self.has_positions,
+            is_tied: self.is_tied,
+        })
+    }
+
     fn layout(&self) -> &Arc<Layout> {
         &self.initializer.layout
     }
@@ -189,7 +207,7 @@ impl Model for Transformer {
 
 impl Front {
     /// Most tokens T of an example.
-    fn tokens(self) -> usize {
+    pub(super) fn tokens(self) -> usize {
         match self {
             Self::Patches { height, width, side, .. } => (height / side) * (width / side),
             Self::Scalars { count } => count,

@@ -99,7 +99,7 @@ pub struct PathPoint {
 /// Loss and accuracy on the square grid `a, b in [-radius, radius]` of `w + a d + b e`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surface {
-    /// Points a side: 9, 17, 33 or 65. The centre is a grid point.
+    /// Points a side: 9, 17, 33, 41 or 65. The centre is a grid point.
     pub n: usize,
     pub radius: f32,
     /// Row-major `[n, n]`; row `j` has `b = radius (2j/(n-1) - 1)`, column `i` likewise `a`.

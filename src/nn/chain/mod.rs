@@ -10,6 +10,7 @@
 
 mod head;
 mod hessian;
+mod layerwise;
 
 use std::ops::Deref;
 
@@ -25,6 +26,7 @@ use super::spec::{Activation, LossSpec};
 use head::Head;
 
 pub(super) use hessian::Product;
+pub(super) use layerwise::{Layerwise, held, layerwise};
 use hessian::Trace;
 
 /// The activation, if `model` at `params` can be differentiated by hand.

@@ -7,6 +7,7 @@ use candle_core::{Result, Tensor};
 
 use crate::base::rng::Streams;
 use crate::nn::batch::InputTensor;
+use crate::nn::forward::Plan;
 use crate::nn::model::Model;
 use crate::nn::params::Layout;
 use crate::nn::spec::{Activation, AttentionScale, ModelSpec};
@@ -101,6 +102,10 @@ impl Model for Parametrized {
     /// Only as long as the parameters are the layers' W and b themselves.
     fn chain(&self) -> Option<Activation> {
         if self.multipliers.is_some() { None } else { self.inner.chain() }
+    }
+
+    fn plan(&self) -> Option<Plan> {
+        if self.multipliers.is_some() { None } else { self.inner.plan() }
     }
 
     fn layout(&self) -> &Arc<Layout> {

@@ -1,11 +1,20 @@
 //! Nested grids: every level holds all points of the one before.
 
-/// Points a side of the first level.
-pub const COARSEST: usize = 9;
+/// Points a side of the first level, at most.
+const COARSEST: usize = 11;
 /// Points a side that a slice can be refined to.
-pub const LEVELS: [usize; 4] = [9, 17, 33, 65];
+pub const LEVELS: [usize; 5] = [9, 17, 33, 41, 65];
 
-/// Values on the square grid `[-radius, radius]^2` that is being refined from 9x9 on. A point of one level is a point
+/// Points a side of the first level of a grid that ends with `finest`: 9, or 11 for 41.
+fn coarsest(finest: usize) -> usize {
+    let mut side = finest;
+    while side > COARSEST {
+        side = side.div_ceil(2);
+    }
+    side
+}
+
+/// Values on the square grid `[-radius, radius]^2` that is being refined from 9x9 (or 11x11) on. A point of one level is a point
 /// of all later ones, at the same coordinates to the last bit, and isn't computed twice.
 #[derive(Clone, Debug)]
 pub struct Grid<V> {
@@ -20,17 +29,11 @@ pub struct Grid<V> {
 }
 
 impl<V: Copy> Grid<V> {
-    /// An empty 9x9 grid that can be refined to `finest` points a side, one of [`LEVELS`].
+    /// An empty 9x9 grid (11x11 on the way to 41) that can be refined to `finest` points a side, one of [`LEVELS`].
     pub fn new(radius: f64, finest: usize) -> Self {
         debug_assert!(LEVELS.contains(&finest));
-        let mut grid = Self {
-            radius,
-            side: COARSEST,
-            finest,
-            values: vec![None; COARSEST * COARSEST],
-            order: Vec::new(),
-            done: 0,
-        };
+        let side = coarsest(finest);
+        let mut grid = Self { radius, side, finest, values: vec![None; side * side], order: Vec::new(), done: 0 };
         grid.arrange();
         grid
     }
@@ -113,7 +116,12 @@ mod tests {
 
     #[test]
     fn levels_nest_exactly_and_compute_each_point_once() {
-        let mut grid = Grid::new(0.3, 65);
+        for finest in LEVELS {
+            nests(Grid::new(0.3, finest), finest);
+        }
+    }
+
+    fn nests(mut grid: Grid<[f64; 2]>, finest: usize) {
         let mut computed = 0;
         loop {
             computed += complete(&mut grid);
@@ -128,7 +136,7 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(grid.side(), 65);
+        assert_eq!(grid.side(), finest);
         assert!(grid.is_complete());
     }
 

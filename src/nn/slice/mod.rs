@@ -1,19 +1,21 @@
 //! Loss and accuracy on a plane `w + a d + b e` through the parameters: the loss landscape that one can look at.
 //!
 //! A [`Slice`] is computed in short pieces on all cores, one point or some examples of a point at a time, and refined
-//! from 9x9 points to as many as wanted. Losses that aren't finite are values like others: far out, networks overflow.
+//! from 9x9 points (11x11 on the way to 41x41) to as many as wanted. Losses that aren't finite are values like others: far out, networks overflow.
 
 mod any_model;
 mod chain;
 pub mod directions;
 pub mod grid;
 mod outputs;
+mod residual;
 
 use std::time::Instant;
 
 use candle_core::{DType, Result, Tensor};
 
 use super::batch::{Batch, InputTensor, TargetTensor};
+use super::forward::Machine;
 use super::model::Model;
 use super::pieces::{Until, in_pieces};
 use super::spec::LossSpec;
@@ -22,6 +24,7 @@ use any_model::AnyModel;
 use chain::Chain;
 use directions::Directions;
 use grid::{Grid, LEVELS};
+use residual::Residual;
 
 /// What a part of the examples adds to the loss and accuracy of a point.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -97,7 +100,23 @@ impl Slice {
                     _ => (Box::new(Chain::<f64>::new(activation, centre, directions, batch, loss)?), method),
                 }
             }
-            _ => (Box::new(AnyModel::new(model, centre, directions, batch, loss)?), "forward passes"),
+            _ => match model.plan().filter(|plan| on_cpu && Residual::<f64>::fits(plan, batch)) {
+                Some(plan) => {
+                    let method = "forward passes by hand, embedding by linearity";
+                    let (here, layout) = (Machine::here(), model.layout());
+                    match centre[0].dtype() {
+                        DType::F32 => (
+                            Box::new(Residual::<f32>::new(plan, here, layout, centre, directions, batch, loss)?),
+                            method,
+                        ),
+                        _ => (
+                            Box::new(Residual::<f64>::new(plan, here, layout, centre, directions, batch, loss)?),
+                            method,
+                        ),
+                    }
+                }
+                None => (Box::new(AnyModel::new(model, centre, directions, batch, loss)?), "forward passes"),
+            },
         };
         Ok(Self {
             evaluator,
@@ -115,7 +134,7 @@ impl Slice {
     /// A `finest` that isn't a level, a radius that isn't positive and finite.
     pub fn check(radius: f64, finest: usize) -> Result<()> {
         if !LEVELS.contains(&finest) {
-            candle_core::bail!("a slice can't have {finest} points a side; give 9, 17, 33 or 65");
+            candle_core::bail!("a slice can't have {finest} points a side; give 9, 17, 33, 41 or 65");
         }
         if !(radius > 0.0 && radius.is_finite()) {
             candle_core::bail!("a slice can't have the radius {radius}; give a positive number such as 1");
