@@ -3,6 +3,7 @@
 mod adapter;
 mod architecture;
 mod bad_input;
+mod batch_norm;
 mod blocks;
 mod convnets;
 mod coord_check;
