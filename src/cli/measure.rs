@@ -6,8 +6,10 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
+use crate::nn::statistics::Statistics;
 use crate::probes::measure::{Answer, MEASUREMENTS, Measurement, Options, Value};
 use crate::run::measuring::{Order, measure_all};
+use crate::run::model_file::ModelFile;
 use crate::run::{device, weights_file};
 
 use super::model_files;
@@ -47,6 +49,16 @@ pub fn command() -> Command {
         .value_parser(["auto", "cpu", "cuda", "metal"])
         .default_value("cpu")
         .help("Where to compute");
+    let statistics = Arg::new("statistics")
+        .long("statistics")
+        .value_name("POLICY")
+        .value_parser(["batch", "recomputed", "frozen"])
+        .help("With BatchNorm: its statistics are those of minibatches (--batch-size), of all examples at every point, or of all examples at the given parameters, as constants");
+    let minibatch = Arg::new("batch-size")
+        .long("batch-size")
+        .value_name("N")
+        .value_parser(value_parser!(u64))
+        .help("Examples of a minibatch, for --statistics batch");
     let json = Arg::new("json")
         .long("json")
         .value_name("FILE")
@@ -65,6 +77,8 @@ pub fn command() -> Command {
         .arg(tolerance)
         .arg(number("products", "1000", "Products with the Hessian that a search may spend"))
         .arg(vectors)
+        .arg(statistics)
+        .arg(minibatch)
         .arg(number("seed", "0", "Of the random vectors"))
         .arg(json)
 }
@@ -75,8 +89,9 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         return Ok(());
     }
     let probes = probes(matches)?;
-    let model = model_files::model(model_files::path(matches, "model")?)?;
-    let built = model.build()?;
+    let mut model = model_files::model(model_files::path(matches, "model")?)?;
+    choose_statistics(matches, &mut model);
+    let built = model.measured()?;
     let weights_path = model_files::path(matches, "weights")?;
     let weights = weights_file::read(weights_path, built.layout())?;
     let data_path = model_files::path(matches, "data")?;
@@ -105,7 +120,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         answers.push(answer);
     })?;
     let Some(path) = json_path else { return Ok(()) };
-    let report = json!({
+    let mut report = json!({
         "program_version": env!("CARGO_PKG_VERSION"),
         "model": built.title(),
         "parameters": built.layout().total(),
@@ -114,6 +129,9 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         "device": device::title(&device),
         "seed": order.seed,
     });
+    if let Some(statistics) = built.statistics() {
+        report["statistics"] = statistics.into();
+    }
     write(path, &report, &answers)
 }
 
@@ -134,6 +152,18 @@ fn list() {
     for Measurement { id, title, formula, cost, source, .. } in MEASUREMENTS {
         println!("\n  {id}: {title}\n    {formula}\n    Costs {cost}\n    {source}");
     }
+}
+
+/// Flags go before the file.
+fn choose_statistics(matches: &ArgMatches, model: &mut ModelFile) {
+    let chosen = match matches.get_one::<String>("statistics").map(String::as_str) {
+        Some("batch") => Some(Statistics::Batch),
+        Some("recomputed") => Some(Statistics::Recomputed),
+        Some("frozen") => Some(Statistics::Frozen),
+        _ => None,
+    };
+    model.statistics = chosen.or(model.statistics);
+    model.batch_size = matches.get_one::<u64>("batch-size").map(|&size| size as usize).or(model.batch_size);
 }
 
 fn probes(matches: &ArgMatches) -> anyhow::Result<Vec<&'static Measurement>> {

@@ -40,9 +40,26 @@ impl Blueprint {
 
     /// `[fan_in, fan_out]` and its bias `[fan_out]`, as `prefix.weight` and `prefix.bias`.
     pub fn linear(&mut self, group: &str, prefix: &str, fan: [usize; 2], role: Role, gain: f64) {
+        self.matrix(group, prefix, fan, role, gain);
+        self.bias(group, prefix, fan[1]);
+    }
+
+    /// `[fan_in, fan_out]` as `prefix.weight`.
+    pub fn matrix(&mut self, group: &str, prefix: &str, fan: [usize; 2], role: Role, gain: f64) {
         let std = gain / (fan[0] as f64).sqrt();
         self.push(group, format!("{prefix}.weight"), &fan, role, Start::Normal { std });
-        self.bias(group, prefix, fan[1]);
+    }
+
+    /// A matrix and the batch normalisation after it, whose bias is the only one: what is added before it cancels.
+    pub fn normalised(&mut self, group: &str, prefix: &str, fan: [usize; 2], role: Role, gain: f64) {
+        self.matrix(group, prefix, fan, role, gain);
+        self.batch_norm(group, &format!("{prefix}.norm"), fan[1]);
+    }
+
+    /// Gain and bias of a batch normalisation, which has both in networks without biases, too: as `prefix.gain` and `prefix.bias`.
+    pub fn batch_norm(&mut self, group: &str, prefix: &str, width: usize) {
+        self.gain(group, &format!("{prefix}.gain"), width, 1.0);
+        self.push(group, format!("{prefix}.bias"), &[width], Role::Bias, Start::Constant(0.0));
     }
 
     /// Zeros, as `prefix.bias`.

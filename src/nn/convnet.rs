@@ -13,12 +13,13 @@ use super::model::Model;
 use super::norm::NormKind;
 use super::ops::activation::activate;
 use super::ops::average_pool::average_pool;
-use super::ops::convolution::{Windows, convolution};
+use super::ops::convolution::{Windows, convolution, without_bias};
 use super::ops::linear::linear;
 use super::ops::pooling::mean_tokens;
 use super::ops::residual::add_scaled;
 use super::params::{Layout, Role};
-use super::spec::{Activation, Downsample, ModelSpec, Norm};
+use super::spec::{Activation, Downsample, FinalNorm, ModelSpec, Norm};
+use super::statistics::{Normalised, OF_ALL, Source, fixed};
 
 /// Side of the windows.
 pub const SIDE: usize = 3;
@@ -33,8 +34,14 @@ pub const SIDE: usize = 3;
 /// layers are shared out evenly among them, and at the start of each but the first the picture's sides are halved: by
 /// the mean over 2x2 pixels, or by a stride of 2 of the stage's first convolution (whose skip is that mean).
 ///
+/// With `batch_norm`, BN normalises each channel over all positions of all examples (see [`super::statistics`]):
+/// ```text
+/// plain:     h_0 = act(BN conv(x)),  h_l = act(BN conv(h_(l-1))),                     outputs = mean(h_L) W + b
+/// residual:  N is BN, as with Pre-LN
+/// ```
+///
 /// Taps: `stem`, `layer 1` ... or `block 1` ..., each h as `[B, positions, D]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConvNet {
     initializer: Initializer,
     layers: Vec<String>,
@@ -43,10 +50,20 @@ pub struct ConvNet {
     stem: Windows,
     residual: bool,
     activation: Activation,
+    /// Of the branches.
     norm: Norm,
-    final_norm: Option<NormKind>,
+    /// Before the readout.
+    final_norm: Option<Normalisation>,
+    batch_norm: bool,
     scale: f64,
     title: String,
+}
+
+/// What comes before the readout.
+#[derive(Clone, Copy, Debug)]
+enum Normalisation {
+    OfRows(NormKind),
+    OfBatches,
 }
 
 /// Of one layer after the stem.
@@ -62,12 +79,20 @@ impl ConvNet {
     /// For pictures `[height, width, channels]` and `fan_out` outputs. The sides must be multiples of
     /// [`Self::least_side`].
     pub fn new(spec: &ModelSpec, residual: bool, [height, width, channels]: [usize; 3], fan_out: usize) -> Self {
-        let norm = if residual { spec.norm } else { Norm::None };
+        let batch_norm = spec.batch_norm;
+        let norm = if residual && !batch_norm { spec.norm } else { Norm::None };
         let gain = hidden_gain(spec.activation);
         let fan = |channels: usize| [SIDE * SIDE * channels, spec.width];
         let mut blueprint = Blueprint::default();
         let mut layers = vec!["stem".to_owned()];
-        blueprint.linear("stem", "stem", fan(channels), Role::Input, if residual { 1.0 } else { gain });
+        let convolution = |blueprint: &mut Blueprint, group: &str, prefix: &str, fan, role, gain| {
+            if batch_norm && !residual {
+                blueprint.normalised(group, prefix, fan, role, gain);
+            } else {
+                blueprint.linear(group, prefix, fan, role, gain);
+            }
+        };
+        convolution(&mut blueprint, "stem", "stem", fan(channels), Role::Input, if residual { 1.0 } else { gain });
         let stem = Windows { height, width, side: SIDE, stride: 1 };
         let mut steps = Vec::with_capacity(spec.depth);
         let (mut height, mut width) = (height, width);
@@ -76,8 +101,11 @@ impl ConvNet {
             if norm != Norm::None {
                 NormKind::of(norm).blueprint(&mut blueprint, &name, &format!("{name}.norm"), spec.width);
             }
+            if residual && batch_norm {
+                blueprint.batch_norm(&name, &format!("{name}.norm"), spec.width);
+            }
             let prefix = if residual { format!("{name}.convolution") } else { name.clone() };
-            blueprint.linear(&name, &prefix, fan(spec.width), Role::Hidden, gain);
+            convolution(&mut blueprint, &name, &prefix, fan(spec.width), Role::Hidden, gain);
             layers.push(name);
             let begins = layer > 0 && stage_of(spec, layer) != stage_of(spec, layer - 1);
             let halve = begins && spec.downsample == Downsample::Pool;
@@ -88,9 +116,15 @@ impl ConvNet {
             steps.push(Step { halve, windows });
             (height, width) = (windows.rows(), windows.columns());
         }
-        let final_norm = if residual { NormKind::at_the_end(spec) } else { None };
-        if let Some(kind) = final_norm {
-            kind.blueprint(&mut blueprint, "output", "output.norm", spec.width);
+        let final_norm = match (residual, batch_norm) {
+            (false, _) => None,
+            (true, false) => NormKind::at_the_end(spec).map(Normalisation::OfRows),
+            (true, true) => (spec.block.final_norm != FinalNorm::Off).then_some(Normalisation::OfBatches),
+        };
+        match final_norm {
+            Some(Normalisation::OfRows(kind)) => kind.blueprint(&mut blueprint, "output", "output.norm", spec.width),
+            Some(Normalisation::OfBatches) => blueprint.batch_norm("output", "output.norm", spec.width),
+            None => {}
         }
         blueprint.linear("output", "output", [spec.width, fan_out], Role::Output, 1.0);
         let title = title(spec, residual);
@@ -104,6 +138,7 @@ impl ConvNet {
             activation,
             norm,
             final_norm,
+            batch_norm,
             scale,
             title,
         }
@@ -114,13 +149,26 @@ impl ConvNet {
         1 << (stages(spec) - 1)
     }
 
+    /// A plain layer; h `[B pixels, C]`.
+    fn layer(&self, params: &mut Reader, h: &Tensor, windows: Windows, source: &mut Source) -> Result<Tensor> {
+        let preactivations = if self.batch_norm {
+            source.normalise(&without_bias(h, params.one(), windows)?, params.pair())?
+        } else {
+            let (weight, bias) = params.pair();
+            convolution(h, weight, bias, windows)?
+        };
+        activate(&preactivations, self.activation)
+    }
+
     /// A residual layer; h `[B positions, D]`.
-    fn block(&self, params: &mut Reader, h: &Tensor, step: Step) -> Result<Tensor> {
+    fn block(&self, params: &mut Reader, h: &Tensor, step: Step, source: &mut Source) -> Result<Tensor> {
         let Windows { height, width, stride, .. } = step.windows;
         // In the layout the normalisation comes first, wherever it is applied.
         let mut input = h.clone();
         let mut after = None;
-        if self.norm.is_pre() {
+        if self.batch_norm {
+            input = source.normalise(&input, params.pair())?;
+        } else if self.norm.is_pre() {
             input = NormKind::of(self.norm).apply(params, &input)?;
         } else if self.norm == Norm::PostLn {
             after = Some(params.affine());
@@ -155,23 +203,33 @@ fn title(spec: &ModelSpec, residual: bool) -> String {
         (stages, Downsample::Pool) => words.push(format!("{stages} stages by pooling")),
         (stages, Downsample::Stride) => words.push(format!("{stages} stages by strides")),
     }
-    if residual {
+    if spec.batch_norm {
+        words.push("BatchNorm".to_owned());
+    } else if residual {
         words.push(spec.norm.title().to_owned());
     }
     words.push(spec.activation.title().to_owned());
     words.join(", ")
 }
 
-impl Model for ConvNet {
-    fn forward(&self, params: &[Tensor], inputs: &InputTensor, mut taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
+impl Normalised for ConvNet {
+    fn pass(
+        &self,
+        params: &[Tensor],
+        inputs: &InputTensor,
+        mut taps: Option<&mut Vec<Tensor>>,
+        source: &mut Source,
+    ) -> Result<Tensor> {
         let mut params = Reader::new(params, &self.initializer.layout);
         let pictures = inputs.features()?;
         let rows = pictures.elem_count() / pictures.dim(candle_core::D::Minus1)?;
-        let (weight, bias) = params.pair();
-        let mut h = convolution(&pictures.reshape((rows, ()))?, weight, bias, self.stem)?;
-        if !self.residual {
-            h = activate(&h, self.activation)?;
-        }
+        let pictures = pictures.reshape((rows, ()))?;
+        let mut h = if self.residual {
+            let (weight, bias) = params.pair();
+            convolution(&pictures, weight, bias, self.stem)?
+        } else {
+            self.layer(&mut params, &pictures, self.stem, source)?
+        };
         let mut positions = self.stem.positions();
         tap(&mut taps, &h, Some(positions))?;
         for &step in &self.steps {
@@ -180,23 +238,42 @@ impl Model for ConvNet {
                 h = average_pool(&h, 2 * height, 2 * width)?;
             }
             h = if self.residual {
-                self.block(&mut params, &h, step)?
+                self.block(&mut params, &h, step, source)?
             } else {
-                let (weight, bias) = params.pair();
-                activate(&convolution(&h, weight, bias, step.windows)?, self.activation)?
+                self.layer(&mut params, &h, step.windows, source)?
             };
             positions = step.windows.positions();
             tap(&mut taps, &h, Some(positions))?;
         }
         if self.residual {
-            if let Some(kind) = self.final_norm {
-                h = kind.apply(&mut params, &h)?;
-            }
+            h = match self.final_norm {
+                Some(Normalisation::OfRows(kind)) => kind.apply(&mut params, &h)?,
+                Some(Normalisation::OfBatches) => source.normalise(&h, params.pair())?,
+                None => h,
+            };
             h = activate(&h, self.activation)?;
         }
         let (weight, bias) = params.pair();
         params.finish();
         linear(&mean_tokens(&h, positions)?, weight, bias)
+    }
+}
+
+impl Model for ConvNet {
+    fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor> {
+        self.pass(params, inputs, taps, &mut Source::Batch)
+    }
+
+    fn coupled_examples(&self) -> usize {
+        if self.batch_norm { usize::MAX } else { 1 }
+    }
+
+    fn with_statistics_of(&self, params: &[Tensor], inputs: &InputTensor) -> Result<Option<Arc<dyn Model>>> {
+        self.batch_norm.then(|| fixed(self, params, inputs)).transpose()
+    }
+
+    fn statistics(&self) -> Option<String> {
+        self.batch_norm.then(|| OF_ALL.to_owned())
     }
 
     fn layout(&self) -> &Arc<Layout> {

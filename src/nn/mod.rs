@@ -31,6 +31,7 @@ pub mod residual_mlp;
 pub mod sharing;
 pub mod slice;
 pub mod spec;
+pub mod statistics;
 pub mod training;
 pub mod transformer;
 pub mod weights;

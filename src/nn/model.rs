@@ -38,6 +38,35 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// How many consecutive examples the outputs of one depend on: 1 where each is for itself; `usize::MAX` where it is
+    /// the whole batch, as with batch normalisation. Batches may be cut at multiples of this only (see [`super::parts`]).
+    fn coupled_examples(&self) -> usize {
+        1
+    }
+
+    /// The network with the statistics that batch normalisation takes of `inputs` at `params` as constants, so that examples
+    /// are for themselves; `None` for networks without.
+    ///
+    /// # Errors
+    /// Whatever candle says of shapes and the device.
+    fn with_statistics_of(&self, _params: &[Tensor], _inputs: &InputTensor) -> Result<Option<Arc<dyn Model>>> {
+        Ok(None)
+    }
+
+    /// The network that a measurement about `params` on `inputs` differentiates and moves; `None` for itself. Every
+    /// measurement that does so asks this first (see [`super::statistics`]).
+    ///
+    /// # Errors
+    /// Whatever candle says of shapes and the device.
+    fn measured_at(&self, _params: &[Tensor], _inputs: &InputTensor) -> Result<Option<Arc<dyn Model>>> {
+        Ok(None)
+    }
+
+    /// How batch normalisation's statistics come about, such as `batch statistics of all examples`; none without it.
+    fn statistics(&self) -> Option<String> {
+        None
+    }
+
     /// Initial parameters in the flattening order, drawn from the streams `init/<tensor name>`.
     fn init(&self, streams: &Streams) -> Vec<f64>;
 

@@ -1,13 +1,14 @@
 //! Batches in parts: how gradients use several cores.
 //!
 //! A loss is a mean over examples, so its derivatives are sums over parts of the batch, each computed on one core from
-//! its first product to its last sum. That scales better than threads inside products, and it keeps the bits: the
+//! its first product to its last sum. (Where a network couples examples, over groups of those.) That scales better than threads inside products, and it keeps the bits: the
 //! parts depend on the batch alone, never on the number of threads, and are summed in their order.
 
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::batch::{Batch, InputTensor, TargetTensor};
+use super::model::Model;
 
 /// Examples of a part, at least, beyond two parts: smaller products run slower.
 const LEAST_EXAMPLES: usize = 64;
@@ -26,11 +27,12 @@ pub struct Part {
 }
 
 impl Batch {
-    /// The batch in parts of consecutive examples, their number a function of the batch alone. On a GPU, one part.
+    /// The batch in parts of consecutive examples, their number a function of the batch alone. On a GPU, and for networks that
+    /// couple all examples, one part.
     ///
     /// # Errors
     /// Whatever candle says of the device.
-    pub fn parts(&self) -> Result<Vec<Part>> {
+    pub fn parts(&self, model: &dyn Model) -> Result<Vec<Part>> {
         let on_cpu = match &self.inputs {
             InputTensor::Features(tensor) | InputTensor::Tokens(tensor) => tensor.device().is_cpu(),
         };
@@ -43,7 +45,20 @@ impl Batch {
             };
             return Ok(vec![Part { batch: self.clone(), share }]);
         }
+        let together = model.coupled_examples();
+        if together > 1 {
+            return self.parts_for(model, self.len / count);
+        }
         (0..count).map(|i| self.part(i * self.len / count, (i + 1) * self.len / count)).collect()
+    }
+
+    /// [`Self::parts_of`] with as many more examples as make whole groups of those that `model` couples.
+    ///
+    /// # Errors
+    /// Whatever candle says of the device.
+    pub fn parts_for(&self, model: &dyn Model, examples: usize) -> Result<Vec<Part>> {
+        let together = model.coupled_examples().min(self.len.max(1));
+        self.parts_of(examples.max(1).next_multiple_of(together))
     }
 
     /// The batch in parts of `examples` (the last may have fewer), for work that pauses between parts.
@@ -118,6 +133,8 @@ pub fn sum(lists: Vec<Vec<Tensor>>) -> Result<Vec<Tensor>> {
 mod tests {
     use candle_core::{DType, Device};
 
+    use crate::nn::build::build;
+    use crate::nn::spec::{ModelKind, ModelSpec};
     use crate::tasks::data::{Inputs, Split, Targets, UNGRADED};
 
     use super::*;
@@ -131,7 +148,9 @@ mod tests {
             targets: Targets::NextTokens { ids, length: 3, vocabulary: 5 },
         };
         let batch = Batch::new(&split, DType::F32, &Device::Cpu).unwrap();
-        let parts = batch.parts().unwrap();
+        let spec = ModelSpec { kind: ModelKind::Gpt, ..ModelSpec::default() };
+        let model = build(&spec, &split).unwrap();
+        let parts = batch.parts(&*model).unwrap();
         assert_eq!(parts.len(), 2);
         let inputs: Vec<u32> = parts
             .iter()

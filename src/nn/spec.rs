@@ -134,6 +134,8 @@ pub struct ModelSpec {
     pub downsample: Downsample,
     /// Masks and ties of all layers of an MLP but the last.
     pub sharing: Sharing,
+    /// Batch normalisation of MLPs and ConvNets; of residual ConvNets in place of `norm`.
+    pub batch_norm: bool,
 }
 
 impl Default for ModelSpec {
@@ -153,6 +155,7 @@ impl Default for ModelSpec {
             stages: 2,
             downsample: Downsample::Pool,
             sharing: Sharing::Dense,
+            batch_norm: false,
         }
     }
 }

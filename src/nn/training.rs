@@ -30,7 +30,9 @@ pub struct Gradient {
 /// Whatever candle says of shapes and the device. Losses that aren't finite are answers, not errors.
 pub fn gradient(model: &dyn Model, params: &Params, batch: &Batch, spec: &LossSpec) -> Result<Gradient> {
     let tensors = params.tensors();
-    let parts = batch.parts()?;
+    let measured = model.measured_at(&tensors, &batch.inputs)?;
+    let model = measured.as_deref().unwrap_or(model);
+    let parts = batch.parts(model)?;
     let whole = parts.len() == 1;
     let by_hand = chain::of(model, &tensors);
     let found = on_all(&parts, |part| {
@@ -71,7 +73,7 @@ pub struct Evaluation {
 pub fn evaluate(model: &dyn Model, params: &[Tensor], batch: &Batch, spec: &LossSpec) -> Result<Evaluation> {
     // Detached: nothing will be differentiated, so nothing need be kept.
     let params: Vec<Tensor> = params.iter().map(Tensor::detach).collect();
-    let found = on_all(&batch.parts()?, |part| {
+    let found = on_all(&batch.parts(model)?, |part| {
         let outputs = model.forward(&params, &part.batch.inputs, None)?;
         let loss = scalar(&loss(&outputs, &part.batch.targets, spec)?)? * part.share;
         Ok((loss, correct(&outputs, &part.batch.targets)?))

@@ -7,6 +7,7 @@ use candle_core::{DType, Result};
 
 use crate::nn::slice::Slice;
 use crate::nn::slice::directions::{DirectionKind, Normalisation};
+use crate::nn::statistics::in_words;
 use crate::record::{Circumstances, PathPoint, Reading, Surface, names};
 
 use super::job::{Advance, Job, Readings, Subject};
@@ -117,7 +118,7 @@ impl Slicing {
                     DType::F64 => "f64".to_owned(),
                     _ => "f32".to_owned(),
                 },
-                method: self.slice.method().to_owned(),
+                method: in_words(self.slice.method(), &*subject.model),
                 seconds,
             }),
         };

@@ -7,6 +7,7 @@ use candle_core::Result;
 
 use crate::linalg::lanczos::{Eigenpair, Lanczos, Options, Progress};
 use crate::nn::curvature::Hessian;
+use crate::nn::statistics::in_words;
 use crate::record::names::SHARPNESS;
 use crate::record::{Circumstances, Estimate, Reading};
 
@@ -78,7 +79,7 @@ pub fn with_options(
         circumstances: Circumstances {
             examples: batch.len,
             dtype: subject.dtype.as_str().into(),
-            method: "Lanczos on exact Hessian-vector products".into(),
+            method: in_words("Lanczos on exact Hessian-vector products", &*subject.model),
             seconds: 0.0,
         },
     };

@@ -33,7 +33,7 @@ pub fn begin(subject: &Subject, examples: usize) -> Result<Box<dyn Job>> {
         step: subject.step,
         model: subject.model.clone(),
         params: subject.params.iter().map(Tensor::detach).collect(),
-        parts: batch.parts_of(EXAMPLES_A_PIECE)?,
+        parts: batch.parts_for(&*subject.model, EXAMPLES_A_PIECE)?,
         threads: if subject.device.is_cpu() { rayon::current_num_threads() } else { 1 },
         seen: Vec::new(),
         layers: subject.model.layers().iter().map(|_| Activations::default()).collect(),

@@ -10,6 +10,7 @@ use crate::linalg::extremes::{self, ExtremeSearch, Extremes, Pair};
 use crate::linalg::slq::{self, LanczosQuadrature};
 use crate::linalg::spectrum::SpectralMeasure;
 use crate::nn::curvature::Hessian;
+use crate::nn::statistics::in_words;
 use crate::record::{Circumstances, Eigenvalue, Reading, Spectrum, names};
 
 use super::job::{Advance, Job, Subject};
@@ -63,7 +64,10 @@ pub fn begin(subject: &Subject, examples: usize, top: usize, warm: &Warm) -> Res
         circumstances: Circumstances {
             examples: batch.len,
             dtype: subject.dtype.as_str().into(),
-            method: "Lanczos and stochastic Lanczos quadrature on exact Hessian-vector products".into(),
+            method: in_words(
+                "Lanczos and stochastic Lanczos quadrature on exact Hessian-vector products",
+                &*subject.model,
+            ),
             seconds: 0.0,
         },
     }))

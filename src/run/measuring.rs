@@ -60,7 +60,7 @@ fn unable(measurement: &Measurement, error: &candle_core::Error) -> TrainError {
 
 impl Order<'_> {
     fn subject(&self) -> Result<Subject, TrainError> {
-        let model = self.model.build()?;
+        let model = self.model.measured()?;
         let layout: &Layout = model.layout();
         let params = layout.unflatten(self.weights, self.dtype, self.device)?;
         let batch = wide_batch(self.examples, self.dtype, self.device)?;

@@ -7,15 +7,23 @@ use serde::{Deserialize, Serialize};
 use crate::nn::build::{BuildError, build};
 use crate::nn::model::Model;
 use crate::nn::spec::{LossSpec, ModelSpec};
+use crate::nn::statistics::{Statistics, under};
 use crate::tasks::shapes::{InputShape, OutputShape, Shapes};
 use crate::tasks::spec::{TaskKind, TaskSpec};
 
 use super::spec::{RunSpec, SpecError};
+use super::trainer::TrainError;
 
 /// What `model.toml` says. Fields that are left out have their defaults, but for the shapes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
+    /// Of networks with batch normalisation: what measurements take its statistics of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Statistics>,
+    /// Examples of a minibatch, for [`Statistics::Batch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
     #[serde(default)]
     pub model: ModelSpec,
     #[serde(default)]
@@ -43,6 +51,35 @@ impl ModelFile {
     /// [`BuildError`] names what of the model doesn't fit its inputs.
     pub fn build(&self) -> Result<Arc<dyn Model>, BuildError> {
         build(&self.model, &self.shapes().empty_split())
+    }
+
+    /// The network as measurements see it.
+    ///
+    /// # Errors
+    /// Those of [`Self::build`]; a network with batch normalisation whose statistics nobody chose.
+    pub fn measured(&self) -> Result<Arc<dyn Model>, TrainError> {
+        let model = self.build()?;
+        if model.coupled_examples() == 1 {
+            return Ok(model);
+        }
+        let Some(statistics) = self.statistics else {
+            return Err(TrainError::Spec(
+                "the network has BatchNorm, and a loss of given examples depends on what its statistics are taken of; \
+                 give --statistics (or `statistics` in the model's file) with batch, recomputed or frozen"
+                    .into(),
+            ));
+        };
+        let minibatch = match (statistics, self.batch_size) {
+            (Statistics::Batch, None) => {
+                return Err(TrainError::Spec(
+                    "statistics `batch` are those of minibatches; give --batch-size (or `batch_size` in the model's \
+                     file), the examples of a minibatch"
+                        .into(),
+                ));
+            }
+            (_, size) => size.unwrap_or(0),
+        };
+        Ok(under(model, statistics, minibatch))
     }
 
     /// A run of this network on the examples of a safetensors file, all else by default.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::nn::statistics::under;
 use crate::probes::job::{Advance, Job, PastPoint, Readings, Subject};
 use crate::probes::{landscape, plane, sharpness, signal, spectrum};
 
@@ -253,7 +254,7 @@ fn begin(
 fn subject(trainer: &Trainer, history: &History) -> Result<Subject, TrainError> {
     Ok(Subject {
         step: trainer.steps_done(),
-        model: trainer.model().clone(),
+        model: under(trainer.model().clone(), trainer.spec().probes.statistics, trainer.spec().batch_size),
         params: Arc::new(trainer.params().frozen()?),
         loss: trainer.spec().loss.clone(),
         train: trainer.train().clone(),

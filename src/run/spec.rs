@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::nn::slice::directions::{DirectionKind, Normalisation};
 use crate::nn::spec::{LossSpec, ModelSpec};
+use crate::nn::statistics::Statistics;
 use crate::optim::spec::{OptimizerSpec, ScheduleSpec};
 use crate::tasks::spec::TaskSpec;
 
@@ -44,6 +45,8 @@ pub struct ProbeSpec {
     pub sharpness_examples: usize,
     /// Largest eigenvalues of the Hessian that the spectrum names one by one; 0 measures no spectrum.
     pub eigenvalues: usize,
+    /// What batch normalisation's statistics are taken of.
+    pub statistics: Statistics,
 }
 
 impl Default for ProbeSpec {
@@ -58,6 +61,7 @@ impl Default for ProbeSpec {
             landscape_examples: 64,
             sharpness_examples: 64,
             eigenvalues: 3,
+            statistics: Statistics::Batch,
         }
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use crate::base::rng::Streams;
-use crate::nn::batch::Batch;
+use crate::nn::batch::{Batch, InputTensor};
 use crate::nn::build::{BuildError, build};
 use crate::nn::model::Model;
 use crate::nn::params::Params;
 use crate::nn::slice::directions::DirectionKind;
+use crate::nn::statistics::{POPULATION, evaluated};
 use crate::nn::training;
 use crate::optim::schedule::lr_at;
 use crate::optim::{Optimizer, OptimizerState};
@@ -99,6 +100,8 @@ pub struct Trainer {
     /// The training split with label noise, as training sees it.
     train: Arc<Split>,
     test: Vec<Batch>,
+    /// Examples whose statistics the network is evaluated with, if it has batch normalisation.
+    population: Option<InputTensor>,
     model: Arc<dyn Model>,
     params: Params,
     optimizer: Optimizer,
@@ -135,6 +138,7 @@ impl Trainer {
                 Batch::new(&task.test.select(&indices), dtype, &device)
             })
             .collect::<candle_core::Result<_>>()?;
+        let population = population(&*model, &task.train, dtype, &device)?;
         let train = Arc::new(with_noise(&task.train, spec.task.label_noise, &streams));
         let watch = Watch::default();
         Ok(Self {
@@ -145,6 +149,7 @@ impl Trainer {
             task,
             train,
             test,
+            population,
             model,
             params,
             optimizer,
@@ -234,9 +239,13 @@ impl Trainer {
     /// [`TrainError::Tensor`].
     pub fn evaluate(&self) -> Result<Evaluation, TrainError> {
         let params = self.frozen_tensors();
+        let model = match &self.population {
+            Some(inputs) => evaluated(&self.model, &params, inputs)?,
+            None => self.model.clone(),
+        };
         let (mut loss_sum, mut weight, mut hit, mut graded) = (0.0, 0.0, 0, 0);
         for batch in &self.test {
-            let found = training::evaluate(&*self.model, &params, batch, &self.spec.loss)?;
+            let found = training::evaluate(&*model, &params, batch, &self.spec.loss)?;
             let rows = if found.graded > 0 { found.graded } else { batch.len } as f64;
             loss_sum += found.loss * rows;
             weight += rows;
@@ -337,6 +346,21 @@ impl Trainer {
     pub fn is_classification(&self) -> bool {
         !matches!(self.task.train.targets, Targets::Values { .. })
     }
+}
+
+/// The training examples whose statistics the network is evaluated with, if it has batch normalisation: evenly spread.
+fn population(
+    model: &dyn Model,
+    train: &Split,
+    dtype: DType,
+    device: &Device,
+) -> candle_core::Result<Option<InputTensor>> {
+    if model.coupled_examples() == 1 {
+        return Ok(None);
+    }
+    let count = train.len().min(POPULATION);
+    let spread: Vec<usize> = (0..count).map(|i| i * train.len() / count).collect();
+    Ok(Some(Batch::new(&train.select(&spread), dtype, device)?.inputs))
 }
 
 fn with_noise(train: &Split, label_noise: f64, streams: &Streams) -> Split {

@@ -3,6 +3,8 @@
 mod adapter;
 mod architecture;
 mod bad_input;
+mod batch_norm;
+mod batch_norm_runs;
 mod blocks;
 mod convnets;
 mod coord_check;

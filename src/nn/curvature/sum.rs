@@ -44,12 +44,13 @@ impl Frozen {
         if batch.len == 0 {
             candle_core::bail!("{what} can't be that of no examples; give at least one");
         }
+        let model = model.measured_at(params, &batch.inputs)?.unwrap_or(model);
         let cost = Cost::of(&*model, params, batch)?;
         let vars: Vec<Var> = params.iter().map(Var::from_tensor).collect::<Result<_>>()?;
         let (dtype, device) = (params[0].dtype(), params[0].device().clone());
         let examples = if device.is_cpu() { cost.examples(passes) } else { GPU_EXAMPLES };
         // As equal as can be.
-        let parts = batch.parts_of(batch.len.div_ceil(batch.len.div_ceil(examples)))?;
+        let parts = batch.parts_for(&*model, batch.len.div_ceil(batch.len.div_ceil(examples)))?;
         let gradients = parts.len() * model.layout().total();
         let graphs = (GRAPH_BYTES * cost.activations * batch.len + gradients) * dtype.size_in_bytes();
         Ok((Self { model, vars, dtype, device, keep_graphs: graphs <= MOST_GRAPH_BYTES }, parts))

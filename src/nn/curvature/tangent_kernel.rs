@@ -76,9 +76,16 @@ struct Block {
 
 impl TangentKernel {
     /// # Errors
-    /// If there are no examples, or their gradients don't fit into memory; whatever candle says of shapes and the device.
+    /// If there are no examples, or their gradients don't fit into memory, or the network couples examples; whatever candle says of shapes and the device.
     pub fn new(model: Arc<dyn Model>, params: &[Tensor], batch: &Batch, kernels: Kernels) -> Result<Self> {
         let (at, _) = Frozen::new(model, params, batch, 1.0, "a tangent kernel")?;
+        if at.model.coupled_examples() > 1 {
+            // The gradients below are those of examples that come alone.
+            candle_core::bail!(
+                "the outputs for an example depend on the others of its batch ({}); give frozen statistics",
+                at.model.statistics().unwrap_or_default()
+            );
+        }
         let examples: Vec<InputTensor> =
             (0..batch.len).map(|n| Ok(batch.part(n, n + 1)?.batch.inputs)).collect::<Result<_>>()?;
         let outputs = at.model.forward(params, &examples[0], None)?.elem_count();

@@ -225,7 +225,11 @@ fn if_tracked(x: &Tensor, gradient: impl FnOnce() -> Result<Tensor>) -> Result<O
     if x.track_op() { gradient().map(Some) } else { Ok(None) }
 }
 
-fn without_bias(x: &Tensor, weight: &Tensor, windows: Windows) -> Result<Tensor> {
+/// `cols(x) W`
+///
+/// # Errors
+/// As [`convolution`].
+pub fn without_bias(x: &Tensor, weight: &Tensor, windows: Windows) -> Result<Tensor> {
     let bias = Tensor::zeros(weight.dim(1)?, x.dtype(), x.device())?;
     convolution(x, weight, &bias, windows)
 }

@@ -10,6 +10,7 @@ pub mod attention;
 mod attention_head;
 pub mod attention_weights;
 pub mod average_pool;
+pub mod batch_norm;
 pub mod convolution;
 pub mod cross_entropy;
 pub mod embedding;

@@ -18,6 +18,7 @@ use super::spec::{Form, Parametrization};
 
 /// A network whose starts are scaled and, in the explicit form, whose parameters are multiplied before the inner network
 /// sees them.
+#[derive(Clone)]
 struct Parametrized {
     inner: Arc<dyn Model>,
     starts: Vec<f64>,
@@ -97,6 +98,19 @@ impl Model for Parametrized {
             }
         }
         flat
+    }
+
+    fn coupled_examples(&self) -> usize {
+        self.inner.coupled_examples()
+    }
+
+    fn with_statistics_of(&self, params: &[Tensor], inputs: &InputTensor) -> Result<Option<Arc<dyn Model>>> {
+        let inner = self.inner.with_statistics_of(&self.multiplied(params)?, inputs)?;
+        Ok(inner.map(|inner| Arc::new(Self { inner, ..self.clone() }) as Arc<dyn Model>))
+    }
+
+    fn statistics(&self) -> Option<String> {
+        self.inner.statistics()
     }
 
     /// Only as long as the parameters are the layers' W and b themselves.

@@ -50,8 +50,9 @@ impl AnyModel {
                 .collect()
         };
         let (d, e) = (shaped(&directions.d)?, shaped(&directions.e)?);
-        let parts = batch.parts_of(examples_a_piece(&**model, &centre, batch)?)?;
-        Ok(Self { model: model.clone(), loss: loss.clone(), centre, d, e, parts })
+        let model = model.measured_at(&centre, &batch.inputs)?.unwrap_or_else(|| model.clone());
+        let parts = batch.parts_for(&*model, examples_a_piece(&*model, &centre, batch)?)?;
+        Ok(Self { model, loss: loss.clone(), centre, d, e, parts })
     }
 
     fn at(&self, site: [f64; 2]) -> Result<Vec<Tensor>> {

@@ -29,6 +29,7 @@ use crate::nn::curvature::Hessian;
 use crate::nn::model::Model;
 use crate::nn::params::Params;
 use crate::nn::spec::LossSpec;
+use crate::nn::statistics::in_words;
 use crate::record::Circumstances;
 
 /// All measurements, in the order in which they are explained.
@@ -203,7 +204,7 @@ pub fn measure(measurement: &Measurement, subject: &Subject) -> Result<Answer> {
         circumstances: Circumstances {
             examples: subject.batch.len,
             dtype: subject.dtype.as_str().into(),
-            method,
+            method: in_words(&method, &*subject.model),
             seconds: started.elapsed().as_secs_f64(),
         },
     })

@@ -131,4 +131,21 @@ pub(super) const KNOBS: &[Knob] = &[
         set: |s, v| s.probes.eigenvalues = int(v) as usize,
         relevant: always,
     },
+    Knob {
+        id: "statistics",
+        label: "BatchNorm statistics",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Choice(&[
+            ("batch", "Of each minibatch"),
+            ("recomputed", "Of all, at every point"),
+            ("frozen", "Of all, frozen here"),
+        ]),
+        definition: "Whose means and variances BatchNorm uses in slices and Hessians: those of minibatches of the run's batch size, of all the measurement's examples at every point, or of these at the current parameters, as constants.",
+        formula: "batch: mean over minibatches of L(w, stats(w, X_b));  recomputed: L(w, stats(w, X));  frozen: L(w, stats(w₀, X))",
+        effect: "Batch is the loss that training descends; frozen drops the curvature through the statistics, so rescaling a layer's weights changes the loss.",
+        get: |s| name_of(&s.probes.statistics),
+        set: |s, v| s.probes.statistics = named(v),
+        relevant: super::model::has_batch_norm,
+    },
 ];

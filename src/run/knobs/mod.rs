@@ -244,6 +244,9 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
             find("task").expect("registered").get(spec)
         ));
     }
+    if spec.batch_size == 1 && model.kind == crate::nn::spec::ModelKind::Mlp && model::has_batch_norm(spec) {
+        return Err("batch-size can't be 1 with batch-norm: one example less its mean is 0; give 2 or more, or set batch-norm to false".into());
+    }
     let standard = model.parametrization.kind == crate::nn::parametrization::Parametrization::Standard;
     if !standard && !super::parametrization::has_column(&spec.optimizer) {
         return Err(format!(

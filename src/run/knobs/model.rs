@@ -16,6 +16,14 @@ fn is_convolutional(spec: &RunSpec) -> bool {
     matches!(spec.model.kind, ModelKind::ConvNet | ModelKind::ResidualConvNet)
 }
 
+fn may_have_batch_norm(spec: &RunSpec) -> bool {
+    spec.model.kind == ModelKind::Mlp || is_convolutional(spec)
+}
+
+pub(super) fn has_batch_norm(spec: &RunSpec) -> bool {
+    spec.model.batch_norm && may_have_batch_norm(spec)
+}
+
 fn is_residual(spec: &RunSpec) -> bool {
     !matches!(spec.model.kind, ModelKind::Mlp | ModelKind::ConvNet)
 }
@@ -116,7 +124,20 @@ pub(super) const KNOBS: &[Knob] = &[
         effect: "Pre-LN trains at any depth; Post-LN needs warm-up and collapses tokens sooner.",
         get: |s| name_of(&s.model.norm),
         set: |s, v| s.model.norm = named(v),
-        relevant: is_residual,
+        relevant: |s| is_residual(s) && !has_batch_norm(s),
+    },
+    Knob {
+        id: "batch-norm",
+        label: "BatchNorm",
+        group: Group::Model,
+        liveness: Liveness::Cold,
+        kind: KnobKind::Toggle,
+        definition: "Whether each channel is normalised over the minibatch (and all positions), in front of the activation; in a residual ConvNet in place of the other normalisation.",
+        formula: "BN x = γ(x − mean)/√(var + ε) + β,  mean and var over examples and positions;  h ← φ(BN(conv h));  residual: h + α conv(φ(BN h))",
+        effect: "Allows larger rates, as the scale of the weights before it no longer matters; the examples of a minibatch no longer stand alone. Tests use the statistics of 1,024 training examples.",
+        get: |s| KnobValue::Toggle(s.model.batch_norm),
+        set: |s, v| s.model.batch_norm = matches!(v, KnobValue::Toggle(true)),
+        relevant: may_have_batch_norm,
     },
     Knob {
         id: "residual-scale",
