@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Arg, value_parser};
+use clap::{Arg, ArgAction, value_parser};
 
 /// `--out DIR`
 pub fn out() -> Arg {
@@ -12,6 +12,14 @@ pub fn out() -> Arg {
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
         .help("Folder for the recording and the figures [default: landscope-runs/run-N]")
+}
+
+/// `--json`, for progress.
+pub fn json() -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Progress as one JSON object a line on standard output; the last one has the outcome")
 }
 
 /// The folder to write into: made, and known to be writable before any time is spent.

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use crate::record::{Outcome, Recording, names};
-use crate::run::messages::{Event, RunState};
+use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::{Session, SessionOptions};
 use crate::run::spec::RunSpec;
 use crate::run::worker::WorkerOptions;
@@ -18,11 +18,12 @@ use super::progress::{self, Progress};
 /// Points a side of the last slice: sharp enough for a figure, seconds of work.
 const FINEST_SLICE: usize = 33;
 
-/// Trains `spec` to its end, writes recording and figures into `folder`, and says where.
+/// Trains `spec` to its end, writes recording and figures into `folder` and the last parameters to `save_weights`, and
+/// says where.
 ///
 /// # Errors
 /// What is wrong with the specification, the data or the disk. A divergence is a result, not an error.
-pub fn run(spec: RunSpec, folder: &Path, json: bool) -> anyhow::Result<()> {
+pub fn run(spec: RunSpec, folder: &Path, save_weights: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let recording_path = folder.join("recording.landscope");
     if recording_path.exists() {
         bail!("{} exists already; give --out another folder, or move the old recording away", recording_path.display());
@@ -36,18 +37,23 @@ pub fn run(spec: RunSpec, folder: &Path, json: bool) -> anyhow::Result<()> {
         ..SessionOptions::default()
     };
     let session = Session::start(spec, options)?;
-    let (recording, steps_per_sec) = listen(&session, &progress, folder)?;
+    let (recording, steps_per_sec) = listen(&session, &progress, folder, save_weights)?;
     // Ends the recording file.
     drop(session);
     progress.finish();
     figure_files::write_all(&recording, folder)?;
-    report(&recording, steps_per_sec, folder, json);
+    report(&recording, steps_per_sec, folder, save_weights, json);
     Ok(())
 }
 
-/// Records what the worker tells until the run has ended and the last measurements are in; with the updates per
-/// second of the run proper.
-fn listen(session: &Session, progress: &Progress, folder: &Path) -> anyhow::Result<(Recording, f64)> {
+/// Records what the worker tells until the run has ended, the last measurements are in and the parameters are saved;
+/// with the updates per second of the run proper.
+fn listen(
+    session: &Session,
+    progress: &Progress,
+    folder: &Path,
+    save_weights: Option<&Path>,
+) -> anyhow::Result<(Recording, f64)> {
     let mut recording = Recording::default();
     let mut started = Instant::now();
     let mut steps_per_sec = 0.0;
@@ -70,13 +76,22 @@ fn listen(session: &Session, progress: &Progress, folder: &Path) -> anyhow::Resu
                 progress.finish();
                 bail!("{message}");
             }
+            Event::SaveFailed(message) if recording.outcome.is_some() => bail!("{message}"),
             Event::SaveFailed(message) => bail!("can't record into {}: {message}", folder.display()),
+            // What went wrong follows.
+            Event::Ended(Outcome::Failed(_)) => {}
             Event::Ended(outcome) => {
                 steps_per_sec = recording.newest_step() as f64 / started.elapsed().as_secs_f64().max(1e-9);
                 recording.outcome = Some(outcome);
                 progress.say("Measuring the last step");
             }
-            Event::AtRest { .. } if recording.outcome.is_some() => return Ok((recording, steps_per_sec)),
+            Event::AtRest { .. } if recording.outcome.is_some() => match save_weights {
+                Some(path) => {
+                    session.commands().send(Command::SaveWeights(path.into())).context("the worker is gone")?
+                }
+                None => return Ok((recording, steps_per_sec)),
+            },
+            Event::Saved(path) if save_weights == Some(&path) => return Ok((recording, steps_per_sec)),
             // Nobody turns knobs here, and pictures are for the eye.
             Event::AtRest { .. }
             | Event::Intervention { .. }
@@ -91,7 +106,14 @@ fn listen(session: &Session, progress: &Progress, folder: &Path) -> anyhow::Resu
     bail!("the worker ended without a word; this is a bug")
 }
 
-fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, json: bool) {
+/// Says where the parameters were saved, if they were.
+pub fn tell_weights(path: Option<&Path>) {
+    if let Some(path) = path {
+        println!("weights: {}", path.display());
+    }
+}
+
+fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, save_weights: Option<&Path>, json: bool) {
     let accuracy = recording.scalar(&names::TEST_ACCURACY).and_then(|series| series.latest_at(u64::MAX));
     let hash = recording.fingerprints.last().map(|(_, hash)| hash.as_str()).unwrap_or_default();
     let outcome = match &recording.outcome {
@@ -105,6 +127,9 @@ fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, json: bool) 
         object.insert("param_hash".into(), json!(hash));
         object.insert("steps_per_sec".into(), json!(steps_per_sec));
         object.insert("out".into(), json!(folder));
+        if save_weights.is_some() {
+            object.insert("weights".into(), json!(save_weights));
+        }
         progress::print_line(object);
     } else {
         let accuracy = accuracy.map_or_else(String::new, |(_, a)| format!(", test accuracy {:.2} %", 100.0 * a));
@@ -113,5 +138,6 @@ fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, json: bool) 
             recording.newest_step()
         );
         println!("recording and figures: {}", folder.display());
+        tell_weights(save_weights);
     }
 }

@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::run::knobs::{self, Knob, KnobKind};
+use crate::run::knobs::{self, Knob, KnobKind, KnobValue};
 use crate::run::spec::{DeviceChoice, RunSpec, SpecError};
 
 /// Adds `--config`, `--device` and a flag for every knob.
 pub fn add(command: Command) -> Command {
+    add_without(command, &[])
+}
+
+/// As [`add`], but for the knobs called `without`.
+pub fn add_without(command: Command, without: &[&str]) -> Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("FILE")
@@ -20,7 +25,7 @@ pub fn add(command: Command) -> Command {
         .value_name("DEVICE")
         .value_parser(["auto", "cpu", "cuda", "metal"])
         .help("Where to compute [default: auto]");
-    command.arg(config).arg(device).args(knobs::all().map(flag))
+    command.arg(config).arg(device).args(knobs::all().filter(|knob| !without.contains(&knob.id)).map(flag))
 }
 
 fn flag(knob: &'static Knob) -> Arg {
@@ -48,6 +53,20 @@ fn flag(knob: &'static Knob) -> Arg {
 /// # Errors
 /// One sentence that names the flag or field, the value and what is allowed.
 pub fn spec(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
+    let mut spec = start(matches)?;
+    for (knob, value) in given(matches, &[])? {
+        knob.set(&mut spec, &value).map_err(|message| anyhow!("--{message}"))?;
+    }
+    choose_a_fitting_model(&mut spec, matches);
+    check(&spec)?;
+    Ok(spec)
+}
+
+/// What `--config` and `--device` say, before any knob is turned.
+///
+/// # Errors
+/// One sentence that names the file, the field and what is allowed.
+pub fn start(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
     let mut spec = match matches.get_one::<PathBuf>("config") {
         None => RunSpec::default(),
         Some(path) => {
@@ -56,12 +75,6 @@ pub fn spec(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
             RunSpec::from_toml(&text, &path.display().to_string())?
         }
     };
-    for knob in knobs::all() {
-        if let Some(text) = matches.get_one::<String>(knob.id) {
-            let value = knob.parse(text).map_err(|message| anyhow!("--{message}"))?;
-            knob.set(&mut spec, &value).map_err(|message| anyhow!("--{message}"))?;
-        }
-    }
     if let Some(device) = matches.get_one::<String>("device") {
         spec.device = match device.as_str() {
             "cpu" => DeviceChoice::Cpu,
@@ -70,9 +83,30 @@ pub fn spec(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
             _ => DeviceChoice::Auto,
         };
     }
-    choose_a_fitting_model(&mut spec, matches);
-    knobs::validate(&spec).map_err(anyhow::Error::msg).context("the specification isn't possible")?;
     Ok(spec)
+}
+
+/// The knobs whose flags are there, but for those called `without`, with their values in the order of the panel.
+///
+/// # Errors
+/// One sentence that names the flag, the value and what is allowed.
+pub fn given(matches: &ArgMatches, without: &[&str]) -> anyhow::Result<Vec<(&'static Knob, KnobValue)>> {
+    let mut found = Vec::new();
+    for knob in knobs::all().filter(|knob| !without.contains(&knob.id)) {
+        // A subcommand may have left a knob out, or given its name to a file.
+        if let Ok(Some(text)) = matches.try_get_one::<String>(knob.id) {
+            found.push((knob, knob.parse(text).map_err(|message| anyhow!("--{message}"))?));
+        }
+    }
+    Ok(found)
+}
+
+/// The rules between knobs.
+///
+/// # Errors
+/// One sentence that names the knob, the value and what to do.
+pub fn check(spec: &RunSpec) -> anyhow::Result<()> {
+    knobs::validate(spec).map_err(anyhow::Error::msg).context("the specification isn't possible")
 }
 
 /// A task of sequences without a word on the model means the GPT: the only one that fits.

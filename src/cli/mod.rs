@@ -15,6 +15,7 @@ mod playground;
 mod progress;
 mod run;
 mod screenshot;
+mod train;
 mod view;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: screenshot::command, run: screenshot::run },
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },
+    Subcommand { command: train::command, run: train::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: list::command, run: list::run },
     Subcommand { command: doctor::command, run: doctor::run },

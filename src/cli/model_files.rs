@@ -43,6 +43,21 @@ pub fn device(matches: &ArgMatches) -> DeviceChoice {
     }
 }
 
+/// `--save-weights FILE`
+pub fn save_weights_flag() -> Arg {
+    path_flag("save-weights", "Write the parameters after the last step into this new safetensors file, as F32")
+}
+
+/// Where `--save-weights` wants the parameters, if it is there.
+///
+/// # Errors
+/// As [`check_new_file`].
+pub fn save_weights(matches: &ArgMatches) -> anyhow::Result<Option<&Path>> {
+    let path = matches.get_one::<PathBuf>("save-weights");
+    path.map_or(Ok(()), |path| check_new_file(path, "save-weights"))?;
+    Ok(path.map(PathBuf::as_path))
+}
+
 /// The path that a flag gives.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
                 "No display here: running the Playground without a window (DISPLAY and WAYLAND_DISPLAY aren't set)"
             );
             let folder = arguments::prepare_out(matches.get_one("out"))?;
-            headless::run(spec, &folder, false)
+            headless::run(spec, &folder, None, false)
         }
         Err(error) => Err(error.into()),
     }

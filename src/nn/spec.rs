@@ -160,6 +160,15 @@ impl Default for ModelSpec {
     }
 }
 
+impl ModelSpec {
+    /// The bound of the numbers that layers are looked at by: 1 where these are outputs of a tanh. A residual stream
+    /// has none.
+    pub fn layer_bound(&self) -> Option<f64> {
+        let plain = matches!(self.kind, ModelKind::Mlp | ModelKind::ConvNet);
+        (plain && self.activation == Activation::Tanh).then_some(1.0)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossKind {

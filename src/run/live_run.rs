@@ -1,6 +1,7 @@
 //! A run in progress: trainer, probes, budget, checkpoints and what is told of them.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use super::prober::{Findings, Mode, Prober, point};
 use super::spec::{Pace, RunSpec};
 use super::threshold;
 use super::trainer::{Checkpoint, StepOutcome, StepReport, TrainError, Trainer};
+use super::weights_file;
 
 /// Steps between checkpoints that a divergence can go back to.
 const CHECKPOINT_EVERY: u64 = 20;
@@ -244,6 +246,13 @@ impl LiveRun {
             self.fingerprint(outbox)?;
         }
         Ok(())
+    }
+
+    /// Writes the parameters as they are, and tells how that went.
+    pub fn save_weights(&self, path: PathBuf, outbox: &Outbox) -> Result<(), Stop> {
+        let params = self.trainer.params().frozen().map_err(TrainError::from)?;
+        let written = weights_file::write(&path, self.trainer.model().layout(), &params);
+        Ok(outbox.send(written.map_or_else(|error| Event::SaveFailed(error.to_string()), |()| Event::Saved(path)))?)
     }
 
     /// Measures the parameters at rest; false when everything is measured.

@@ -68,6 +68,7 @@ impl Order<'_> {
             params,
             model,
             loss: self.model.loss.clone(),
+            layer_bound: self.model.model.layer_bound(),
             batch,
             dtype: self.dtype,
             device: self.device.clone(),

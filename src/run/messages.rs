@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Write all that was recorded into a file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
     Save(PathBuf),
+    /// Write the parameters as they are into a safetensors file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
+    SaveWeights(PathBuf),
     /// End the worker thread.
     Quit,
 }

@@ -106,6 +106,7 @@ fn run(
                 }
                 Command::RestoreLastGood { .. } => {}
                 Command::Save(path) => outbox.save(path)?,
+                Command::SaveWeights(path) => run.save_weights(path, outbox)?,
             }
         }
         if state == RunState::Running || single_step {

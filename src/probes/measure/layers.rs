@@ -19,6 +19,28 @@ pub struct Activations {
 /// # Errors
 /// Whatever candle says of shapes and the device.
 pub fn by_layer(subject: &Subject, statistic: impl Fn(&Activations) -> f64) -> Result<Found> {
+    let found = layers(subject)?.into_iter().map(|(name, layer)| (name, statistic(&layer))).collect();
+    Ok(Found::exact(Value::Named(found), "forward pass"))
+}
+
+/// As many numbers for each layer as there are `titles`, under the names `layer: title`.
+///
+/// # Errors
+/// Whatever candle says of shapes and the device.
+pub fn several_by_layer<const N: usize>(
+    subject: &Subject,
+    titles: [&str; N],
+    statistics: impl Fn(&Activations) -> [f64; N],
+) -> Result<Found> {
+    let mut found = Vec::new();
+    for (name, layer) in layers(subject)? {
+        let numbers = statistics(&layer);
+        found.extend(titles.iter().zip(numbers).map(|(title, number)| (format!("{name}: {title}"), number)));
+    }
+    Ok(Found::exact(Value::Named(found), "forward pass"))
+}
+
+fn layers(subject: &Subject) -> Result<Vec<(String, Activations)>> {
     let mut taps = Vec::new();
     subject.model.forward(&subject.params, &subject.batch.inputs, Some(&mut taps))?;
     let mut found = Vec::with_capacity(taps.len());
@@ -31,7 +53,7 @@ pub fn by_layer(subject: &Subject, statistic: impl Fn(&Activations) -> f64) -> R
             }
         };
         let values = tap.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-        found.push((name.clone(), statistic(&Activations { values, tokens, width })));
+        found.push((name.clone(), Activations { values, tokens, width }));
     }
-    Ok(Found::exact(Value::Named(found), "forward pass"))
+    Ok(found)
 }

@@ -4,14 +4,22 @@
 //! has no budget: it works until it is done or has spent the products it may.
 
 mod accuracy;
+mod attention_entropy;
+mod dead_units;
 mod directional_sharpness;
+mod effective_rank;
 mod eigenvalues;
 mod gradient;
+mod gradient_roles;
+mod gram;
+mod int8;
 mod kurtosis;
 mod layers;
 mod loss;
 mod max_median_ratio;
+mod mean_token_distance;
 mod sharpness;
+mod stable_rank;
 mod tangent_kernel;
 mod token_cosine;
 mod trace;
@@ -37,6 +45,7 @@ pub const MEASUREMENTS: &[&Measurement] = &[
     &loss::MEASUREMENT,
     &accuracy::MEASUREMENT,
     &gradient::MEASUREMENT,
+    &gradient_roles::MEASUREMENT,
     &sharpness::MEASUREMENT,
     &eigenvalues::MEASUREMENT,
     &trace::MEASUREMENT,
@@ -45,6 +54,14 @@ pub const MEASUREMENTS: &[&Measurement] = &[
     &kurtosis::MEASUREMENT,
     &max_median_ratio::MEASUREMENT,
     &token_cosine::MEASUREMENT,
+    &mean_token_distance::MEASUREMENT,
+    &stable_rank::MEASUREMENT,
+    &effective_rank::MEASUREMENT,
+    &gram::MEASUREMENT,
+    &dead_units::MEASUREMENT,
+    &attention_entropy::MEASUREMENT,
+    &int8::ACTIVATIONS,
+    &int8::WEIGHTS,
 ];
 
 /// A measurement and what there is to know of it beforehand.
@@ -81,6 +98,8 @@ pub struct Subject {
     /// Detached, in the order of the layout.
     pub params: Vec<Tensor>,
     pub loss: LossSpec,
+    /// See [`crate::nn::spec::ModelSpec::layer_bound`].
+    pub layer_bound: Option<f64>,
     /// All of it is used.
     pub batch: Batch,
     pub dtype: DType,

@@ -20,7 +20,7 @@ pub use kurtosis::kurtosis;
 pub use max_median::max_median_ratio;
 pub use mean_token::mean_token_distance;
 pub use quantisation::{Scope, int8_error, rounded, rounding_error};
-pub use rank::{Ranks, ranks};
+pub use rank::{Ranks, accurate_ranks, ranks};
 pub use roles::{RoleNorms, role_norms};
 
 use crate::record::{SeriesId, names};

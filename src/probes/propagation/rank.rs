@@ -1,6 +1,6 @@
 //! How many directions the signal of a layer fills.
 
-use crate::linalg::singular::singular_values;
+use crate::linalg::singular::{accurate_singular_values, singular_values};
 
 /// Two answers to how many directions a matrix `A = [n, d]` fills, each in [1, min(n, d)]. Nothing is centred: a common
 /// mean is a direction, too.
@@ -18,6 +18,12 @@ pub struct Ranks {
 pub fn ranks<T: Copy + Into<f64>>(values: &[T], d: usize) -> Ranks {
     let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
     singular_values(&values, d).map_or(Ranks { stable: f64::NAN, effective: f64::NAN }, |sigma| of_spectrum(&sigma))
+}
+
+/// As [`ranks`], to the last digits also where singular values are many orders apart, in several times the time.
+pub fn accurate_ranks(values: &[f64], d: usize) -> Ranks {
+    let nothing = Ranks { stable: f64::NAN, effective: f64::NAN };
+    accurate_singular_values(values, d).map_or(nothing, |sigma| of_spectrum(&sigma))
 }
 
 /// Ranks from singular values, largest first.
@@ -48,6 +54,8 @@ mod tests {
         near(ranks(&identity, 9), 5.0, 5.0);
         let outer: Vec<f64> = (0..24).map(|k| (1.0 + (k / 4) as f64) * ((k % 4) as f64 - 1.7)).collect();
         near(ranks(&outer, 4), 1.0, 1.0);
+        let sharp = accurate_ranks(&outer, 4);
+        assert!((sharp.effective - 1.0).abs() < 1e-12 && (sharp.stable - 1.0).abs() < 1e-12, "{sharp:?}");
     }
 
     #[test]

@@ -23,6 +23,8 @@ import inspect
 import json
 import math
 import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -34,7 +36,6 @@ torch.set_default_dtype(torch.float64)
 STEPS = 12
 KEPT = [1, 4, 12]
 SHAPES = {"w1": (5, 4), "b1": (4,), "w2": (4, 4), "w3": (4, 3)}
-NAMES = list(SHAPES)
 MATRICES = ["w1", "w2", "w3"]
 DEFAULTS = dict(kind="adam-w", lr=0.02, momentum=0.9, beta2=0.95, epsilon=1e-8, nesterov=False, weight_decay=0.0,
                 clip_norm=0.0, sam_rho=0.0, muon_scale="match-adam", grafting="adam", precondition_every=3,
@@ -57,7 +58,22 @@ def loss_and_gradient(params):
     out = torch.tanh(hidden @ w["w2"]) @ w["w3"]
     loss = torch.mean((out - torch.tensor(Y)) ** 2)
     loss.backward()
-    return loss.item(), {name: w[name].grad.numpy().copy() for name in NAMES}
+    return loss.item(), {name: w[name].grad.numpy().copy() for name in params}
+
+
+@dataclass
+class Problem:
+    """Arrays to begin with, in the flattening order; which of them are matrices, decay, lie between hidden layers; and the
+    loss with its gradients at given arrays."""
+
+    start: dict
+    matrices: list
+    decaying: list
+    hidden: list
+    loss_and_gradient: Callable
+
+
+PLAIN = Problem(START, MATRICES, MATRICES, ["w2"], loss_and_gradient)
 
 
 def rates(spec, schedule):
@@ -83,43 +99,43 @@ def rates(spec, schedule):
 
 
 class Torch:
-    """torch's optimisers on the arrays; Muon for w2 when the kind says so."""
+    """torch's optimisers on the arrays; Muon for hidden matrices when the kind says so."""
 
-    def __init__(self, spec):
-        self.spec = spec
-        self.tensors = {name: torch.nn.Parameter(torch.tensor(START[name])) for name in NAMES}
+    def __init__(self, spec, problem):
+        self.spec, start = spec, problem.start
+        # torch's matrices are [fan_out, fan_in], which matters to Muon alone.
+        self.turned = problem.hidden if spec["kind"] == "muon" else []
+        self.tensors = {name: torch.nn.Parameter(torch.tensor(self.turn(name, value).copy())) for name, value in start.items()}
         decay, lr = spec["weight_decay"], spec["lr"]
         betas, epsilon = (spec["momentum"], spec["beta2"]), spec["epsilon"]
-
-        def groups(matrices):
-            return [{"params": [self.tensors[n] for n in matrices], "weight_decay": decay},
-                    {"params": [self.tensors["b1"]], "weight_decay": 0.0}]
-
+        rest = [name for name in start if name not in self.turned]
+        still = [name for name in rest if name not in problem.decaying]
+        groups = [{"params": [self.tensors[n] for n in rest if n in problem.decaying], "weight_decay": decay},
+                  {"params": [self.tensors[n] for n in still], "weight_decay": 0.0}]
+        groups = [group for group in groups if group["params"]]
         if spec["kind"] == "sgd":
-            self.optimizers = [torch.optim.SGD(groups(MATRICES), lr, spec["momentum"], nesterov=spec["nesterov"])]
+            self.optimizers = [torch.optim.SGD(groups, lr, spec["momentum"], nesterov=spec["nesterov"])]
         elif spec["kind"] == "adam":
-            self.optimizers = [torch.optim.Adam(groups(MATRICES), lr, betas, epsilon)]
+            self.optimizers = [torch.optim.Adam(groups, lr, betas, epsilon)]
         elif spec["kind"] == "adam-w":
-            self.optimizers = [torch.optim.AdamW(groups(MATRICES), lr, betas, epsilon)]
+            self.optimizers = [torch.optim.AdamW(groups, lr, betas, epsilon)]
         elif spec["kind"] == "rms-prop":
-            self.optimizers = [torch.optim.RMSprop(groups(MATRICES), lr, spec["beta2"], epsilon, momentum=spec["momentum"])]
+            self.optimizers = [torch.optim.RMSprop(groups, lr, spec["beta2"], epsilon, momentum=spec["momentum"])]
         elif spec["kind"] == "muon":
-            # torch's matrices are [fan_out, fan_in].
-            self.tensors["w2"] = torch.nn.Parameter(torch.tensor(START["w2"].T.copy()))
             scale = {"match-adam": "match_rms_adamw", "spectral": "original"}[spec["muon_scale"]]
-            self.optimizers = [
-                torch.optim.Muon([self.tensors["w2"]], lr, decay, spec["momentum"], spec["nesterov"], adjust_lr_fn=scale),
-                torch.optim.AdamW(groups(["w1", "w3"]), lr, betas, epsilon),
-            ]
+            muon = torch.optim.Muon([self.tensors[n] for n in self.turned], lr, decay, spec["momentum"], spec["nesterov"],
+                                    adjust_lr_fn=scale)
+            self.optimizers = [muon, torch.optim.AdamW(groups, lr, betas, epsilon)]
+
+    def turn(self, name, value):
+        return value.T if name in self.turned else value
 
     def params(self):
-        found = {name: tensor.detach().numpy().copy() for name, tensor in self.tensors.items()}
-        return found | {"w2": found["w2"].T} if self.spec["kind"] == "muon" else found
+        return {name: self.turn(name, tensor.detach().numpy().copy()) for name, tensor in self.tensors.items()}
 
     def step(self, gradients, lr):
         for name, tensor in self.tensors.items():
-            g = gradients[name].T.copy() if self.spec["kind"] == "muon" and name == "w2" else gradients[name]
-            tensor.grad = torch.tensor(g)
+            tensor.grad = torch.tensor(self.turn(name, gradients[name]).copy())
         if self.spec["clip_norm"] > 0:
             torch.nn.utils.clip_grad_norm_(self.tensors.values(), self.spec["clip_norm"])
         for optimizer in self.optimizers:
@@ -140,15 +156,15 @@ def eigh_descending(m):
 class Kronecker:
     """What Shampoo and SOAP have in common: moments, and AdamW for what is no matrix."""
 
-    def __init__(self, spec):
-        self.spec, self.t = spec, 0
-        self.w = {name: value.copy() for name, value in START.items()}
-        self.m = {name: np.zeros(shape) for name, shape in SHAPES.items()}
-        self.v = {name: np.zeros(shape) for name, shape in SHAPES.items()}
+    def __init__(self, spec, problem):
+        self.spec, self.problem, self.t = spec, problem, 0
+        self.w = {name: value.copy() for name, value in problem.start.items()}
+        self.m = {name: np.zeros(value.shape) for name, value in problem.start.items()}
+        self.v = {name: np.zeros(value.shape) for name, value in problem.start.items()}
         # One factor a side; None where it is too long.
-        self.factors = {name: [np.zeros((n, n)) if n <= spec["precondition_longest"] else None for n in SHAPES[name]]
-                        for name in MATRICES}
-        self.derived = {name: [None, None] for name in MATRICES}
+        self.factors = {name: [np.zeros((n, n)) if n <= spec["precondition_longest"] else None for n in problem.start[name].shape]
+                        for name in problem.matrices}
+        self.derived = {name: [None, None] for name in problem.matrices}
 
     def params(self):
         return {name: value.copy() for name, value in self.w.items()}
@@ -172,7 +188,7 @@ class Kronecker:
         return self.m[name] / c1 / (np.sqrt(self.v[name] / c2) + self.spec["epsilon"])
 
     def move(self, name, direction, lr):
-        if name in MATRICES:
+        if name in self.problem.decaying:
             self.w[name] *= 1 - lr * self.spec["weight_decay"]
         self.w[name] -= lr * direction
 
@@ -184,7 +200,7 @@ class Shampoo(Kronecker):
         for name, g in gradients.items():
             self.average(name, g)
             direction = adam = self.adam(name)
-            if name in MATRICES:
+            if name in self.problem.matrices:
                 self.gather(name, g)
                 sides = [s for s in (0, 1) if self.factors[name][s] is not None]
                 if (self.t - 1) % self.spec["precondition_every"] == 0:
@@ -218,13 +234,13 @@ class Soap(Kronecker):
     def step(self, gradients, lr):
         if not self.started:
             self.started = True
-            for name in MATRICES:
+            for name in self.problem.matrices:
                 self.gather(name, gradients[name])
                 self.derived[name] = [None if f is None else eigh_descending(f)[1] for f in self.factors[name]]
             return
         self.t += 1
         for name, g in gradients.items():
-            if name not in MATRICES:
+            if name not in self.problem.matrices:
                 self.average(name, g)
                 self.move(name, self.adam(name), lr)
                 continue
@@ -243,52 +259,57 @@ class Soap(Kronecker):
                 self.m[name] = self.into(name, first)
 
 
-def run(name, schedule=None, **changes):
-    spec = DEFAULTS | changes
-    schedule = schedule or {"kind": "constant", "warmup_steps": 4}
-    optimizer = {"shampoo": Shampoo, "soap": Soap}.get(spec["kind"], Torch)(spec)
+def train(problem, spec, lrs, kept_at):
+    """Losses before each of the updates, and the flat parameters after those of `kept_at`."""
+    optimizer = {"shampoo": Shampoo, "soap": Soap}.get(spec["kind"], Torch)(spec, problem)
     losses, kept = [], []
-    for step, lr in enumerate(rates(spec, schedule), start=1):
+    for step, lr in enumerate(lrs, start=1):
         params = optimizer.params()
-        loss, gradients = loss_and_gradient(params)
+        loss, gradients = problem.loss_and_gradient(params)
         losses.append(loss)
         if spec["sam_rho"] > 0:
             norm = math.sqrt(sum(np.sum(g**2) for g in gradients.values()))
-            uphill = {n: params[n] + spec["sam_rho"] * gradients[n] / (norm + 1e-12) for n in NAMES}
-            gradients = loss_and_gradient(uphill)[1]
+            uphill = {n: params[n] + spec["sam_rho"] * gradients[n] / (norm + 1e-12) for n in params}
+            gradients = problem.loss_and_gradient(uphill)[1]
         optimizer.step(gradients, lr)
-        if step in KEPT:
+        if step in kept_at:
             params = optimizer.params()
-            kept.append(np.concatenate([params[n].ravel() for n in NAMES]).tolist())
+            kept.append(np.concatenate([params[n].ravel() for n in params]).tolist())
+    return losses, kept
+
+
+def run(name, schedule=None, **changes):
+    spec = DEFAULTS | changes
+    schedule = schedule or {"kind": "constant", "warmup_steps": 4}
+    losses, kept = train(PLAIN, spec, rates(spec, schedule), KEPT)
     print(f"{name:28} {losses[0]:.4f} -> {losses[-1]:.4f}")
     return {"name": name, "optimizer": spec, "schedule": schedule, "losses": losses, "params": kept}
 
 
-CASES = [
-    run("sgd", kind="sgd", momentum=0.0, lr=0.2),
-    run("sgd momentum decay", kind="sgd", lr=0.1, weight_decay=0.05),
-    run("sgd nesterov clip", kind="sgd", lr=0.1, nesterov=True, weight_decay=0.05, clip_norm=0.3),
-    run("adam decay", kind="adam", weight_decay=0.1, epsilon=1e-4),
-    run("adamw", kind="adam-w", weight_decay=0.3),
-    run("adamw warm-up", {"kind": "warmup", "warmup_steps": 4}, kind="adam-w"),
-    run("adamw cosine clip", {"kind": "cosine", "warmup_steps": 4}, kind="adam-w", weight_decay=0.3, clip_norm=0.2,
-        epsilon=1e-2),
-    run("sgd linear", {"kind": "linear", "warmup_steps": 3}, kind="sgd", lr=0.2),
-    run("rmsprop", kind="rms-prop", momentum=0.0, epsilon=1e-6),
-    run("rmsprop momentum decay", kind="rms-prop", momentum=0.5, weight_decay=0.1),
-    run("muon", kind="muon", weight_decay=0.3, momentum=0.8),
-    run("muon nesterov spectral", kind="muon", nesterov=True, muon_scale="spectral", lr=0.05),
-    run("shampoo", kind="shampoo", weight_decay=0.3),
-    run("shampoo own length", kind="shampoo", grafting="none", epsilon=1e-4, precondition_every=1, lr=0.05),
-    run("shampoo short sides", kind="shampoo", precondition_longest=4, momentum=0.5),
-    run("soap", kind="soap", weight_decay=0.3, epsilon=1e-4),
-    run("soap short sides", kind="soap", precondition_longest=3, precondition_every=1, epsilon=1e-4),
-    run("sam sgd", kind="sgd", sam_rho=0.1, lr=0.1, momentum=0.5),
-    run("sam adamw", kind="adam-w", sam_rho=0.3, weight_decay=0.3),
-]
-
 if __name__ == "__main__":
-    start = np.concatenate([START[n].ravel() for n in NAMES]).tolist()
-    answer = {"steps": STEPS, "kept": KEPT, "start": start, "x": X.ravel().tolist(), "y": Y.ravel().tolist(), "cases": CASES}
+    cases = [
+        run("sgd", kind="sgd", momentum=0.0, lr=0.2),
+        run("sgd momentum decay", kind="sgd", lr=0.1, weight_decay=0.05),
+        run("sgd nesterov clip", kind="sgd", lr=0.1, nesterov=True, weight_decay=0.05, clip_norm=0.3),
+        run("adam decay", kind="adam", weight_decay=0.1, epsilon=1e-4),
+        run("adamw", kind="adam-w", weight_decay=0.3),
+        run("adamw warm-up", {"kind": "warmup", "warmup_steps": 4}, kind="adam-w"),
+        run("adamw cosine clip", {"kind": "cosine", "warmup_steps": 4}, kind="adam-w", weight_decay=0.3, clip_norm=0.2,
+            epsilon=1e-2),
+        run("sgd linear", {"kind": "linear", "warmup_steps": 3}, kind="sgd", lr=0.2),
+        run("rmsprop", kind="rms-prop", momentum=0.0, epsilon=1e-6),
+        run("rmsprop momentum decay", kind="rms-prop", momentum=0.5, weight_decay=0.1),
+        run("muon", kind="muon", weight_decay=0.3, momentum=0.8),
+        run("muon nesterov spectral", kind="muon", nesterov=True, muon_scale="spectral", lr=0.05),
+        run("shampoo", kind="shampoo", weight_decay=0.3),
+        run("shampoo own length", kind="shampoo", grafting="none", epsilon=1e-4, precondition_every=1, lr=0.05),
+        run("shampoo short sides", kind="shampoo", precondition_longest=4, momentum=0.5),
+        run("soap", kind="soap", weight_decay=0.3, epsilon=1e-4),
+        run("soap short sides", kind="soap", precondition_longest=3, precondition_every=1, epsilon=1e-4),
+        run("sam sgd", kind="sgd", sam_rho=0.1, lr=0.1, momentum=0.5),
+        run("sam adamw", kind="adam-w", sam_rho=0.3, weight_decay=0.3),
+    ]
+    start = np.concatenate([START[n].ravel() for n in SHAPES]).tolist()
+    answer = {"steps": STEPS, "kept": KEPT, "start": start, "x": X.ravel().tolist(), "y": Y.ravel().tolist(), "cases": cases}
     path = pathlib.Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(answer, indent=None).replace('{"name"', '\n{"name"') + "\n")
