@@ -29,7 +29,9 @@ pub fn command() -> Command {
         .arg(model_files::save_weights_flag())
         .arg(arguments::out())
         .arg(arguments::json());
-    knob_flags::add_without(command, &FILES)
+    let steps =
+        "Updates; 0 only reads the files, evaluates the test examples and writes the parameters [default: 1500]";
+    knob_flags::add_without(command, &FILES).mut_arg("steps", |arg| arg.help(steps))
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {

@@ -1,15 +1,16 @@
-"""Audits `landscope init` and `landscope measure` with networks rebuilt from docs/MEASURE.md alone (networks.py and signals.py, PyTorch
-in f64).
+"""Audits `landscope init` and `landscope measure` with networks rebuilt from docs/MEASURE.md alone (networks.py and signals.py,
+PyTorch in f64).
 
     python rebuild.py path/to/landscope [seed]
 
 For every network below it lets the program write initial weights for the seed, makes data of its own, computes loss, gradient
-norm, curvature, kernel and the statistics of signals, and prints how far the program's numbers are off, relative to the largest number
-of each value. Ends with an error where one is off by more than 1e-9. Needs torch, numpy and safetensors (2.15.0, 2.4.6 and
+norm, curvature, kernel and the statistics of signals, and prints how far the program's numbers are off, relative to the largest
+number of each value. Ends with an error where one is off by more than 1e-9. Needs torch, numpy and safetensors (2.15.0, 2.4.6 and
 0.8.0 were used).
 """
 
 import json
+import math
 import secrets
 import subprocess
 import sys
@@ -31,7 +32,7 @@ PROBES = ["loss", "accuracy", "gradient", "sharpness", "eigenvalues", "trace", "
           "max-median-ratio", "token-cosine", "mean-token-distance", "stable-rank", "effective-rank", "gram", "dead-units",
           "attention-entropy", "int8-activations", "int8-weights", "gradient-roles"]
 
-# A model.toml without the sizes that most share.
+# A model.toml each; without an [output], classes are added.
 MODELS = {
     "MLP": """
         [model]
@@ -84,7 +85,7 @@ MODELS = {
         base_width = 3
         [input]
         shape = [4, 8, 1]""",
-    "Residual MLP, NTK, mean squared error": """
+    "Residual MLP, NTK, regression": """
         [model]
         kind = "residual-mlp"
         width = 9
@@ -97,10 +98,10 @@ MODELS = {
         kind = "ntk"
         form = "explicit"
         gamma0 = 2.0
-        [loss]
-        kind = "mse"
         [input]
-        shape = [7]""",
+        shape = [7]
+        [output]
+        values = 2""",
     "Pre-LN vision transformer": """
         [model]
         kind = "vision-transformer"
@@ -124,7 +125,7 @@ MODELS = {
         qk_norm = true
         [input]
         shape = [4, 4, 2]""",
-    "Shaped transformer": """
+    "Shaped transformer, mean squared error": """
         [model]
         kind = "vision-transformer"
         width = 8
@@ -141,6 +142,8 @@ MODELS = {
         [model.attention]
         shaped = true
         train_gains = true
+        [loss]
+        kind = "mse"
         [input]
         shape = [4, 4, 2]""",
     "GPT": """
@@ -225,9 +228,12 @@ OUTPUT = "\n[output]\nclasses = "
 
 def data(spec, rng):
     examples = 12
-    classes = spec["output"]["classes"]
     if "shape" in spec["input"]:
         x = rng.normal(size=[examples, *spec["input"]["shape"]])
+    if "values" in spec["output"]:
+        return {"x": x, "y": rng.normal(size=[examples, spec["output"]["values"]])}
+    classes = spec["output"]["classes"]
+    if "shape" in spec["input"]:
         return {"x": x, "y": rng.integers(0, classes, examples)}
     size = [examples, spec["input"]["tokens"]]
     y = rng.integers(0, classes, size)
@@ -258,10 +264,10 @@ def ours(spec, weights, tensors):
     examples, jacobian = len(x), torch.func.jacrev(flat.outputs)(flat.w)
     jacobian = jacobian.reshape(examples, -1, len(flat.w))
     outputs, taps, maps = networks.forward(m, params, x)
-    graded = y.flatten() >= 0
+    hit = torch.tensor([math.nan]) if y.is_floating_point() else (outputs.argmax(1) == y.flatten())[y.flatten() >= 0]
     return {
         "loss": flat.loss(flat.w).item(),
-        "accuracy": (outputs.argmax(1) == y.flatten())[graded].double().mean().item(),
+        "accuracy": hit.double().mean().item(),
         "gradient": gradient.norm().item(),
         "sharpness": eigenvalues[0].item(),
         "eigenvalues": eigenvalues[:5].tolist(),
@@ -290,7 +296,8 @@ def main():
     print(f"seed {seed}")
     worst = 0.0
     for title, text in MODELS.items():
-        text += OUTPUT + ("7" if "vocabulary" in text else "4")
+        if "[output]" not in text:
+            text += OUTPUT + ("7" if "vocabulary" in text else "4")
         spec = tomllib.loads(text)
         tensors = data(spec, np.random.default_rng(seed))
         with tempfile.TemporaryDirectory() as folder:
