@@ -18,6 +18,7 @@ use super::ops::linear::affine;
 use super::ops::pooling::mean_tokens;
 use super::ops::product::{Transposed, product};
 use super::ops::rows::add_rows;
+use super::parametrization::scaling::tied_output_factor;
 use super::params::{Layout, Role};
 use super::spec::{Mask, ModelSpec};
 
@@ -47,6 +48,8 @@ pub struct Transformer {
     has_positions: bool,
     /// The outputs are read with the token embeddings, transposed.
     is_tied: bool,
+    /// What such outputs are multiplied by.
+    tied_factor: f64,
     title: String,
 }
 
@@ -97,6 +100,7 @@ impl Transformer {
             },
             has_positions: spec.block.positions,
             is_tied,
+            tied_factor: tied_output_factor(spec),
             title,
         }
     }
@@ -143,6 +147,7 @@ impl Transformer {
         let outputs = match table {
             Some(table) if self.is_tied => {
                 let outputs = product(&h, table, Transposed::Right)?;
+                let outputs = if self.tied_factor == 1.0 { outputs } else { (outputs * self.tied_factor)? };
                 match params.bias() {
                     Some(bias) => add_rows(&outputs, bias)?,
                     None => outputs,
@@ -168,6 +173,9 @@ impl Model for Transformer {
     }
 
     fn plan(&self) -> Option<Plan> {
+        if self.is_tied && self.tied_factor != 1.0 {
+            return None;
+        }
         let (branch, final_norm) = self.branches.plain()?;
         let width = self.branches.width();
         let (heads, is_causal) = (self.n_heads, self.is_causal);

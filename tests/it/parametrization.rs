@@ -264,3 +264,24 @@ fn branches_shrink_with_depth_as_the_rule_says() {
         assert!((found.ln() - known.ln()).abs() < 0.25 * known.ln() + 0.1, "{kind:?}: {found}, expected {known}");
     }
 }
+
+/// NTK's absorbed form draws what Standard draws, so that only the factor on tied outputs is left between them.
+#[test]
+fn tied_outputs_have_the_multiplier_of_an_output_matrix() {
+    let split = sequences();
+    let batch = Batch::new(&split, DType::F64, &Device::Cpu).unwrap();
+    let outputs = |kind, form| {
+        let mut model_spec = spec(ModelKind::Gpt, kind, form);
+        model_spec.block.tied_embeddings = true;
+        let model = build(&model_spec, &split).unwrap();
+        let params = model.layout().unflatten(&model.init(&Streams::new(2)), DType::F64, &Device::Cpu).unwrap();
+        model.forward(&params, &batch.inputs, None).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap()
+    };
+    let standard = outputs(Parametrization::Standard, Form::Absorbed);
+    let factor = (8.0_f64 / 3.0).powf(-0.5) / 0.6;
+    for (a, b) in standard.iter().zip(outputs(Parametrization::Ntk, Form::Absorbed)) {
+        assert!((a * factor - b).abs() < 1e-13, "{a} {b}");
+    }
+    let both = [Form::Absorbed, Form::Explicit].map(|form| outputs(Parametrization::Mup, form));
+    assert!(both[0].iter().zip(&both[1]).all(|(a, b)| (a - b).abs() < 1e-13));
+}

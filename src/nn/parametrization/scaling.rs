@@ -98,6 +98,13 @@ pub(super) fn multipliers(spec: &ModelSpec, layout: &Layout) -> Vec<f64> {
     (0..layout.infos().len()).map(|index| forward_multiplier(spec, cells(index), m)).collect()
 }
 
+/// Factor on outputs that are read with the token embeddings, in both forms: the embedding is trained as one, so what an
+/// output matrix has in its start and its rate has nowhere else to go (`MuSharedReadout` of `microsoft/mup`).
+pub(in crate::nn) fn tied_output_factor(spec: &ModelSpec) -> f64 {
+    let (m, _) = ratios(spec);
+    exponents(spec.parametrization.kind, Row::Output).multiplier.at(m, spec.parametrization.gamma0)
+}
+
 fn forward_multiplier(spec: &ModelSpec, cells: Exponents, m: f64) -> f64 {
     match spec.parametrization.form {
         Form::Absorbed => 1.0,
