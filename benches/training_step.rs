@@ -4,7 +4,7 @@
 //! JSON with milliseconds, those of the processor (`cpu_ms`) beside those of the clock. Cases: `mlp` (64-256-256-10, ReLU, batch 128, SGD), `vit` (the default network at depth 4 on 8x8
 //! pictures, batch 64, AdamW), `gpt` (width 128, depth 4, 64 tokens, batch 16, AdamW),
 //! `conv8` and `conv16` (plain ConvNet of width 32, depth 4 and one stage on 8x8 or 16x16 pictures of one channel,
-//! ReLU, batch 64, SGD).
+//! ReLU, batch 64, SGD), `conv8bn` and `conv16bn` (the same with batch normalisation).
 
 use std::time::{Duration, Instant};
 
@@ -97,18 +97,19 @@ fn setting(case: &str) -> (ModelSpec, OptimizerSpec, Split) {
             let spec = ModelSpec { kind: ModelKind::Gpt, width: 128, depth: 4, n_heads: 4, ..ModelSpec::default() };
             (spec, OptimizerSpec::default(), text(16, 64, 96))
         }
-        "conv8" | "conv16" => {
+        "conv8" | "conv16" | "conv8bn" | "conv16bn" => {
             let spec = ModelSpec {
                 kind: ModelKind::ConvNet,
                 depth: 4,
                 stages: 1,
+                batch_norm: case.ends_with("bn"),
                 activation: Activation::Relu,
                 ..ModelSpec::default()
             };
-            let side = if case == "conv8" { 8 } else { 16 };
+            let side = if case.starts_with("conv8") { 8 } else { 16 };
             (spec, sgd, pictures(64, vec![side, side, 1]))
         }
-        _ => panic!("unknown case {case}: give mlp, vit, gpt, conv8 or conv16"),
+        _ => panic!("unknown case {case}: give mlp, vit, gpt, conv8, conv16, conv8bn or conv16bn"),
     }
 }
 

@@ -78,11 +78,13 @@ class Gpt(nn.Module):
 class ConvNet(nn.Module):
     """A stem and `depth` 3x3 convolutions, the mean over positions, a linear readout."""
 
-    def __init__(self, width=32, depth=4):
+    def __init__(self, width=32, depth=4, norm=False):
         super().__init__()
         channels = [1] + [width] * (depth + 1)
-        convolutions = [nn.Conv2d(a, b, 3, padding=1) for a, b in zip(channels, channels[1:])]
-        self.layers = nn.Sequential(*[layer for c in convolutions for layer in (c, nn.ReLU())])
+        convolutions = [nn.Conv2d(a, b, 3, padding=1, bias=not norm) for a, b in zip(channels, channels[1:])]
+        # Ours has no running averages.
+        after = lambda: (nn.BatchNorm2d(width, track_running_stats=False), nn.ReLU()) if norm else (nn.ReLU(),)
+        self.layers = nn.Sequential(*[layer for c in convolutions for layer in (c, *after())])
         self.head = nn.Linear(width, 10)
 
     def forward(self, x):
@@ -90,11 +92,11 @@ class ConvNet(nn.Module):
 
 
 def setting(case):
-    if case in ("conv8", "conv16", "conv8-last", "conv16-last"):
+    if case in ("conv8", "conv16", "conv8bn", "conv16bn", "conv8-last", "conv16-last"):
         # Channels last is the layout of our own; PyTorch's default is channels first.
         layout = torch.channels_last if case.endswith("-last") else torch.contiguous_format
         side = 8 if "conv8" in case else 16
-        model, x = ConvNet().to(memory_format=layout), torch.randn(64, 1, side, side).to(memory_format=layout)
+        model, x = ConvNet(norm="bn" in case).to(memory_format=layout), torch.randn(64, 1, side, side).to(memory_format=layout)
         return model, torch.optim.SGD(model.parameters(), lr=1e-2, fused=True), x, torch.arange(64) * 7 % 10
     if case == "mlp":
         model = Mlp()
@@ -105,7 +107,7 @@ def setting(case):
     if case == "gpt":
         model = Gpt()
         return model, adamw(model), torch.arange(1024).view(16, 64) * 31 % 8191 % 96, torch.arange(1024) * 37 % 8191 % 96
-    sys.exit(f"unknown case {case}: give mlp, vit, gpt, conv8, conv16, conv8-last or conv16-last")
+    sys.exit(f"unknown case {case}: give mlp, vit, gpt, conv8, conv16, conv8bn, conv16bn, conv8-last or conv16-last")
 
 
 def adamw(model):

@@ -155,7 +155,7 @@ pub fn report(members: &[Probabilities], labels: &[u32]) -> Option<Report> {
 /// Probabilities and labels of the graded rows of a batch; `None` for targets that are numbers.
 ///
 /// # Errors
-/// Whatever candle says of shapes and the device.
+/// Networks whose predictions depend on the other examples of the batch; whatever candle says of shapes and the device.
 pub fn predict(
     model: &dyn Model,
     params: &[Tensor],
@@ -163,6 +163,12 @@ pub fn predict(
     temperature: f64,
 ) -> Result<Option<(Probabilities, Vec<u32>)>> {
     let TargetTensor::Classes { labels, weights, .. } = &batch.targets else { return Ok(None) };
+    if model.coupled_examples() > 1 {
+        candle_core::bail!(
+            "a prediction must not depend on the other examples that are asked about; give the network with the statistics \
+             of training examples"
+        );
+    }
     let params: Vec<Tensor> = params.iter().map(Tensor::detach).collect();
     let outputs = model.forward(&params, &batch.inputs, None)?.to_dtype(DType::F64)?;
     let (rows, labels) = (outputs.to_vec2::<f64>()?, labels.to_vec1::<u32>()?);

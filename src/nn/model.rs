@@ -62,7 +62,7 @@ pub trait Model: Send + Sync {
         Ok(None)
     }
 
-    /// How batch normalisation's statistics come about, such as `batch statistics of all examples`; none without it.
+    /// Whose statistics batch normalisation uses, in words: `batch of 64`, `recomputed` or `frozen`; none without it.
     fn statistics(&self) -> Option<String> {
         None
     }

@@ -23,7 +23,7 @@ use candle_core::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::base::rng::Streams;
-use crate::record::TokenKind;
+use crate::record::{Circumstances, TokenKind};
 
 use super::batch::InputTensor;
 use super::model::Model;
@@ -67,12 +67,9 @@ pub fn evaluated(model: &Arc<dyn Model>, params: &[Tensor], population: &InputTe
     Ok(model.with_statistics_of(params, population)?.unwrap_or_else(|| model.clone()))
 }
 
-/// `method`, and how the statistics come about if there are any: for [`crate::record::Circumstances`].
+/// `method`, after the statistics if there are any.
 pub fn in_words(method: &str, model: &dyn Model) -> String {
-    match model.statistics() {
-        Some(statistics) => format!("{method}, {statistics}"),
-        None => method.to_owned(),
-    }
+    Circumstances::method_with(model.statistics().as_deref(), method)
 }
 
 /// Where a forward pass takes statistics from.
@@ -129,7 +126,10 @@ pub(super) fn fixed<M: Normalised>(net: &M, params: &[Tensor], inputs: &InputTen
 }
 
 /// Words for [`Model::statistics`] of a network with batch normalisation as it is.
-pub(super) const OF_ALL: &str = "BatchNorm with the statistics of all examples (recomputed at every point)";
+pub(super) const OF_ALL: &str = "recomputed";
+
+/// With constant ones.
+const FROZEN: &str = "frozen";
 
 /// A network with constant statistics.
 struct Fixed<M> {
@@ -143,7 +143,7 @@ impl<M: Normalised> Model for Fixed<M> {
     }
 
     fn statistics(&self) -> Option<String> {
-        Some("BatchNorm with frozen statistics".into())
+        Some(FROZEN.into())
     }
 
     fn layout(&self) -> &Arc<Layout> {
@@ -219,8 +219,8 @@ impl Model for Policy {
 
     fn statistics(&self) -> Option<String> {
         Some(match self.minibatch {
-            Some(size) => format!("BatchNorm with batch statistics of {size} examples each"),
-            None => "BatchNorm with frozen statistics".into(),
+            Some(size) => format!("batch of {size}"),
+            None => FROZEN.into(),
         })
     }
 

@@ -45,6 +45,14 @@ pub fn intervention(mark: &Intervention) -> String {
     format!("{} {} to {}", mark.knob, mark.from, mark.to)
 }
 
+/// What an axis shows, and under whose statistics of batch normalisation, where there are any.
+pub fn with_statistics(label: &str, about: Option<&Circumstances>) -> String {
+    match about.and_then(Circumstances::statistics) {
+        Some(statistics) => format!("{label} ({statistics})"),
+        None => label.into(),
+    }
+}
+
 /// Why a pane is empty.
 pub fn unmeasured(recording: &Recording) -> String {
     if recording.outcome.is_some() {
@@ -67,6 +75,19 @@ pub fn divergence(recording: &Recording, cursor: TimeCursor) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statistics_are_read_back_from_the_method() {
+        let about = |statistics| {
+            let method = Circumstances::method_with(statistics, "forward passes, first layer by linearity");
+            Circumstances { examples: 64, dtype: "f32".into(), method, seconds: 0.0 }
+        };
+        let frozen = about(Some("frozen"));
+        assert_eq!(with_statistics("loss", Some(&frozen)), "loss (BN frozen)");
+        assert!(circumstances(&frozen).starts_with("64 training examples, f32, BN frozen, forward passes"));
+        assert_eq!(with_statistics("loss", Some(&about(None))), "loss");
+        assert_eq!(with_statistics("loss", None), "loss");
+    }
 
     #[test]
     fn shares_are_percentages() {

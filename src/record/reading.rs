@@ -49,6 +49,25 @@ pub struct Circumstances {
     pub seconds: f64,
 }
 
+/// What [`Circumstances::method`] begins with if the network has batch normalisation.
+const BATCH_NORM: &str = "BN ";
+
+impl Circumstances {
+    /// `method`, after whose statistics batch normalisation used, such as `BN frozen, forward passes`: it changes what is measured,
+    /// so it stands where a note is cut last.
+    pub fn method_with(statistics: Option<&str>, method: &str) -> String {
+        match statistics {
+            Some(statistics) => format!("{BATCH_NORM}{statistics}, {method}"),
+            None => method.to_owned(),
+        }
+    }
+
+    /// Whose statistics batch normalisation used, such as `BN frozen`; none for networks without.
+    pub fn statistics(&self) -> Option<&str> {
+        self.method.split(", ").next().filter(|first| first.starts_with(BATCH_NORM))
+    }
+}
+
 /// A number that an iteration approached, with how far it got.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {

@@ -8,9 +8,11 @@ use landscope::linalg::operator::{Dense, LinearOperator};
 use landscope::nn::batch::Batch;
 use landscope::nn::build::build;
 use landscope::nn::curvature::{GaussNewton, Hessian, Jacobian, Kernels, Metric, TangentKernel};
+use landscope::nn::ensemble::predict;
 use landscope::nn::loss::loss;
 use landscope::nn::model::Model;
 use landscope::nn::ops::batch_norm::{self, Moments, batch_norm, with_moments};
+use landscope::nn::parametrization::{Form, Parametrization, ParametrizationSpec};
 use landscope::nn::params::Params;
 use landscope::nn::slice::Slice;
 use landscope::nn::slice::directions::Directions;
@@ -65,6 +67,12 @@ fn spec(kind: ModelKind) -> ModelSpec {
 
 /// Every architecture that can have it.
 fn specs() -> Vec<ModelSpec> {
+    let explicit = ParametrizationSpec {
+        kind: Parametrization::Ntk,
+        form: Form::Explicit,
+        base_width: 2,
+        ..ParametrizationSpec::default()
+    };
     vec![
         spec(ModelKind::ConvNet),
         ModelSpec {
@@ -77,6 +85,8 @@ fn specs() -> Vec<ModelSpec> {
         ModelSpec { downsample: Downsample::Stride, ..spec(ModelKind::ResidualConvNet) },
         ModelSpec { width: 5, ..spec(ModelKind::Mlp) },
         ModelSpec { width: 16, depth: 1, sharing: Sharing::Shared, ..spec(ModelKind::Mlp) },
+        // Parameters that the network sees multiplied.
+        ModelSpec { parametrization: explicit, ..spec(ModelKind::ConvNet) },
     ]
 }
 
@@ -372,6 +382,18 @@ fn jacobians_and_their_squares_follow_the_policy() {
         ggn.apply(&v, &mut product).unwrap();
         close(&product, &known, 1e-8, &format!("{statistics:?}, G v"));
     }
+}
+
+#[test]
+fn a_prediction_must_not_depend_on_who_else_is_asked_about() {
+    let case = Case::new(&spec(ModelKind::ConvNet), 6);
+    let params = case.tensors(&case.flat);
+    let error = predict(&*case.model, &params, &case.batch, 1.0).err().unwrap().to_string();
+    assert!(error.contains("statistics"), "{error}");
+    let alone = evaluated(&case.model, &params, &case.batch.inputs).unwrap();
+    let (all, _) = predict(&*alone, &params, &case.batch, 1.0).unwrap().unwrap();
+    let (first, _) = predict(&*alone, &params, &case.batch.parts_of(1).unwrap()[0].batch, 1.0).unwrap().unwrap();
+    close(first.rows().next().unwrap(), all.rows().next().unwrap(), 1e-13, "the first example");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl TangentKernel {
         if at.model.coupled_examples() > 1 {
             // The gradients below are those of examples that come alone.
             candle_core::bail!(
-                "the outputs for an example depend on the others of its batch ({}); give frozen statistics",
+                "the outputs for an example depend on the others of its batch (BatchNorm statistics: {}); give frozen ones",
                 at.model.statistics().unwrap_or_default()
             );
         }

@@ -62,7 +62,9 @@ fn style(count: usize) -> LineStyle {
 }
 
 fn eigenvalues(recording: &Recording, cursor: TimeCursor, series: &HeavySeries, at: u64) -> Plot {
-    let mut plot = curves::over_steps(recording, cursor, "Ends of the spectrum", "eigenvalue");
+    let about = spectrum_at(series, at).map(|(_, spectrum)| &*spectrum.circumstances);
+    let label = words::with_statistics("eigenvalue", about);
+    let mut plot = curves::over_steps(recording, cursor, "Ends of the spectrum", &label);
     let spectra = thinned(series);
     let most = |end: fn(&Spectrum) -> &Vec<Eigenvalue>| spectra.iter().map(|(_, s)| end(s).len()).max().unwrap_or(0);
     let (top, bottom) = (most(|s| &s.top), most(|s| &s.bottom));

@@ -30,7 +30,9 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         return vec![Plot::Empty { title: title.into(), reason: words::unmeasured(recording) }];
     };
     let at = cursor.step(recording.newest_step());
-    let mut plot = curves::over_steps(recording, cursor, title, "largest Hessian eigenvalue");
+    let about = series.estimate_at(at).map(|(_, estimate)| &*estimate.circumstances);
+    let label = words::with_statistics("largest Hessian eigenvalue", about);
+    let mut plot = curves::over_steps(recording, cursor, title, &label);
     plot.y_log = options.sharpness_log;
     add_bars(&mut plot, series);
     let style = if series.len() <= MARKED { LineStyle::Marked } else { LineStyle::Solid };
