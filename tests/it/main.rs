@@ -23,6 +23,7 @@ mod pixels;
 mod plain_transformer;
 mod planes;
 mod program;
+mod propagation;
 mod real_window;
 mod recording_file;
 mod reference;
