@@ -57,7 +57,7 @@ impl Look {
         match statistic {
             SignalStatistic::Kurtosis => Self {
                 title: "Kurtosis of neuron RMS",
-                y_label: "⟨s⁴⟩ / ⟨s²⟩², 1 to width",
+                y_label: "kurtosis ⟨s⁴⟩ / ⟨s²⟩²",
                 reference: Some((1.0, "1: all neurons equal")),
                 most: Some((names::LAYER_WIDTH, "width: one neuron is all")),
                 note: Some("second moments, not centred"),
@@ -74,37 +74,39 @@ impl Look {
             SignalStatistic::StableRank => Self {
                 series: names::STABLE_RANK,
                 title: "Stable rank",
-                y_label: "Σσ² / max σ², not centred",
+                y_label: "stable rank Σσ² / max σ²",
                 reference: Some((1.0, "1: one direction")),
                 most: Some((names::MOST_RANK, "the most it can be")),
+                note: Some("not centred: a common mean is a direction, too"),
                 ..plain
             },
             SignalStatistic::EffectiveRank => Self {
                 series: names::EFFECTIVE_RANK,
                 title: "Effective rank",
-                y_label: "exp entropy of σ, not centred",
+                y_label: "effective rank: exp entropy of σ",
                 reference: Some((1.0, "1: one direction")),
                 most: Some((names::MOST_RANK, "the most it can be")),
+                note: Some("not centred: a common mean is a direction, too"),
                 ..plain
             },
             SignalStatistic::MeanTokenDistance => Self {
                 series: names::MEAN_TOKEN_DISTANCE,
                 title: "Distance to the mean token",
-                y_label: "‖X − 1m′‖ / ‖X‖, 0 to 1",
+                y_label: "distance ‖X − 1m′‖ / ‖X‖",
                 reference: Some((1.0, "1: no mean in common")),
                 ..plain
             },
             SignalStatistic::DeadUnits => Self {
                 series: names::DEAD_UNITS,
                 title: "Dead units",
-                y_label: "share of units",
+                y_label: "dead share of units",
                 note: Some("zero or saturated on all examples at hand"),
                 ..plain
             },
             SignalStatistic::KurtosisTerms => Self {
                 series: names::GRAM_INPUT_TERM,
                 title: "Kurtosis from Grams",
-                y_label: "(d/n²) ‖XX′/d‖²",
+                y_label: "alike inputs (d/n²) ‖XX′/d‖²",
                 reference: Some((1.0, "1: least kurtosis")),
                 beside: vec![(names::GRAM_FEATURE_TERM, "correlated features"), (names::KURTOSIS, "kurtosis")],
                 note: Some("alike inputs less correlated features = kurtosis, exactly"),
@@ -113,7 +115,7 @@ impl Look {
             SignalStatistic::InputGram => Self {
                 series: names::INPUT_GRAM,
                 title: "Input Gram",
-                y_label: "rms off the diagonal of XX′/d",
+                y_label: "input Gram XX′/d, rms off diagonal",
                 reference: Some((1.0, "1: all inputs alike")),
                 beside: vec![(names::INPUT_GRAM_MEAN, "mean instead of rms")],
                 note: Some("X scaled to a mean square of 1, not centred"),
@@ -122,7 +124,7 @@ impl Look {
             SignalStatistic::FeatureGram => Self {
                 series: names::FEATURE_GRAM,
                 title: "Feature Gram",
-                y_label: "rms off the diagonal of X′X/n",
+                y_label: "feature Gram X′X/n, rms off diagonal",
                 reference: Some((1.0, "1: all features alike")),
                 beside: vec![(names::FEATURE_GRAM_MEAN, "mean instead of rms")],
                 note: Some("X scaled to a mean square of 1, not centred"),
@@ -138,7 +140,7 @@ impl Look {
             SignalStatistic::Int8Error | SignalStatistic::Int8Weights | SignalStatistic::Int8WeightsByChannel => Self {
                 series: names::INT8_ERROR,
                 title: "Error of int8 activations",
-                y_label: "‖Q(X) − X‖ / ‖X‖",
+                y_label: "int8 error ‖Q(X) − X‖ / ‖X‖",
                 reference: Some(EVEN),
                 beside: vec![(names::INT8_ERROR_CHANNEL, "a scale for each neuron")],
                 note: Some("symmetric, one scale a layer: max |x| / 127"),
@@ -163,10 +165,10 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
     };
     match options.signal_statistic {
         SignalStatistic::Int8Weights => {
-            return weights(names::WEIGHT_INT8_ERROR, "Error of int8 weights", "‖Q(W) − W‖ / ‖W‖");
+            return weights(names::WEIGHT_INT8_ERROR, "Error of int8 weights", "int8 error ‖Q(W) − W‖ / ‖W‖");
         }
         SignalStatistic::Int8WeightsByChannel => {
-            let y_label = "‖Q(W) − W‖ / ‖W‖, a scale an output";
+            let y_label = "int8 error, a scale an output";
             return weights(names::WEIGHT_INT8_ERROR_CHANNEL, "Error of int8 weights, by channel", y_label);
         }
         _ => {}
@@ -228,8 +230,7 @@ fn by_layer(recording: &Recording, cursor: TimeCursor, look: &Look, series: &Vec
     if first < measured {
         plot.add(&format!("first measurement, step {first}"), points(first_row), LineStyle::Dashed, 1);
     }
-    let label = if is_sum { "alike inputs" } else { "this step" };
-    let label = if look.beside.is_empty() { format!("step {measured}") } else { label.to_owned() };
+    let label = if is_sum { "alike inputs".to_owned() } else { format!("step {measured}") };
     plot.add(&label, points(row), LineStyle::Marked, 0);
     for (i, (id, name)) in look.beside.iter().enumerate() {
         if let Some((_, beside)) = recording.vector(id).and_then(|series| series.latest_at(step)) {
