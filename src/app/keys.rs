@@ -16,7 +16,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("← →", "Move the time cursor by a step"),
     ("Shift ← →", "Move it by ten steps"),
     ("F", "Follow the newest step"),
-    ("1 … 8", "Maximise a pane; again to put it back"),
+    ("1 … 9", "Maximise a pane; again to put it back"),
     ("Esc", "Close what is open, or put the pane back"),
     ("K", "Show or hide the knobs"),
     ("T", "Dark or light"),

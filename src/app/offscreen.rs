@@ -4,7 +4,7 @@ use crossbeam::channel::bounded;
 use egui::{RawInput, Rect, Vec2, ViewportId, ViewportInfo};
 use egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConfiguration, WgpuSetup};
 
-use crate::plots::PaneId;
+use crate::plots::{PaneId, PaneOptions};
 use crate::record::TimeCommand;
 use crate::run::messages::Event;
 use crate::run::spec::RunSpec;
@@ -46,11 +46,21 @@ pub struct Look {
     pub pane: Option<PaneId>,
     /// The step shown; the newest if none.
     pub at: Option<u64>,
+    /// How panes are looked at.
+    pub options: PaneOptions,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { size: [1600, 1000], scale: 1.0, dark: true, presenter: false, pane: None, at: None }
+        Self {
+            size: [1600, 1000],
+            scale: 1.0,
+            dark: true,
+            presenter: false,
+            pane: None,
+            at: None,
+            options: PaneOptions::default(),
+        }
     }
 }
 
@@ -100,6 +110,7 @@ impl Studio {
         window.dark = look.dark;
         window.presenter = look.presenter;
         window.maximised = look.pane;
+        window.options = look.options.clone();
         if let Some(step) = look.at {
             window.apply(Action::Time(TimeCommand::ScrubTo(step)));
         }

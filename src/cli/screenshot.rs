@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::app;
+use crate::plots::PaneOptions;
+use crate::record::ParamRole;
 use crate::run::messages::Event;
 use crate::run::session::{Session, SessionOptions};
 use crate::run::worker::WorkerOptions;
@@ -33,9 +35,14 @@ pub fn command() -> Command {
     let presenter = Arg::new("presenter").long("presenter").action(ArgAction::SetTrue).help("Large text, for lectures");
     let at =
         Arg::new("at").long("at").value_name("STEP").value_parser(value_parser!(u64)).help("Scrub back to this step");
+    let view = Arg::new("view")
+        .long("view")
+        .value_name("TOML")
+        .action(ArgAction::Append)
+        .help("A switch of a pane, such as 'signal_statistic = \"InputGram\"' (repeat for more)");
     let command = Command::new("screenshot")
         .about("Train, then render the whole window into a PNG; needs a graphics adapter, but no display")
-        .args([out, size, scale, pane, at, light, presenter]);
+        .args([out, size, scale, pane, view, at, light, presenter]);
     knob_flags::add(command).mut_arg("steps", |steps| steps.help("Updates before the picture is taken [default: 300]"))
 }
 
@@ -53,6 +60,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         presenter: matches.get_flag("presenter"),
         pane: pane(matches.get_one::<String>("pane"))?,
         at: matches.get_one::<u64>("at").copied(),
+        options: view(matches.get_many::<String>("view").into_iter().flatten())?,
     };
     // Fails before the training, not after it.
     let studio = app::Studio::open()?;
@@ -89,4 +97,24 @@ fn pane(name: Option<&String>) -> anyhow::Result<Option<crate::plots::PaneId>> {
             bail!("--pane can't be {name:?}; give one of {}", slugs.join(", "))
         }
     }
+}
+
+/// The switches of the panes, each a line of TOML.
+fn view<'a>(lines: impl Iterator<Item = &'a String>) -> anyhow::Result<PaneOptions> {
+    // TOML has neither none nor the largest number, so these need another value to be known by name.
+    let known = PaneOptions { gradient_role: Some(ParamRole::Queries), similarity_layer: 0, ..PaneOptions::default() };
+    let known = toml::Table::try_from(known).context("can't list the switches")?;
+    let mut chosen = toml::Table::new();
+    for line in lines {
+        let table: toml::Table =
+            line.parse().with_context(|| format!("--view {line:?} isn't a line of TOML such as 'loss_log = true'"))?;
+        for (key, value) in table {
+            if !known.contains_key(&key) {
+                let keys: Vec<_> = known.keys().map(String::as_str).collect();
+                bail!("--view knows no {key:?}; give one of {}", keys.join(", "));
+            }
+            chosen.insert(key, value);
+        }
+    }
+    chosen.try_into().context("--view was given a value that its switch doesn't have")
 }

@@ -28,6 +28,7 @@ pub mod paths;
 pub mod pieces;
 pub mod preset;
 pub mod residual_mlp;
+pub mod roles;
 pub mod sharing;
 pub mod slice;
 pub mod spec;

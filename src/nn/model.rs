@@ -77,6 +77,11 @@ pub trait Model: Send + Sync {
     /// Whatever candle says of shapes and the device.
     fn forward(&self, params: &[Tensor], inputs: &InputTensor, taps: Option<&mut Vec<Tensor>>) -> Result<Tensor>;
 
+    /// Heads of an attention branch; 0 for networks without attention.
+    fn attention_heads(&self) -> usize {
+        0
+    }
+
     /// The attention of every head, input side first: `[B, H, T, T]` an attention branch, detached; row i holds what
     /// token i takes from each token. Costs a forward pass of its own. Empty for networks without attention; a model
     /// that wraps another one passes this on.

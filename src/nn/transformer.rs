@@ -165,6 +165,10 @@ impl Model for Transformer {
         self.run(params, inputs, taps, None)
     }
 
+    fn attention_heads(&self) -> usize {
+        self.n_heads
+    }
+
     fn attention_maps(&self, params: &[Tensor], inputs: &InputTensor) -> Result<Vec<Tensor>> {
         let params: Vec<_> = params.iter().map(Tensor::detach).collect();
         let mut maps = Vec::with_capacity(self.depth);

@@ -32,6 +32,8 @@ pub enum XAxis {
     Steps,
     /// Any numbers, in this range.
     Linear([f64; 2]),
+    /// Counted from the first to the last, such as layers, with some room beside them.
+    Whole([usize; 2]),
     /// Positive numbers, in this range.
     Logarithmic([f64; 2]),
 }
@@ -40,7 +42,7 @@ impl XAxis {
     /// Place on the axis: the number, or its decimal logarithm; NaN where it has none.
     pub fn place(self, x: f64) -> f64 {
         match self {
-            Self::Steps | Self::Linear(_) => x,
+            Self::Steps | Self::Linear(_) | Self::Whole(_) => x,
             Self::Logarithmic(_) if x > 0.0 => x.log10(),
             Self::Logarithmic(_) => f64::NAN,
         }
@@ -49,7 +51,7 @@ impl XAxis {
     /// The number at a place.
     pub fn number(self, place: f64) -> f64 {
         match self {
-            Self::Steps | Self::Linear(_) => place,
+            Self::Steps | Self::Linear(_) | Self::Whole(_) => place,
             Self::Logarithmic(_) => 10.0_f64.powf(place),
         }
     }
@@ -58,6 +60,10 @@ impl XAxis {
     pub fn range(self) -> Option<[f64; 2]> {
         match self {
             Self::Steps => None,
+            Self::Whole([first, last]) => {
+                let room = 0.04 * last.saturating_sub(first).max(1) as f64;
+                Some([first as f64 - room, last as f64 + room])
+            }
             Self::Linear(range) | Self::Logarithmic(range) => Some(range.map(|x| self.place(x))),
         }
     }
@@ -65,7 +71,7 @@ impl XAxis {
     /// At most about `most` ticks over these places.
     pub fn ticks(self, places: [f64; 2], most: usize) -> Vec<Tick> {
         match self {
-            Self::Steps => ticks::whole(places, most),
+            Self::Steps | Self::Whole(_) => ticks::whole(places, most),
             Self::Linear(_) => ticks::linear(places, most),
             Self::Logarithmic(_) => ticks::logarithmic(places, most),
         }
@@ -74,7 +80,7 @@ impl XAxis {
     /// A number as a reader wants it: whole steps, four digits of the rest.
     pub fn words(self, x: f64) -> String {
         match self {
-            Self::Steps => format!("{}", x.round().max(0.0)),
+            Self::Steps | Self::Whole(_) => format!("{}", x.round().max(0.0)),
             Self::Linear(_) | Self::Logarithmic(_) => ticks::number(x),
         }
     }

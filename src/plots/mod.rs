@@ -2,6 +2,7 @@
 //!
 //! The window and the figures draw the same [`Plot`], so screen and paper can't disagree.
 
+mod by_role;
 pub mod colormap;
 pub mod contour;
 mod csv_text;
@@ -20,7 +21,10 @@ pub mod words;
 
 pub use field::{Colormap, FieldPlot};
 pub use lines::{Line, LinePlot, LineStyle, XAxis};
-pub use options::{ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions, SignalStatistic};
+pub use options::{
+    ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
+    SignalStatistic,
+};
 pub use pane::{Pane, PaneId};
 pub use ridges::{Ridge, RidgePlot};
 pub use surface::SurfacePlot;

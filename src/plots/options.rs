@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::ParamRole;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LandscapeMetric {
     #[default]
@@ -44,23 +46,29 @@ pub enum SignalStatistic {
     #[default]
     Kurtosis,
     MaxMedian,
+    /// What alike inputs and correlated features make of the kurtosis.
+    KurtosisTerms,
+    InputGram,
+    FeatureGram,
+    MeanCosine,
     StableRank,
     EffectiveRank,
     MeanTokenDistance,
     DeadUnits,
+    /// Of activations.
     Int8Error,
+    Int8Weights,
+    Int8WeightsByChannel,
 }
 
 impl SignalStatistic {
-    /// In the order of the list.
-    pub const ALL: [Self; 7] = [
-        Self::Kurtosis,
-        Self::MaxMedian,
-        Self::StableRank,
-        Self::EffectiveRank,
-        Self::MeanTokenDistance,
-        Self::DeadUnits,
-        Self::Int8Error,
+    /// In the order of the list, by what they are about.
+    pub const FAMILIES: [(&'static str, &'static [Self]); 5] = [
+        ("Outlier features", &[Self::Kurtosis, Self::MaxMedian, Self::KurtosisTerms]),
+        ("Likeness", &[Self::MeanCosine, Self::InputGram, Self::FeatureGram]),
+        ("Rank", &[Self::StableRank, Self::EffectiveRank, Self::MeanTokenDistance]),
+        ("Units", &[Self::DeadUnits]),
+        ("Rounding to int8", &[Self::Int8Error, Self::Int8Weights, Self::Int8WeightsByChannel]),
     ];
 
     /// In the list.
@@ -68,13 +76,48 @@ impl SignalStatistic {
         match self {
             Self::Kurtosis => "Kurtosis",
             Self::MaxMedian => "Max / median",
+            Self::KurtosisTerms => "Kurtosis from Grams",
+            Self::InputGram => "Input Gram",
+            Self::FeatureGram => "Feature Gram",
+            Self::MeanCosine => "Mean cosine",
             Self::StableRank => "Stable rank",
             Self::EffectiveRank => "Effective rank",
             Self::MeanTokenDistance => "Distance to mean token",
             Self::DeadUnits => "Dead units",
-            Self::Int8Error => "Int8 error",
+            Self::Int8Error => "Int8 activations",
+            Self::Int8Weights => "Int8 weights",
+            Self::Int8WeightsByChannel => "Int8 weights, by channel",
         }
     }
+
+    /// Whether it may be zero or negative all over: no logarithms.
+    pub fn is_linear(self) -> bool {
+        matches!(self, Self::DeadUnits | Self::MeanCosine)
+    }
+}
+
+/// How the pane of gradients sorts parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GradientView {
+    /// A curve a layer, over steps.
+    #[default]
+    Groups,
+    /// A curve a role, over steps; of one role, a curve a layer.
+    Roles,
+    /// A curve a role, over the layers at the cursor.
+    Depth,
+}
+
+/// What the pane of attention shows of entropies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntropyView {
+    /// A curve a layer, the mean of its heads, over steps.
+    #[default]
+    Layers,
+    /// A curve a head of the chosen layer, over steps.
+    Heads,
+    /// All heads over the layers at the cursor.
+    Depth,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,10 +134,18 @@ pub struct PaneOptions {
     /// Layer of the token x token matrix, likewise; `usize::MAX` is the last.
     pub similarity_layer: usize,
     pub gradients_log: bool,
+    pub gradient_view: GradientView,
+    /// One role alone.
+    pub gradient_role: Option<ParamRole>,
     pub curvature_view: CurvatureView,
     pub signal_statistic: SignalStatistic,
     /// Where the statistic allows it.
     pub signal_log: bool,
+    /// Layer of the attention map, the first being 0; clamped.
+    pub attention_layer: usize,
+    /// Its head, the first being 1; 0 is the mean of all.
+    pub attention_head: usize,
+    pub entropy_view: EntropyView,
 }
 
 impl Default for PaneOptions {
@@ -109,9 +160,14 @@ impl Default for PaneOptions {
             activation_layer: 0,
             similarity_layer: usize::MAX,
             gradients_log: true,
+            gradient_view: GradientView::Groups,
+            gradient_role: None,
             curvature_view: CurvatureView::Eigenvalues,
             signal_statistic: SignalStatistic::Kurtosis,
             signal_log: true,
+            attention_layer: 0,
+            attention_head: 1,
+            entropy_view: EntropyView::Layers,
         }
     }
 }

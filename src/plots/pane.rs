@@ -14,6 +14,7 @@ pub enum PaneId {
     Gradients,
     Signal,
     Curvature,
+    Attention,
 }
 
 /// One instrument.
@@ -38,6 +39,7 @@ pub const PANES: &[Pane] = &[
     panes::gradients::PANE,
     panes::signal_propagation::PANE,
     panes::curvature::PANE,
+    panes::attention::PANE,
 ];
 
 pub fn find(id: PaneId) -> &'static Pane {

@@ -1,7 +1,7 @@
 //! Numbers and circumstances in words, for notes.
 
 pub use crate::base::digits::number;
-use crate::record::{Circumstances, Intervention, Outcome, Recording, TimeCursor};
+use crate::record::{Circumstances, Intervention, Outcome, Recording, TimeCursor, names};
 
 /// A share in [0, 1] as a percentage with two significant digits.
 pub fn percent(share: f64) -> String {
@@ -59,6 +59,16 @@ pub fn unmeasured(recording: &Recording) -> String {
         "Not measured in this run up to here: the probe budget left no time for it".into()
     } else {
         "Not measured yet: it waits for its share of the probe budget".into()
+    }
+}
+
+/// Why a pane lacks what newer recordings have, or what a knob can switch off.
+pub fn absent(recording: &Recording, knob: Option<&str>) -> String {
+    let off = knob.map(|knob| format!(", or the knob \u{201c}{knob}\u{201d} was off")).unwrap_or_default();
+    if recording.vector(&names::KURTOSIS).is_some_and(|series| !series.is_empty()) {
+        format!("Not in this recording: an older version made it{off}")
+    } else {
+        unmeasured(recording)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One measurement per file. A probe looks at frozen parameters and never changes training.
 
 pub mod activations;
+pub mod attention;
 pub mod job;
 pub mod landscape;
 pub mod measure;

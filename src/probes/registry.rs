@@ -60,17 +60,28 @@ pub const PROBES: &[Probe] = &[
         title: "Signal propagation",
         cost: "no forward pass of its own (it shares that of the activations); a singular value decomposition a layer",
         guide: "Numbers of each layer's activations: kurtosis of neuron RMS (1 when all neurons are equal, the width when \
-                one carries everything) and max-median ratio for outlier features, what rounding to int8 costs, stable \
-                and effective rank, the distance to the mean token, and the share of dead units (He et al. 2024, Noci et \
-                al. 2022). Ranks and the max-median ratio take a fair choice of rows where a layer has many: at most \
-                max(256, 2^25 / width^2).",
+                one carries everything) and max-median ratio for outlier features, input and feature Gram statistics \
+                with the identity that ties them to the kurtosis, what rounding activations and weights to int8 costs, \
+                stable and effective rank, the distance to the mean token, and the share of dead units (He et al. 2024, \
+                Noci et al. 2022). Ranks, Grams and the max-median ratio take a fair choice of rows where a layer has \
+                many: at most max(256, 2^25 / width^2).",
+    },
+    Probe {
+        id: "attention",
+        title: "Attention",
+        cost: "one forward pass over 32 examples and one more, for transformers only",
+        guide: "How far each head's attention spreads, as the mean entropy of its rows in nats: ln T when it looks at all T \
+                tokens alike, 0 when every query looks at one; and the maps themselves for one training example. Under a \
+                causal mask the first queries see few tokens, so uniform attention has ln(T!)/T. Of more than 64 tokens \
+                the maps show groups of neighbours. Shaped attention has negative weights and no entropy.",
     },
     Probe {
         id: "gradients",
         title: "Gradients",
         cost: "nothing beyond training",
         guide: "Euclidean norm of the minibatch gradient for each group of parameters, and how far the update moves the \
-                group relative to its own norm. Groups that fall behind by orders of magnitude hardly learn; relative \
+                group relative to its own norm; every 20 steps also by role (queries, keys, values, projection, ...). \
+                Groups that fall behind by orders of magnitude hardly learn; relative \
                 updates well above 1e-2 are restless.",
     },
 ];

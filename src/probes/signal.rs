@@ -8,12 +8,13 @@ use candle_core::{DType, Result, Tensor};
 use crate::nn::model::Model;
 use crate::nn::parts::Part;
 use crate::nn::pieces::{Until, in_pieces};
+use crate::nn::roles::RoleParts;
 use crate::nn::spec::Activation;
 use crate::record::{Density, Reading, TokenKind, names};
 
 use super::activations::density;
 use super::job::{Advance, Job, Readings, Subject};
-use super::propagation::{self, STATISTICS};
+use super::propagation::{self, INT8, STATISTICS, Scope, Statistic, int8_error};
 use super::token_cosine::{Similarity, similarity};
 
 use std::sync::Arc;
@@ -23,11 +24,12 @@ const EXAMPLES_A_PIECE: usize = 8;
 
 /// Looks at the activations of every layer on the first `examples` training examples: their densities
 /// ([`names::activations`]), how alike tokens are ([`names::TOKEN_COSINE`], [`names::token_similarity`]), and the
-/// numbers of [`STATISTICS`]. In networks without tokens, examples take their place.
+/// numbers of [`STATISTICS`]. In networks without tokens, examples take their place. With `int8`, rounds them and every
+/// matrix of the network ([`names::WEIGHT_INT8_ERROR`]), too.
 ///
 /// # Errors
 /// Whatever candle says of the device.
-pub fn begin(subject: &Subject, examples: usize) -> Result<Box<dyn Job>> {
+pub fn begin(subject: &Subject, examples: usize, int8: bool) -> Result<Box<dyn Job>> {
     let batch = subject.batch(examples)?;
     Ok(Box::new(Signal {
         step: subject.step,
@@ -39,7 +41,10 @@ pub fn begin(subject: &Subject, examples: usize) -> Result<Box<dyn Job>> {
         layers: subject.model.layers().iter().map(|_| Activations::default()).collect(),
         bound: (subject.model.chain() == Some(Activation::Tanh)).then_some(1.0),
         found: Vec::new(),
+        wanted: STATISTICS.iter().filter(|statistic| int8 || statistic.series != INT8).collect(),
         statistics: Vec::new(),
+        roles: int8.then(|| RoleParts::of(subject.model.layout())),
+        rounded: Vec::new(),
     }))
 }
 
@@ -64,8 +69,13 @@ struct Signal {
     bound: Option<f64>,
     /// One a layer done.
     found: Vec<(Density, Similarity)>,
+    wanted: Vec<&'static Statistic>,
     /// The numbers of each statistic done, layer by layer.
     statistics: Vec<Vec<f64>>,
+    /// If weights are rounded.
+    roles: Option<RoleParts>,
+    /// One a part done: the errors with one scale and with a scale for each output.
+    rounded: Vec<[f64; 2]>,
 }
 
 impl Signal {
@@ -125,17 +135,17 @@ impl Signal {
     }
 
     fn count(&mut self, until: Until) -> Result<()> {
-        let Self { layers, bound, .. } = &*self;
+        let Self { layers, bound, wanted, .. } = &*self;
         let counted = in_pieces(
             self.statistics.len(),
-            layers.len() * STATISTICS.len(),
+            layers.len() * wanted.len(),
             self.threads,
             until,
             || (),
             |(), piece| {
-                let Activations { values, tokens, width } = &layers[piece / STATISTICS.len()];
+                let Activations { values, tokens, width } = &layers[piece / wanted.len()];
                 let (tokens, width, bound) = (*tokens, *width, *bound);
-                let statistic = &STATISTICS[piece % STATISTICS.len()];
+                let statistic = wanted[piece % wanted.len()];
                 Ok((statistic.measure)(&propagation::Activations { values, tokens, width, bound }))
             },
         )?;
@@ -143,14 +153,40 @@ impl Signal {
         Ok(())
     }
 
+    /// Whether weights remain to be rounded.
+    fn is_rounding(&self) -> bool {
+        self.roles.as_ref().is_some_and(|roles| self.rounded.len() < roles.parts().len())
+    }
+
+    fn round(&mut self, until: Until) -> Result<()> {
+        let Some(roles) = &self.roles else { return Ok(()) };
+        let rounded = in_pieces(
+            self.rounded.len(),
+            roles.parts().len(),
+            self.threads,
+            until,
+            || (),
+            |(), piece| Ok(weight_errors(&roles.matrices(piece, &self.params)?)),
+        )?;
+        self.rounded.extend(rounded);
+        Ok(())
+    }
+
     fn readings(&self) -> Readings {
         let cosines = self.found.iter().map(|(_, similarity)| similarity.mean_cosine).collect();
         let mut readings = vec![(names::TOKEN_COSINE, Reading::Vector(cosines))];
-        for (at, statistic) in STATISTICS.iter().enumerate() {
+        for (at, statistic) in self.wanted.iter().enumerate() {
             for (number, series) in statistic.series.iter().enumerate() {
-                let layers = self.statistics.iter().skip(at).step_by(STATISTICS.len());
+                let layers = self.statistics.iter().skip(at).step_by(self.wanted.len());
                 let values = layers.map(|numbers| numbers[number] as f32).collect();
                 readings.push((series.clone(), Reading::Vector(values)));
+            }
+        }
+        if self.roles.is_some() {
+            for (scope, series) in [names::WEIGHT_INT8_ERROR, names::WEIGHT_INT8_ERROR_CHANNEL].into_iter().enumerate()
+            {
+                let values = self.rounded.iter().map(|errors| errors[scope] as f32).collect();
+                readings.push((series, Reading::Vector(values)));
             }
         }
         for (layer, (density, similarity)) in self.model.layers().iter().zip(&self.found) {
@@ -180,10 +216,30 @@ impl Job for Signal {
             self.measure(until)?;
             return Ok(Advance::Working(Vec::new()));
         }
-        self.count(until)?;
-        if self.statistics.len() < self.layers.len() * STATISTICS.len() {
+        if self.statistics.len() < self.layers.len() * self.wanted.len() {
+            self.count(until)?;
+            return Ok(Advance::Working(Vec::new()));
+        }
+        self.round(until)?;
+        if self.is_rounding() {
             return Ok(Advance::Working(Vec::new()));
         }
         Ok(Advance::Done(self.readings()))
     }
+}
+
+/// Relative errors of the matrices of a part together: with one scale a matrix, and with one for each output (a
+/// column). NaN without matrices.
+fn weight_errors(matrices: &[(Vec<f32>, usize)]) -> [f64; 2] {
+    [Scope::Tensor, Scope::Channel].map(|scope| {
+        let (mut lost, mut whole) = (0.0, 0.0);
+        for (values, width) in matrices {
+            let squares: f64 = values.iter().map(|&x| f64::from(x).powi(2)).sum();
+            if squares > 0.0 {
+                lost += int8_error(values, *width, scope).powi(2) * squares;
+                whole += squares;
+            }
+        }
+        (lost / whole).sqrt()
+    })
 }

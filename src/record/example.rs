@@ -8,6 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::base::rng::{Stream, Streams};
 
 use super::names;
+use super::param_role::{ParamPart, ParamRole};
 use super::reading::{
     Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId,
 };
@@ -17,6 +18,7 @@ use super::spectrum::{Eigenvalue, Spectrum};
 /// Blocks of the pretended network.
 const BLOCKS: usize = 4;
 const TOKENS: usize = 16;
+const HEADS: usize = 4;
 const BINS: usize = 64;
 /// Heavy readings in the whole recording, spread evenly.
 const MEASUREMENTS: u64 = 400;
@@ -33,6 +35,11 @@ pub fn recording(steps: u64) -> Recording {
             let gap = 0.02 * (step as f64 / 500.0).min(4.0);
             readings.push((names::TEST_LOSS, Reading::Scalar(mean_loss(step) + gap)));
             readings.push((names::TEST_ACCURACY, Reading::Scalar(1.0 - 0.9 * (mean_loss(step) / 2.4).powf(0.8))));
+        }
+        if step % 20 == 1 {
+            let size = mean_loss(step).sqrt();
+            readings.push((names::ROLE_GRADIENT_NORM, Reading::Vector(by_role(step, 0.1 * size, 1.0, false))));
+            readings.push((names::ROLE_UPDATE_RATIO, Reading::Vector(by_role(step, 1e-3 * size, 0.5, false))));
         }
         if step.is_multiple_of(heavy_every) || step == steps {
             heavy(step, steps, &mut readings, &mut noise);
@@ -66,11 +73,39 @@ fn header(steps: u64) -> Header {
         classes: 10,
         layers: layers.into_iter().map(|name| LayerInfo { name }).collect(),
         parameter_groups: groups,
+        parameter_parts: parts(),
+        attention_heads: Some(HEADS),
         token_kind: TokenKind::Tokens,
         device: "CPU".into(),
         threshold_formula: "2(1 + momentum)/lr".into(),
         planned_steps: steps,
     }
+}
+
+/// Those of a Pre-LN transformer.
+fn parts() -> Vec<ParamPart> {
+    use ParamRole::*;
+    let part = |layer: &str, role| ParamPart { layer: layer.into(), role };
+    let mut parts = vec![part("embedding", Embedding), part("embedding", Biases)];
+    for block in 1..=BLOCKS {
+        let roles = [Norms, Queries, Keys, Values, Biases, Projection, Expand, Contract];
+        parts.extend(roles.map(|role| part(&format!("block {block}"), role)));
+    }
+    parts.extend([Norms, Output, Biases].map(|role| part("output", role)));
+    parts
+}
+
+/// A number for each part: roles differ, and layers a little.
+fn by_role(step: u64, base: f64, spread: f64, matrices_only: bool) -> Vec<f32> {
+    let value = |(i, part): (usize, &ParamPart)| {
+        let role = ParamRole::ALL.iter().position(|role| *role == part.role).unwrap_or(0) as f64;
+        if matrices_only && !part.role.is_matrix() {
+            return f32::NAN;
+        }
+        let wave = 0.1 * (step as f64 / 90.0 + i as f64).sin();
+        (base * (spread * (role - 5.0) / 5.0 + 0.01 * i as f64 + wave).exp()) as f32
+    };
+    parts().iter().enumerate().map(value).collect()
 }
 
 fn normal(noise: &mut Stream) -> f64 {
@@ -142,6 +177,7 @@ fn heavy(step: u64, steps: u64, readings: &mut Vec<(SeriesId, Reading)>, noise: 
         readings.push((names::token_similarity(&name), Reading::Matrix(Arc::new(matrix))));
     }
     propagation(step, readings);
+    attention(step, readings);
     let about = about(128, "forward passes", 0.34);
     readings.push((names::HESSIAN_SPECTRUM, Reading::Spectrum(Arc::new(spectrum(value, about.clone())))));
     readings.push((names::LANDSCAPE, Reading::Surface(Arc::new(surface(step, steps, about)))));
@@ -191,7 +227,44 @@ fn propagation(step: u64, readings: &mut Vec<(SeriesId, Reading)>) {
     tell(names::MEAN_TOKEN_DISTANCE, &|depth| 0.95 * (-1.5 * depth * (1.0 + trained)).exp());
     tell(names::DEAD_UNITS, &|depth| (depth * trained * 3.0).floor() / WIDTH);
     tell(names::INT8_ERROR, &|depth| 0.008 * kurtosis(depth).sqrt());
+    tell(names::INT8_ERROR_CHANNEL, &|_| 0.007);
+    // The terms' difference is the kurtosis.
+    let feature_term = |depth: f64| 2.0 + 3.0 * depth;
+    tell(names::GRAM_INPUT_TERM, &|depth| kurtosis(depth) + feature_term(depth));
+    tell(names::GRAM_FEATURE_TERM, &feature_term);
+    tell(names::INPUT_GRAM, &|depth| 0.2 + 0.6 * depth);
+    tell(names::INPUT_GRAM_MEAN, &|depth| 0.1 + 0.6 * depth);
+    tell(names::FEATURE_GRAM, &|depth| (feature_term(depth) / (WIDTH - 1.0)).sqrt());
+    tell(names::FEATURE_GRAM_MEAN, &|depth| 0.02 * depth - 0.01);
     tell(names::LAYER_WIDTH, &|_| WIDTH);
+    readings.push((names::WEIGHT_INT8_ERROR, Reading::Vector(by_role(step, 0.009, 0.2, true))));
+    readings.push((names::WEIGHT_INT8_ERROR_CHANNEL, Reading::Vector(by_role(step, 0.007, 0.1, true))));
+}
+
+/// Heads that look near themselves, the nearer the higher their number and the longer training went on.
+fn attention(step: u64, readings: &mut Vec<(SeriesId, Reading)>) {
+    let trained = 1.0 - (-(step as f64) / 400.0).exp();
+    let mut entropies = Vec::new();
+    for layer in 1..=BLOCKS {
+        let mut values = Vec::with_capacity(HEADS * TOKENS * TOKENS);
+        for head in 0..HEADS {
+            let reach = 0.3 * trained * head as f64 / layer as f64;
+            let mut entropy = 0.0;
+            for query in 0..TOKENS {
+                let weight = |key: usize| (-reach * (key as f64 - query as f64).abs()).exp();
+                let sum: f64 = (0..TOKENS).map(weight).sum();
+                values.extend((0..TOKENS).map(|key| (weight(key) / sum) as f32));
+                entropy -= (0..TOKENS).map(|key| weight(key) / sum * (weight(key) / sum).ln()).sum::<f64>();
+            }
+            entropies.push((entropy / TOKENS as f64) as f32);
+        }
+        let map = Matrix { rows: HEADS * TOKENS, columns: TOKENS, values };
+        readings.push((names::attention(layer), Reading::Matrix(Arc::new(map))));
+    }
+    readings.push((names::ATTENTION_ENTROPY, Reading::Vector(entropies)));
+    readings.push((names::ATTENTION_UNIFORM, Reading::Scalar((TOKENS as f64).ln())));
+    readings.push((names::ATTENTION_TOKENS, Reading::Scalar(TOKENS as f64)));
+    readings.push((names::ATTENTION_EXAMPLE, Reading::Scalar(1.0)));
 }
 
 fn layer_name(layer: usize) -> String {

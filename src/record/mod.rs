@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod example;
 pub mod file;
 pub mod names;
+mod param_role;
 pub mod reading;
 pub mod recording;
 pub mod series;
@@ -15,6 +16,7 @@ pub mod spectrum;
 
 pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};
 pub use cursor::{TimeCommand, TimeCursor};
+pub use param_role::{ParamPart, ParamRole};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};
 pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};

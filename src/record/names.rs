@@ -2,7 +2,7 @@
 //!
 //! Per-layer densities and matrices have one series a layer, `prefix/layer name`; per-layer numbers are one
 //! [`super::Reading::Vector`] whose entries follow [`super::Header::layers`] (activations, cosines, propagation) or
-//! [`super::Header::parameter_groups`] (gradients, updates).
+//! [`super::Header::parameter_groups`] (gradients, updates) or [`super::Header::parameter_parts`] (what is told by role).
 
 use super::SeriesId;
 
@@ -24,6 +24,10 @@ pub const SHARPNESS_THRESHOLD: SeriesId = SeriesId::from_static("sharpness_thres
 pub const GRADIENT_NORM: SeriesId = SeriesId::from_static("gradient_norm");
 /// Norm of the update over norm of the parameters, a vector over parameter groups.
 pub const UPDATE_RATIO: SeriesId = SeriesId::from_static("update_ratio");
+/// Euclidean norm of the minibatch gradient, a vector over parts (layer and role), every so many steps.
+pub const ROLE_GRADIENT_NORM: SeriesId = SeriesId::from_static("role_gradient_norm");
+/// Norm of the update over norm of the parameters, a vector over parts, at the same steps.
+pub const ROLE_UPDATE_RATIO: SeriesId = SeriesId::from_static("role_update_ratio");
 /// Mean cosine between the tokens of a sequence, a vector over layers.
 pub const TOKEN_COSINE: SeriesId = SeriesId::from_static("token_cosine");
 /// Both ends of the spectrum of the training-loss Hessian, its density and trace, a [`super::Spectrum`].
@@ -44,6 +48,34 @@ pub const MEAN_TOKEN_DISTANCE: SeriesId = SeriesId::from_static("mean_token_dist
 pub const DEAD_UNITS: SeriesId = SeriesId::from_static("dead_units");
 /// Relative error of rounding the activations to eight bits with one scale a layer, a vector over layers.
 pub const INT8_ERROR: SeriesId = SeriesId::from_static("int8_error");
+/// The same with a scale for each neuron.
+pub const INT8_ERROR_CHANNEL: SeriesId = SeriesId::from_static("int8_error_channel");
+/// Relative error of rounding the weights to eight bits with one scale a matrix, a vector over parts; NaN for those
+/// that aren't matrices.
+pub const WEIGHT_INT8_ERROR: SeriesId = SeriesId::from_static("weight_int8_error");
+/// The same with a scale for each output.
+pub const WEIGHT_INT8_ERROR_CHANNEL: SeriesId = SeriesId::from_static("weight_int8_error_channel");
+/// Root mean square off the diagonal of the input Gram matrix XX'/d of activations with mean square 1; over layers.
+pub const INPUT_GRAM: SeriesId = SeriesId::from_static("input_gram");
+/// Mean off the diagonal of the same matrix.
+pub const INPUT_GRAM_MEAN: SeriesId = SeriesId::from_static("input_gram_mean");
+/// Root mean square off the diagonal of the feature Gram matrix X'X/n of activations with mean square 1; over layers.
+pub const FEATURE_GRAM: SeriesId = SeriesId::from_static("feature_gram");
+/// Mean off the diagonal of the same matrix.
+pub const FEATURE_GRAM_MEAN: SeriesId = SeriesId::from_static("feature_gram_mean");
+/// What inputs put into the kurtosis: `(d/n^2) ||XX'/d||_F^2`, a vector over layers.
+pub const GRAM_INPUT_TERM: SeriesId = SeriesId::from_static("gram_input_term");
+/// What correlated features take from it: `(1/d) sum_(i != j) (X'X/n)_ij^2`, a vector over layers.
+pub const GRAM_FEATURE_TERM: SeriesId = SeriesId::from_static("gram_feature_term");
+/// Mean entropy in nats of the rows of attention, a vector over attention layers and their heads (the heads of a layer
+/// side by side); NaN where weights are negative.
+pub const ATTENTION_ENTROPY: SeriesId = SeriesId::from_static("attention_entropy");
+/// Mean entropy in nats of attention to all visible tokens alike.
+pub const ATTENTION_UNIFORM: SeriesId = SeriesId::from_static("attention_uniform");
+/// Tokens of a sequence, as attention sees them.
+pub const ATTENTION_TOKENS: SeriesId = SeriesId::from_static("attention_tokens");
+/// The training example whose attention is recorded, the first being 1.
+pub const ATTENTION_EXAMPLE: SeriesId = SeriesId::from_static("attention_example");
 /// Neurons of a layer, a vector over layers: the most that the kurtosis can be.
 pub const LAYER_WIDTH: SeriesId = SeriesId::from_static("layer_width");
 /// Loss and accuracy on a plane through the parameters, a [`super::Surface`].
@@ -57,4 +89,10 @@ pub fn activations(layer: &str) -> SeriesId {
 /// Mean over examples of the token x token cosine matrix of a layer, a [`super::Matrix`].
 pub fn token_similarity(layer: &str) -> SeriesId {
     SeriesId::owned(format!("token_similarity/{layer}"))
+}
+
+/// Attention of one example in layer 1, 2, ...: a [`super::Matrix`] with the heads' `[T, T]` one below the other, query
+/// by key.
+pub fn attention(layer: usize) -> SeriesId {
+    SeriesId::owned(format!("attention/block {layer}"))
 }

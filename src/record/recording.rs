@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::param_role::ParamPart;
 use super::reading::{Estimate, Reading, SeriesId, Snapshot, TrackId};
 use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries, reading_bytes};
 
@@ -45,6 +46,12 @@ pub struct Header {
     pub layers: Vec<LayerInfo>,
     /// Groups of parameters that gradient norms are given for, input side first.
     pub parameter_groups: Vec<String>,
+    /// What numbers by role are given for, input side first; empty in recordings that are older.
+    #[serde(default)]
+    pub parameter_parts: Vec<ParamPart>,
+    /// Heads of an attention branch, 0 for networks without attention; none in recordings that are older.
+    #[serde(default)]
+    pub attention_heads: Option<usize>,
     pub token_kind: TokenKind,
     pub device: String,
     /// What the sharpness is compared with, such as `2(1 + momentum)/lr`; empty where nothing is.

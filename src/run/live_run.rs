@@ -74,7 +74,7 @@ impl LiveRun {
         Ok(Self {
             history: History::new(trainer.model().layout().total()),
             goal: Some(trainer.spec().steps),
-            prober: Prober::new(finest_slice),
+            prober: Prober::new(finest_slice, trainer.model().attention_heads() > 0),
             budget: Budget::default(),
             checkpoints: VecDeque::new(),
             due: None,
@@ -210,6 +210,10 @@ impl LiveRun {
             (names::GRADIENT_NORM, Reading::Vector(report.gradient_norm.clone())),
             (names::UPDATE_RATIO, Reading::Vector(report.update_ratio.clone())),
         ];
+        if let Some(by_role) = &report.by_role {
+            readings.push((names::ROLE_GRADIENT_NORM, Reading::Vector(by_role.gradient.clone())));
+            readings.push((names::ROLE_UPDATE_RATIO, Reading::Vector(by_role.update_ratio.clone())));
+        }
         if let Some(accuracy) = report.accuracy {
             readings.push((names::TRAIN_ACCURACY, Reading::Scalar(accuracy)));
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::nn::statistics::under;
 use crate::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use crate::probes::{landscape, plane, sharpness, signal, spectrum};
+use crate::probes::{attention, landscape, plane, sharpness, signal, spectrum};
 
 use super::history::History;
 use super::spec::ProbeSpec;
@@ -13,8 +13,6 @@ use super::trainer::{TrainError, Trainer};
 
 /// While training goes on, a slice that has been refined for so long makes room for one of fresher parameters.
 const FRESH_SECS: f64 = 3.0;
-/// Examples whose activations and cosines are looked at.
-const SIGNAL_EXAMPLES: usize = 128;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -22,15 +20,25 @@ enum Kind {
     Sharpness,
     Landscape,
     Spectrum,
+    Attention,
 }
 
 /// Shares of the probes' time.
-const KINDS: [(Kind, f64); 4] =
-    [(Kind::Signal, 1.0), (Kind::Sharpness, 1.5), (Kind::Landscape, 2.5), (Kind::Spectrum, 1.0)];
+const KINDS: [(Kind, f64); 5] = [
+    (Kind::Signal, 1.0),
+    (Kind::Sharpness, 1.5),
+    (Kind::Landscape, 2.5),
+    (Kind::Spectrum, 1.0),
+    (Kind::Attention, 0.5),
+];
 
 impl Kind {
     fn is_wanted(self, probes: &ProbeSpec) -> bool {
-        self != Self::Spectrum || probes.eigenvalues > 0
+        match self {
+            Self::Spectrum => probes.eigenvalues > 0,
+            Self::Attention => probes.attention_example > 0,
+            Self::Signal | Self::Sharpness | Self::Landscape => true,
+        }
     }
 }
 
@@ -117,10 +125,11 @@ impl Slices {
 
 impl Prober {
     /// `finest`: points a side of a slice at rest.
-    pub fn new(finest: usize) -> Self {
+    pub fn new(finest: usize, has_attention: bool) -> Self {
         let slots = KINDS
-            .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .into_iter()
+            .filter(|(kind, _)| has_attention || *kind != Kind::Attention)
+            .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .collect();
         Self { slots, warm: Warm::default(), planes: plane::Memory::default(), finest, slices: Slices::default() }
     }
@@ -235,9 +244,10 @@ fn begin(
     finest: usize,
 ) -> Result<Box<dyn Job>, TrainError> {
     Ok(match kind {
-        Kind::Signal => signal::begin(subject, SIGNAL_EXAMPLES)?,
+        Kind::Signal => signal::begin(subject, probes.signal_examples, probes.int8)?,
         Kind::Sharpness => sharpness::begin(subject, probes.sharpness_examples, &warm.sharpness)?,
         Kind::Spectrum => spectrum::begin(subject, probes.sharpness_examples, probes.eigenvalues, &warm.spectrum)?,
+        Kind::Attention => attention::begin(subject, probes.attention_example)?,
         Kind::Landscape => {
             let options = landscape::Options {
                 directions: probes.landscape_directions,

@@ -43,6 +43,12 @@ pub struct ProbeSpec {
     pub landscape_examples: usize,
     /// Training examples behind the Hessian.
     pub sharpness_examples: usize,
+    /// Training examples whose activations are looked at.
+    pub signal_examples: usize,
+    /// Whether rounding to int8 is tried on activations and weights.
+    pub int8: bool,
+    /// The training example, from 1, whose attention is recorded; 0 measures no attention.
+    pub attention_example: usize,
     /// Largest eigenvalues of the Hessian that the spectrum names one by one; 0 measures no spectrum.
     pub eigenvalues: usize,
     /// What batch normalisation's statistics are taken of.
@@ -60,6 +66,9 @@ impl Default for ProbeSpec {
             landscape_radius: 1.0,
             landscape_examples: 64,
             sharpness_examples: 64,
+            signal_examples: 128,
+            int8: true,
+            attention_example: 1,
             eigenvalues: 3,
             statistics: Statistics::Batch,
         }

@@ -11,6 +11,7 @@ use crate::nn::batch::{Batch, InputTensor};
 use crate::nn::build::{BuildError, build};
 use crate::nn::model::Model;
 use crate::nn::params::Params;
+use crate::nn::roles::RoleParts;
 use crate::nn::slice::directions::DirectionKind;
 use crate::nn::statistics::{POPULATION, evaluated};
 use crate::nn::training;
@@ -32,6 +33,8 @@ use super::weights_file::{self, WeightsFileError};
 
 /// Examples a forward pass of the test split takes at once.
 const EVALUATION_CHUNK: usize = 512;
+/// Steps between norms by role: they cost a copy of the parameters.
+pub const ROLES_EVERY: u64 = 20;
 
 /// A run that can't begin or go on, in words for the user.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,16 @@ pub struct StepReport {
     /// Per parameter group.
     pub gradient_norm: Vec<f32>,
     /// Per parameter group: norm of the update over norm of the parameters.
+    pub update_ratio: Vec<f32>,
+    /// Every [`ROLES_EVERY`] steps.
+    pub by_role: Option<RoleNorms>,
+}
+
+/// The norms of a step by layer and role, as [`RoleParts`] has them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleNorms {
+    /// Of the minibatch gradient, before clipping.
+    pub gradient: Vec<f32>,
     pub update_ratio: Vec<f32>,
 }
 
@@ -107,6 +120,7 @@ pub struct Trainer {
     optimizer: Optimizer,
     batches: Batches,
     watch: Watch,
+    roles: RoleParts,
     step: u64,
     /// Parameters before the last update and their step, kept while a slice wants to know.
     before: Option<(u64, Vec<Tensor>)>,
@@ -150,6 +164,7 @@ impl Trainer {
             train,
             test,
             population,
+            roles: RoleParts::of(model.layout()),
             model,
             params,
             optimizer,
@@ -179,6 +194,8 @@ impl Trainer {
             classes: self.task.train.targets.classes(),
             layers: self.model.layers().iter().map(|name| LayerInfo { name: name.clone() }).collect(),
             parameter_groups: layout.groups().to_vec(),
+            parameter_parts: self.roles.parts().to_vec(),
+            attention_heads: Some(self.model.attention_heads()),
             token_kind: self.model.token_kind(),
             device: device::title(&self.device),
             threshold_formula: threshold::formula(&self.spec).into(),
@@ -200,6 +217,11 @@ impl Trainer {
         let lr = lr_at(&self.spec.optimizer, &self.spec.schedule, self.step, self.spec.steps);
         let wanted = self.spec.probes.landscape_directions == DirectionKind::Gradient;
         self.before = if wanted { Some((self.step, self.params.frozen()?)) } else { None };
+        let by_role = if self.step.is_multiple_of(ROLES_EVERY) {
+            Some((self.roles.squares(&found.tensors)?, self.params.frozen()?))
+        } else {
+            None
+        };
         let ascent = self.optimizer.ascend(&self.params, &found.tensors)?;
         if let Some(ascent) = &ascent {
             let uphill = training::gradient(&*self.model, &self.params, &batch, &self.spec.loss);
@@ -214,6 +236,13 @@ impl Trainer {
         if let Some(divergence) = divergence::in_norms(self.step, &norms, self.model.layout().groups()) {
             return Ok(StepOutcome::Diverged(divergence));
         }
+        let by_role = match by_role {
+            Some((squares, before)) => Some(RoleNorms {
+                gradient: squares.iter().map(|s| s.sqrt() as f32).collect(),
+                update_ratio: narrow(&self.roles.relative_change(&before, &self.frozen_tensors())?),
+            }),
+            None => None,
+        };
         let report = StepReport {
             step: self.step,
             loss: found.loss,
@@ -221,6 +250,7 @@ impl Trainer {
             lr,
             gradient_norm: narrow(&norms.gradient),
             update_ratio: narrow(&norms.update_ratio),
+            by_role,
         };
         self.step += 1;
         Ok(StepOutcome::Done(report))

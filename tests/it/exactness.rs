@@ -18,7 +18,7 @@ use landscope::nn::training::{evaluate, gradient};
 use landscope::optim::Optimizer;
 use landscope::optim::spec::{OptimizerKind, OptimizerSpec};
 use landscope::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use landscope::probes::{landscape, sharpness, signal, spectrum};
+use landscope::probes::{attention, landscape, sharpness, signal, spectrum};
 use landscope::record::{Reading, Spectrum, Surface, names};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
@@ -243,7 +243,7 @@ fn the_path_ends_at_the_centre_and_known_coordinates_are_recovered() {
 fn token_cosines_agree_with_a_slow_twin() {
     let split = pictures(30, 4);
     let subject = trained(&small(ModelKind::VisionTransformer), &split, DType::F32, 3);
-    let readings = measured(signal::begin(&subject, 30).unwrap());
+    let readings = measured(signal::begin(&subject, 30, true).unwrap());
     let find = |id| readings.iter().find(|(name, _)| *name == id).map(|(_, reading)| reading);
     let Some(Reading::Vector(cosines)) = find(names::TOKEN_COSINE) else { panic!("cosines: {readings:?}") };
     let mut taps = Vec::new();
@@ -286,7 +286,8 @@ fn measuring_changes_no_bit_of_training() {
     let (_, watched) = trained_with(&spec, &split, DType::F32, 6, |subject| {
         measured(landscape::begin(subject, 1.0, 32, 9).unwrap());
         measured(sharpness::begin(subject, 32, &warm).unwrap());
-        measured(signal::begin(subject, 32).unwrap());
+        measured(signal::begin(subject, 32, true).unwrap());
+        measured(attention::begin(subject, 1).unwrap());
     });
     assert_eq!(plain, watched);
 }
@@ -301,7 +302,8 @@ fn a_network_that_has_blown_up_gives_readings_and_no_errors() {
     assert!(surfaces(&slice)[0].loss.iter().all(|loss| loss.is_nan()));
     let sharp = measured(sharpness::begin(&subject, 20, &sharpness::Warm::default()).unwrap());
     assert!(matches!(&sharp[0].1, Reading::Estimate(estimate) if estimate.value.is_nan() && !estimate.converged));
-    assert!(!measured(signal::begin(&subject, 20).unwrap()).is_empty());
+    assert!(!measured(signal::begin(&subject, 20, true).unwrap()).is_empty());
+    assert!(!measured(attention::begin(&subject, 20).unwrap()).is_empty());
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! The instruments on one recording: what is drawn is what was recorded, whatever the options.
 
 use landscope::plots::{
-    ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneOptions, Plot, SignalStatistic, pane,
+    ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions, Plot,
+    SignalStatistic, pane,
 };
-use landscope::record::{Header, Recording, TimeCursor, example};
+use landscope::record::{Header, ParamRole, Recording, TimeCursor, example};
 
 fn all_options() -> Vec<PaneOptions> {
     let mut all = Vec::new();
-    let mut statistics = SignalStatistic::ALL.into_iter().cycle();
+    let mut statistics = SignalStatistic::FAMILIES.iter().flat_map(|(_, family)| family.iter().copied()).cycle();
+    let mut gradients = [GradientView::Groups, GradientView::Roles, GradientView::Depth].into_iter().cycle();
+    let mut entropies = [EntropyView::Layers, EntropyView::Heads, EntropyView::Depth].into_iter().cycle();
     for view in [LandscapeView::Surface, LandscapeView::HeatMap, LandscapeView::Profile] {
         for metric in [LandscapeMetric::Loss, LandscapeMetric::Accuracy, LandscapeMetric::Error] {
             for log in [false, true] {
@@ -21,9 +24,14 @@ fn all_options() -> Vec<PaneOptions> {
                     activation_layer: 3,
                     similarity_layer: if log { usize::MAX } else { 2 },
                     gradients_log: log,
+                    gradient_view: gradients.next().unwrap(),
+                    gradient_role: log.then_some(ParamRole::Keys),
                     curvature_view: if log { CurvatureView::Trace } else { CurvatureView::Eigenvalues },
                     signal_statistic: statistics.next().unwrap(),
                     signal_log: !log,
+                    attention_layer: 2,
+                    attention_head: if log { 0 } else { 3 },
+                    entropy_view: entropies.next().unwrap(),
                 });
             }
         }

@@ -27,6 +27,7 @@ mod plain_transformer;
 mod planes;
 mod program;
 mod properties;
+mod propagation;
 mod real_window;
 mod recording_file;
 mod reference;

@@ -97,6 +97,8 @@ fn measuring_more_less_or_otherwise_changes_no_bit_of_training() {
         |spec: &mut RunSpec| (spec.probes.pace, spec.probes.every) = (Pace::Steps, 20),
         |spec: &mut RunSpec| spec.eval_every = 7,
         |spec: &mut RunSpec| spec.probes.sharpness_examples = 5,
+        |spec: &mut RunSpec| (spec.probes.attention_example, spec.probes.int8) = (0, false),
+        |spec: &mut RunSpec| (spec.probes.attention_example, spec.probes.signal_examples) = (7, 11),
     ] {
         let mut spec = small(60);
         change(&mut spec);

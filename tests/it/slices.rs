@@ -175,7 +175,7 @@ fn measuring_leaves_the_parameters_alone() {
         let (subject, params) = subject(kind);
         let before = params.hash().unwrap();
         in_one_go(&mut *landscape::begin(&subject, 1.0, 32, 9).unwrap());
-        in_one_go(&mut *signal::begin(&subject, 32).unwrap());
+        in_one_go(&mut *signal::begin(&subject, 32, true).unwrap());
         assert_eq!(params.hash().unwrap(), before, "{kind:?}");
     }
 }
@@ -210,7 +210,7 @@ fn wrong_wishes_are_told() {
 fn signals_cover_every_layer_and_count_every_activation() {
     for kind in KINDS {
         let (subject, _) = subject(kind);
-        let found = piece_by_piece(&mut *signal::begin(&subject, 40).unwrap());
+        let found = piece_by_piece(&mut *signal::begin(&subject, 40, true).unwrap());
         let readings = found.last().unwrap();
         let get = |name| &readings.iter().find(|(id, _)| *id == name).unwrap().1;
         let Reading::Vector(cosines) = get(names::TOKEN_COSINE) else { panic!() };
@@ -241,7 +241,7 @@ fn signals_cover_every_layer_and_count_every_activation() {
 fn propagation_is_told_of_every_layer_of_every_kind_of_network() {
     for kind in KINDS {
         let (subject, _) = subject(kind);
-        let found = piece_by_piece(&mut *signal::begin(&subject, 40).unwrap());
+        let found = piece_by_piece(&mut *signal::begin(&subject, 40, true).unwrap());
         let vector = |name| match &found.last().unwrap().iter().find(|(id, _)| *id == name).unwrap().1 {
             Reading::Vector(vector) => vector,
             other => panic!("{other:?}"),

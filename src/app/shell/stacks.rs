@@ -14,7 +14,7 @@ use crate::plots::{PaneId, pane};
 /// The tiles of the start layout, row by row; of each tile's panes the first is on top.
 pub const ROWS: &[&[&[PaneId]]] = &[
     &[&[PaneId::Loss], &[PaneId::Landscape], &[PaneId::Sharpness, PaneId::Curvature]],
-    &[&[PaneId::Activations], &[PaneId::RankCollapse, PaneId::Signal], &[PaneId::Gradients]],
+    &[&[PaneId::Activations, PaneId::Attention], &[PaneId::RankCollapse, PaneId::Signal], &[PaneId::Gradients]],
 ];
 
 /// Between two tabs.

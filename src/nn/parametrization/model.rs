@@ -86,6 +86,10 @@ impl Model for Parametrized {
         self.inner.forward(&self.multiplied(params)?, inputs, taps)
     }
 
+    fn attention_heads(&self) -> usize {
+        self.inner.attention_heads()
+    }
+
     fn attention_maps(&self, params: &[Tensor], inputs: &InputTensor) -> Result<Vec<Tensor>> {
         self.inner.attention_maps(&self.multiplied(params)?, inputs)
     }

@@ -1,28 +1,52 @@
 //! Gradients and updates.
 
+use crate::plots::by_role::{self, RoleLook};
 use crate::plots::lines::LineStyle;
-use crate::plots::{Pane, PaneId, PaneOptions, Plot, curves};
+use crate::plots::{GradientView, Pane, PaneId, PaneOptions, Plot, curves};
 use crate::record::{Recording, SeriesId, TimeCursor, names};
 
 pub(crate) const PANE: Pane = Pane {
     id: PaneId::Gradients,
     slug: "gradients",
     title: "Gradients and updates",
-    guide: "Left: the length of the gradient of each group of parameters, over steps. \
-        Right: how far one step moves a group, relative to the group's own length. \
-        Healthy: the groups stay within a factor of ten or so of one another, and ratios lie near 1/1000. \
-        Ratios near 1/10 tear the weights about, ratios under 1/100,000 mean that the group hardly learns. \
-        Gradients that shrink from the output towards the input vanish with depth, those that grow explode; both ask for another initialisation, normalisation or residual scale. \
-        Spikes come before a divergence. \
+    guide: "Left: the length of the gradient of each group of parameters, over steps; right: how far one step moves a group, relative to the group's own length. \
+        By role: queries, keys, values and the others apart, as means over the layers or one role layer by layer; by depth, from the input to the output at the cursor. \
+        Healthy: the groups stay within a factor of ten or so of one another, and ratios lie near 1/1000; near 1/10 they tear the weights about, under 1/100,000 the group hardly learns. \
+        Gradients that shrink from the output towards the input vanish with depth, those that grow explode; both ask for another initialisation, normalisation or residual scale, and spikes come before a divergence. \
+        Queries and keys whose gradients vanish beside those of the values tell of rank collapse: where tokens are all alike, it doesn't matter which of them is looked at (Noci et al. 2022). \
         In long runs each point is the mean over the steps that share a column of the picture; the numbers at the cursor are exact.",
     plots,
 };
 
 /// Solid colours before dashes tell two groups of one colour apart.
 const COLORS: usize = 7;
+const UNMEASURED: &str = "Not measured yet: it comes with the first steps";
 
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let rule = "rule of thumb: near 1e-3";
+    if options.gradient_view != GradientView::Groups {
+        let draw = if options.gradient_view == GradientView::Roles { by_role::over_steps } else { by_role::over_depth };
+        let absent = if recording.vector(&names::GRADIENT_NORM).is_some_and(|series| !series.is_empty()) {
+            "Not in this recording: an older version made it"
+        } else {
+            UNMEASURED
+        };
+        let note = "mean over the layers; one role alone shows them one by one";
+        let picture = |series, title, y_label, reference| {
+            let look =
+                RoleLook { series, title, y_label, log: options.gradients_log, reference, note, absent: absent.into() };
+            draw(recording, cursor, &look, options.gradient_role)
+        };
+        return vec![
+            picture(names::ROLE_GRADIENT_NORM, "Gradient norm by role", "|g|", None),
+            picture(
+                names::ROLE_UPDATE_RATIO,
+                "Update to weight by role",
+                "|Δw| / |w|",
+                Some((1e-3, "rule of thumb: 1e-3")),
+            ),
+        ];
+    }
     vec![
         by_group(recording, cursor, options, "Gradient norm", "|g|", &names::GRADIENT_NORM, None),
         by_group(recording, cursor, options, "Update to weight", "|Δw| / |w|", &names::UPDATE_RATIO, Some(rule)),
@@ -39,7 +63,7 @@ fn by_group(
     note: Option<&str>,
 ) -> Plot {
     let Some(series) = recording.vector(id).filter(|series| !series.is_empty()) else {
-        return Plot::Empty { title: title.into(), reason: "Not measured yet: it comes with the first steps".into() };
+        return Plot::Empty { title: title.into(), reason: UNMEASURED.into() };
     };
     let at = series.latest_at(cursor.step(recording.newest_step()));
     let mut plot = curves::over_steps(recording, cursor, title, y_label);

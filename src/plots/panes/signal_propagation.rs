@@ -1,6 +1,7 @@
 //! Signal propagation.
 
-use crate::plots::lines::{LinePlot, LineStyle};
+use crate::plots::by_role::{self, RoleLook};
+use crate::plots::lines::{LinePlot, LineStyle, XAxis};
 use crate::plots::{Pane, PaneId, PaneOptions, Plot, SignalStatistic, curves, words};
 use crate::record::{Recording, SeriesId, TimeCursor, TokenKind, VectorSeries, names};
 
@@ -9,9 +10,9 @@ pub(crate) const PANE: Pane = Pane {
     slug: "signal-propagation",
     title: "Signal propagation",
     guide: "What becomes of the signal on its way through the layers, as one number a layer: left over steps, right from the input to the output at the cursor, with the first measurement for comparison. \
-        Kurtosis of neuron RMS says how unevenly neurons share the signal, from 1 (all alike) to the width (one carries everything); max over median says it within one input; the int8 error is what such outlier features cost when numbers are rounded to eight bits. \
-        Stable and effective rank count the directions that the signal fills (a common mean is one), and the distance to the mean token goes to 0 when all tokens become one vector. \
-        Dead units are zero or saturated for every example at hand. \
+        Outlier features: kurtosis of neuron RMS says how unevenly neurons share the signal, from 1 (all alike) to the width (one carries everything), max over median says it within one input, and the int8 errors are what that costs when numbers are rounded to eight bits with one scale or one a channel. \
+        Likeness: off the diagonal, the Gram matrices say how alike inputs and features are; kurtosis is exactly the term of the inputs less that of the features, so alike inputs force outliers or correlated features. \
+        Ranks count the directions that the signal fills (a common mean is one), and the distance to the mean token goes to 0 when all tokens become one vector; dead units are zero or saturated for every example at hand. \
         Healthy: layers near one another, a kurtosis of a few at most, ranks and distances that don't collapse with depth, few dead units. \
         Trouble: a kurtosis that climbs towards the width (high learning rates make it), ranks that fall to 1, or dead units that grow in number and never come back. \
         Compare with the first measurement rather than with the ideal: correlated inputs alone bring the kurtosis of a random network to 3.",
@@ -34,9 +35,11 @@ struct Look {
     reference: Option<(f64, &'static str)>,
     /// The series of the most it can be, and its name.
     most: Option<(SeriesId, &'static str)>,
-    /// May be zero all over: no logarithms.
-    linear: bool,
+    /// Beside it in the picture by layer.
+    beside: Vec<(SeriesId, &'static str)>,
     note: Option<&'static str>,
+    /// The knob that can switch it off.
+    knob: Option<&'static str>,
 }
 
 impl Look {
@@ -47,13 +50,14 @@ impl Look {
             y_label: "",
             reference: None,
             most: None,
-            linear: false,
+            beside: Vec::new(),
             note: None,
+            knob: None,
         };
         match statistic {
             SignalStatistic::Kurtosis => Self {
                 title: "Kurtosis of neuron RMS",
-                y_label: "⟨s⁴⟩ / ⟨s²⟩², 1 to width",
+                y_label: "kurtosis ⟨s⁴⟩ / ⟨s²⟩²",
                 reference: Some((1.0, "1: all neurons equal")),
                 most: Some((names::LAYER_WIDTH, "width: one neuron is all")),
                 note: Some("second moments, not centred"),
@@ -70,52 +74,111 @@ impl Look {
             SignalStatistic::StableRank => Self {
                 series: names::STABLE_RANK,
                 title: "Stable rank",
-                y_label: "Σσ² / max σ², not centred",
+                y_label: "stable rank Σσ² / max σ²",
                 reference: Some((1.0, "1: one direction")),
                 most: Some((names::MOST_RANK, "the most it can be")),
+                note: Some("not centred: a common mean is a direction, too"),
                 ..plain
             },
             SignalStatistic::EffectiveRank => Self {
                 series: names::EFFECTIVE_RANK,
                 title: "Effective rank",
-                y_label: "exp entropy of σ, not centred",
+                y_label: "effective rank: exp entropy of σ",
                 reference: Some((1.0, "1: one direction")),
                 most: Some((names::MOST_RANK, "the most it can be")),
+                note: Some("not centred: a common mean is a direction, too"),
                 ..plain
             },
             SignalStatistic::MeanTokenDistance => Self {
                 series: names::MEAN_TOKEN_DISTANCE,
                 title: "Distance to the mean token",
-                y_label: "‖X − 1m′‖ / ‖X‖, 0 to 1",
+                y_label: "distance ‖X − 1m′‖ / ‖X‖",
                 reference: Some((1.0, "1: no mean in common")),
                 ..plain
             },
             SignalStatistic::DeadUnits => Self {
                 series: names::DEAD_UNITS,
                 title: "Dead units",
-                y_label: "share of units",
-                linear: true,
+                y_label: "dead share of units",
                 note: Some("zero or saturated on all examples at hand"),
                 ..plain
             },
-            SignalStatistic::Int8Error => Self {
+            SignalStatistic::KurtosisTerms => Self {
+                series: names::GRAM_INPUT_TERM,
+                title: "Kurtosis from Grams",
+                y_label: "alike inputs (d/n²) ‖XX′/d‖²",
+                reference: Some((1.0, "1: least kurtosis")),
+                beside: vec![(names::GRAM_FEATURE_TERM, "correlated features"), (names::KURTOSIS, "kurtosis")],
+                note: Some("alike inputs less correlated features = kurtosis, exactly"),
+                ..plain
+            },
+            SignalStatistic::InputGram => Self {
+                series: names::INPUT_GRAM,
+                title: "Input Gram",
+                y_label: "input Gram XX′/d, rms off diagonal",
+                reference: Some((1.0, "1: all inputs alike")),
+                beside: vec![(names::INPUT_GRAM_MEAN, "mean instead of rms")],
+                note: Some("X scaled to a mean square of 1, not centred"),
+                ..plain
+            },
+            SignalStatistic::FeatureGram => Self {
+                series: names::FEATURE_GRAM,
+                title: "Feature Gram",
+                y_label: "feature Gram X′X/n, rms off diagonal",
+                reference: Some((1.0, "1: all features alike")),
+                beside: vec![(names::FEATURE_GRAM_MEAN, "mean instead of rms")],
+                note: Some("X scaled to a mean square of 1, not centred"),
+                ..plain
+            },
+            SignalStatistic::MeanCosine => Self {
+                series: names::TOKEN_COSINE,
+                title: "Mean cosine",
+                y_label: "cosine of two tokens",
+                reference: Some((1.0, "1: all alike")),
+                ..plain
+            },
+            SignalStatistic::Int8Error | SignalStatistic::Int8Weights | SignalStatistic::Int8WeightsByChannel => Self {
                 series: names::INT8_ERROR,
                 title: "Error of int8 activations",
-                y_label: "‖Q(X) − X‖ / ‖X‖",
+                y_label: "int8 error ‖Q(X) − X‖ / ‖X‖",
+                reference: Some(EVEN),
+                beside: vec![(names::INT8_ERROR_CHANNEL, "a scale for each neuron")],
                 note: Some("symmetric, one scale a layer: max |x| / 127"),
+                knob: Some(INT8_KNOB),
                 ..plain
             },
         }
     }
 }
 
+/// What values that lie evenly between -max and max would lose.
+const EVEN: (f64, &str) = (1.0 / 254.0, "1/254: evenly spread values");
+const INT8_KNOB: &str = "Int8 error";
+
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
+    let log = options.signal_log && !options.signal_statistic.is_linear();
+    let weights = |series, title, y_label| {
+        let absent = words::absent(recording, Some(INT8_KNOB));
+        let look =
+            RoleLook { series, title, y_label, log, reference: Some(EVEN), note: "mean over the layers", absent };
+        vec![by_role::over_steps(recording, cursor, &look, None), by_role::over_depth(recording, cursor, &look, None)]
+    };
+    match options.signal_statistic {
+        SignalStatistic::Int8Weights => {
+            return weights(names::WEIGHT_INT8_ERROR, "Error of int8 weights", "int8 error ‖Q(W) − W‖ / ‖W‖");
+        }
+        SignalStatistic::Int8WeightsByChannel => {
+            let y_label = "int8 error, a scale an output";
+            return weights(names::WEIGHT_INT8_ERROR_CHANNEL, "Error of int8 weights, by channel", y_label);
+        }
+        _ => {}
+    }
     let look = Look::of(options.signal_statistic);
     let Some(series) = recording.vector(&look.series).filter(|series| !series.is_empty()) else {
-        let empty = |title: String| Plot::Empty { title, reason: words::unmeasured(recording) };
+        let reason = words::absent(recording, look.knob);
+        let empty = |title: String| Plot::Empty { title, reason: reason.clone() };
         return vec![empty(look.title.into()), empty(format!("{} by layer", look.title))];
     };
-    let log = options.signal_log && !look.linear;
     vec![over_steps(recording, cursor, &look, series, log), by_layer(recording, cursor, &look, series, log)]
 }
 
@@ -152,11 +215,13 @@ fn by_layer(recording: &Recording, cursor: TimeCursor, look: &Look, series: &Vec
         return Plot::Empty { title: format!("{} by layer", look.title), reason: words::unmeasured(recording) };
     };
     let last = row.len().saturating_sub(1);
+    let is_sum = look.series == names::GRAM_INPUT_TERM;
     let mut plot = LinePlot {
         title: format!("{} by layer, step {measured}", look.title),
         x_label: "layer".into(),
-        y_label: look.y_label.into(),
+        y_label: if is_sum { "inputs − features = kurtosis" } else { look.y_label }.into(),
         y_log: log,
+        x_axis: XAxis::Whole([0, last]),
         x_max: last as f64,
         ..LinePlot::default()
     };
@@ -165,7 +230,13 @@ fn by_layer(recording: &Recording, cursor: TimeCursor, look: &Look, series: &Vec
     if first < measured {
         plot.add(&format!("first measurement, step {first}"), points(first_row), LineStyle::Dashed, 1);
     }
-    plot.add(&format!("step {measured}"), points(row), LineStyle::Marked, 0);
+    let label = if is_sum { "alike inputs".to_owned() } else { format!("step {measured}") };
+    plot.add(&label, points(row), LineStyle::Marked, 0);
+    for (i, (id, name)) in look.beside.iter().enumerate() {
+        if let Some((_, beside)) = recording.vector(id).and_then(|series| series.latest_at(step)) {
+            plot.add(name, points(beside), LineStyle::Marked, 2 + i);
+        }
+    }
     references(&mut plot, recording, look, step, [0.0, last.max(1) as f64]);
     plot.notes.push(words::age(measured, step));
     plot.notes.push(format!("0 is {}, {last} is {}", layer_name(recording, 0), layer_name(recording, last)));
@@ -206,6 +277,11 @@ mod tests {
     use super::*;
     use crate::record::{Reading, Snapshot, TrackId, example};
 
+    fn of_layers() -> impl Iterator<Item = SignalStatistic> {
+        let all = SignalStatistic::FAMILIES.iter().flat_map(|(_, family)| family.iter().copied());
+        all.filter(|s| !matches!(s, SignalStatistic::Int8Weights | SignalStatistic::Int8WeightsByChannel))
+    }
+
     fn pair(recording: &Recording, cursor: TimeCursor, statistic: SignalStatistic) -> [LinePlot; 2] {
         let options = PaneOptions { signal_statistic: statistic, ..PaneOptions::default() };
         let lines = plots(recording, cursor, &options).into_iter().map(|plot| match plot {
@@ -218,7 +294,7 @@ mod tests {
     #[test]
     fn left_is_a_line_a_layer_and_right_a_point_a_layer_of_the_same_numbers() {
         let recording = example::recording(900);
-        for statistic in SignalStatistic::ALL {
+        for statistic in of_layers() {
             let [steps, layers] = pair(&recording, TimeCursor::At(450), statistic);
             let series = recording.vector(&Look::of(statistic).series).unwrap();
             let (measured, row) = series.latest_at(450).unwrap();
@@ -235,7 +311,7 @@ mod tests {
             assert_eq!(now.points, known);
             assert!(layers.title.contains(&format!("step {measured}")), "{}", layers.title);
             assert_eq!(layers.lines[0].points[2][1], f64::from(series.row(0)[2]));
-            assert_eq!(steps.y_log, statistic != SignalStatistic::DeadUnits);
+            assert_eq!(steps.y_log, !statistic.is_linear());
         }
     }
 
@@ -268,5 +344,40 @@ mod tests {
         assert!(!steps.lines[0].points.last().unwrap()[1].is_finite());
         assert!(steps.notes.iter().any(|note| note.contains("infinite")));
         assert!(layers.lines.iter().any(|line| line.label == "step 11"));
+    }
+
+    #[test]
+    fn the_terms_of_the_kurtosis_stand_beside_it() {
+        let recording = example::recording(400);
+        let [_, layers] = pair(&recording, TimeCursor::At(300), SignalStatistic::KurtosisTerms);
+        let line = |label: &str| &layers.lines.iter().find(|line| line.label == label).unwrap().points;
+        let (inputs, features, kurtosis) = (line("alike inputs"), line("correlated features"), line("kurtosis"));
+        for layer in 0..recording.header.layers.len() {
+            assert!((inputs[layer][1] - features[layer][1] - kurtosis[layer][1]).abs() < 1e-5);
+        }
+        let [_, int8] = pair(&recording, TimeCursor::At(300), SignalStatistic::Int8Error);
+        let known = recording.vector(&names::INT8_ERROR_CHANNEL).unwrap().latest_at(300).unwrap().1[1];
+        let line = int8.lines.iter().find(|line| line.label == "a scale for each neuron").unwrap();
+        assert_eq!(line.points[1][1], f64::from(known));
+    }
+
+    #[test]
+    fn recordings_without_a_statistic_say_why() {
+        let mut old = Recording::new(example::recording(1).header);
+        let reasons = |recording: &Recording, statistic| {
+            let options = PaneOptions { signal_statistic: statistic, ..PaneOptions::default() };
+            let reason = |plot| match plot {
+                Plot::Empty { reason, .. } => reason,
+                other => panic!("{other:?}"),
+            };
+            plots(recording, TimeCursor::Following, &options).into_iter().map(reason).collect::<Vec<_>>()
+        };
+        assert!(reasons(&old, SignalStatistic::InputGram).iter().all(|reason| reason.contains("Not measured yet")));
+        let readings = vec![(names::KURTOSIS, Reading::Vector(vec![1.0; 9]))];
+        old.push(&Snapshot { track: TrackId(0), step: 0, readings }).unwrap();
+        assert!(reasons(&old, SignalStatistic::InputGram).iter().all(|reason| reason.contains("older version")));
+        for statistic in [SignalStatistic::Int8Error, SignalStatistic::Int8Weights] {
+            assert!(reasons(&old, statistic).iter().all(|reason| reason.contains("Int8 error")), "{statistic:?}");
+        }
     }
 }

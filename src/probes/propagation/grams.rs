@@ -68,8 +68,14 @@ impl Grams {
     /// By the cyclic trace `tr (X X')^2 = tr (X' X)^2`, so it equals [`super::kurtosis`] for every X: inputs that are
     /// all alike (rank collapse) force outlier features or correlated features.
     pub fn kurtosis(&self) -> f64 {
+        let [input, feature] = self.kurtosis_terms();
+        input - feature
+    }
+
+    /// The two terms of [`Self::kurtosis`]: what alike inputs put into it, and what correlated features take from it.
+    pub fn kurtosis_terms(&self) -> [f64; 2] {
         let (n, d) = (self.n as f64, self.d as f64);
-        d / (n * n) * self.input_norm_squared - (d - 1.0) * self.feature_rms.powi(2)
+        [d / (n * n) * self.input_norm_squared, (d - 1.0) * self.feature_rms.powi(2)]
     }
 }
 

@@ -42,6 +42,9 @@ pub struct Statistic {
     pub measure: fn(&Activations) -> Vec<f64>,
 }
 
+/// What rounding the activations costs.
+pub const INT8: &[SeriesId] = &[names::INT8_ERROR, names::INT8_ERROR_CHANNEL];
+
 pub const STATISTICS: &[Statistic] = &[
     Statistic { series: &[names::KURTOSIS], measure: |x| vec![kurtosis(x.values, x.width)] },
     Statistic { series: &[names::MMR], measure: |x| vec![max_median_ratio(&rows::chosen(x.values, x.width), x.width)] },
@@ -58,6 +61,24 @@ pub const STATISTICS: &[Statistic] = &[
         measure: |x| vec![mean_token_distance(x.values, x.tokens, x.width)],
     },
     Statistic { series: &[names::DEAD_UNITS], measure: |x| vec![dead_share(x.values, x.width, x.bound)] },
-    Statistic { series: &[names::INT8_ERROR], measure: |x| vec![int8_error(x.values, x.width, Scope::Tensor)] },
+    Statistic {
+        series: INT8,
+        measure: |x| [Scope::Tensor, Scope::Channel].map(|scope| int8_error(x.values, x.width, scope)).to_vec(),
+    },
+    Statistic {
+        series: &[
+            names::INPUT_GRAM,
+            names::INPUT_GRAM_MEAN,
+            names::FEATURE_GRAM,
+            names::FEATURE_GRAM_MEAN,
+            names::GRAM_INPUT_TERM,
+            names::GRAM_FEATURE_TERM,
+        ],
+        measure: |x| {
+            let grams = Grams::of(&rows::chosen(x.values, x.width), x.width);
+            let [input, feature] = grams.kurtosis_terms();
+            vec![grams.input_rms, grams.input_mean, grams.feature_rms, grams.feature_mean, input, feature]
+        },
+    },
     Statistic { series: &[names::LAYER_WIDTH], measure: |x| vec![x.width as f64] },
 ];

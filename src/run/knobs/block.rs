@@ -23,11 +23,6 @@ fn has_bias_switch(spec: &RunSpec) -> bool {
     is_residual(spec) || spec.model.kind == ModelKind::Mlp
 }
 
-fn toggle(value: &KnobValue) -> bool {
-    let KnobValue::Toggle(v) = value else { unreachable!("checked") };
-    *v
-}
-
 /// Sets other knobs, so that it comes before them wherever knobs are set in turn.
 pub(super) const PRESET: &[Knob] = &[Knob {
     id: "block",

@@ -1,6 +1,7 @@
 //! Knobs of the probes.
 
 use super::*;
+use crate::nn::spec::ModelKind;
 
 pub(super) const KNOBS: &[Knob] = &[
     Knob {
@@ -147,5 +148,44 @@ pub(super) const KNOBS: &[Knob] = &[
         get: |s| name_of(&s.probes.statistics),
         set: |s, v| s.probes.statistics = named(v),
         relevant: super::model::has_batch_norm,
+    },
+    Knob {
+        id: "signal-examples",
+        label: "Signal examples",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Int { min: 2, max: 10_000, scale: Scale::Logarithmic, zero_means: None },
+        definition: "Training examples whose activations are looked at (the first so many).",
+        formula: "X = [examples · tokens, width] of each layer",
+        effect: "More make histograms, cosines, kurtosis and ranks steadier and rarer; a unit counts as dead only if it is on all of them.",
+        get: |s| KnobValue::Int(s.probes.signal_examples as u64),
+        set: |s, v| s.probes.signal_examples = int(v) as usize,
+        relevant: always,
+    },
+    Knob {
+        id: "int8",
+        label: "Int8 error",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Toggle,
+        definition: "Whether activations and weights are rounded to eight bits, as after training, to see what that would cost. Training itself isn't rounded.",
+        formula: "‖Q(X) − X‖ / ‖X‖,  Q(x) = s round(x/s),  s = max|x| / 127, of a whole tensor or of each channel",
+        effect: "Outlier features stretch s and blur all other numbers (He et al. 2024); off leaves its time to the other probes.",
+        get: |s| KnobValue::Toggle(s.probes.int8),
+        set: |s, v| s.probes.int8 = toggle(v),
+        relevant: always,
+    },
+    Knob {
+        id: "attention-example",
+        label: "Attention of example",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Int { min: 1, max: 100_000, scale: Scale::Logarithmic, zero_means: Some("no attention") },
+        definition: "The training example whose attention maps are shown, counted from 1; beyond the last, the last.",
+        formula: "A = softmax(q kᵀ / √d) of one sequence, for every layer and head",
+        effect: "Changes the maps only: entropies are means over the first 32 training examples. 0 measures no attention.",
+        get: |s| KnobValue::Int(s.probes.attention_example as u64),
+        set: |s, v| s.probes.attention_example = int(v) as usize,
+        relevant: |s| matches!(s.model.kind, ModelKind::VisionTransformer | ModelKind::Gpt),
     },
 ];

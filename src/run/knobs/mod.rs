@@ -286,6 +286,11 @@ fn int(value: &KnobValue) -> u64 {
     *v
 }
 
+fn toggle(value: &KnobValue) -> bool {
+    let KnobValue::Toggle(v) = value else { unreachable!("checked") };
+    *v
+}
+
 fn always(_: &RunSpec) -> bool {
     true
 }
