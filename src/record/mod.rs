@@ -3,6 +3,7 @@
 //! Below this room numbers are produced; above it they are shown. Neither side knows the other.
 //! There is no tensor, no widget and no thread in here.
 
+pub mod connectivity;
 pub mod coord_check;
 pub mod cursor;
 pub mod example;
@@ -13,6 +14,7 @@ pub mod recording;
 pub mod series;
 pub mod spectrum;
 
+pub use connectivity::Connectivity;
 pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};
 pub use cursor::{TimeCommand, TimeCursor};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};

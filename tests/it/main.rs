@@ -4,6 +4,7 @@ mod adapter;
 mod architecture;
 mod bad_input;
 mod blocks;
+mod connectivity;
 mod convnets;
 mod coord_check;
 mod curvature;

@@ -1,6 +1,7 @@
 //! One instrument per file: what each pane draws of a recording.
 
 pub mod activations;
+pub mod connectivity;
 pub mod coord_check;
 pub mod curvature;
 pub mod gradients;
