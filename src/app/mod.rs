@@ -5,7 +5,8 @@
 
 pub mod action;
 pub mod background;
-pub mod coord_check;
+pub mod connectivity;
+mod coord_check;
 pub mod draft;
 mod emblem;
 pub mod gpu;

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use crate::record::{Outcome, Recording, names};
-use crate::run::messages::{Event, RunState};
+use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::{Session, SessionOptions};
 use crate::run::spec::RunSpec;
 use crate::run::worker::WorkerOptions;
@@ -76,7 +76,11 @@ fn listen(session: &Session, progress: &Progress, folder: &Path) -> anyhow::Resu
                 recording.outcome = Some(outcome);
                 progress.say("Measuring the last step");
             }
-            Event::AtRest { .. } if recording.outcome.is_some() => return Ok((recording, steps_per_sec)),
+            Event::AtRest { .. } if recording.outcome.is_some() => {
+                // A worker that is gone closes its events, too.
+                let _ = session.commands().send(Command::SaveWeights(folder.join("weights.safetensors")));
+            }
+            Event::Saved(_) if recording.outcome.is_some() => return Ok((recording, steps_per_sec)),
             // Nobody turns knobs here, and pictures are for the eye.
             Event::AtRest { .. }
             | Event::Intervention { .. }
@@ -85,6 +89,7 @@ fn listen(session: &Session, progress: &Progress, folder: &Path) -> anyhow::Resu
             | Event::State(_)
             | Event::Pace(_)
             | Event::Diverged(_)
+            | Event::Checkpoints(_)
             | Event::Saved(_) => {}
         }
     }
@@ -112,6 +117,6 @@ fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, json: bool) 
             "{outcome} after {} steps{accuracy}, {steps_per_sec:.0} steps/s, parameters {hash}",
             recording.newest_step()
         );
-        println!("recording and figures: {}", folder.display());
+        println!("recording, weights and figures: {}", folder.display());
     }
 }

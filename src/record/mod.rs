@@ -12,6 +12,7 @@ pub mod names;
 pub mod reading;
 pub mod recording;
 pub mod series;
+pub mod slice_metric;
 pub mod spectrum;
 
 pub use connectivity::Connectivity;
@@ -20,4 +21,5 @@ pub use cursor::{TimeCommand, TimeCursor};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};
 pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
+pub use slice_metric::{SliceExtent, SliceMetric};
 pub use spectrum::{Eigenvalue, Spectrum};

@@ -1,12 +1,14 @@
 //! A run in progress: trainer, probes, budget, checkpoints and what is told of them.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::record::{Intervention, Outcome, Reading, names};
 
 use super::budget::Budget;
+use super::connectivity::Checkpoints;
 use super::history::History;
 use super::messages::{Event, PaceReport, RunState};
 use super::outbox::{Gone, Outbox};
@@ -14,6 +16,7 @@ use super::prober::{Findings, Mode, Prober, point};
 use super::spec::{Pace, RunSpec};
 use super::threshold;
 use super::trainer::{Checkpoint, StepOutcome, StepReport, TrainError, Trainer};
+use super::weights_file;
 
 /// Steps between checkpoints that a divergence can go back to.
 const CHECKPOINT_EVERY: u64 = 20;
@@ -322,6 +325,21 @@ impl LiveRun {
             to: super::knobs::KnobValue::Float(spec.optimizer.lr).to_string(),
         };
         Ok(outbox.send(Event::Intervention { mark, spec: Box::new(spec) })?)
+    }
+
+    /// The weights that are kept of the path, and the current ones.
+    pub fn checkpoints(&self) -> Result<Checkpoints, TrainError> {
+        let points = self.history.up_to(None, point(&self.trainer, f32::NAN)?);
+        Ok(Checkpoints::new(self.spec().clone(), points))
+    }
+
+    /// Writes the current weights; how it went.
+    pub fn save_weights(&self, path: PathBuf) -> Event {
+        let written = self.trainer.params().frozen().map_err(|error| error.to_string()).and_then(|tensors| {
+            let layout = self.trainer.model().layout();
+            weights_file::write(&path, layout, &tensors).map_err(|error| error.to_string())
+        });
+        written.map_or_else(Event::SaveFailed, |()| Event::Saved(path))
     }
 
     fn tell_pace(&mut self, outbox: &Outbox) -> Result<(), Gone> {

@@ -30,6 +30,7 @@ mod reference;
 mod registry;
 mod sessions;
 mod shaders;
+mod slice_metrics;
 mod slices;
 mod window;
 mod window_files;

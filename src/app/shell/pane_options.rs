@@ -5,6 +5,8 @@ use egui::{Button, Color32, ComboBox, RichText, Ui};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme::{self, size};
+use crate::run::knobs::KnobValue;
+
 use crate::plots::{
     ActivationView, CurvatureView, LandscapeMetric, LandscapeView, PaneId, PaneOptions, SignalStatistic,
 };
@@ -25,11 +27,7 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
             let views = [LandscapeView::Surface, LandscapeView::HeatMap, LandscapeView::Profile];
             one_of(ui, &["3-D", "map", "line"], "Surface or heat map", &views, &mut options.landscape_view);
             switch(ui, "log", "Height on a logarithmic scale", &mut options.landscape_log);
-            let mut accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
-            switch(ui, "accuracy", "Accuracy instead of loss", &mut accuracy);
-            if accuracy != (options.landscape_metric == LandscapeMetric::Accuracy) {
-                options.landscape_metric = if accuracy { LandscapeMetric::Accuracy } else { LandscapeMetric::Loss };
-            }
+            height(ui, &mut options.landscape_metric);
         }
         PaneId::Activations => {
             let mut waterfall = options.activation_view == ActivationView::Waterfall;
@@ -53,8 +51,20 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
         }
     }
     if *options != window.options {
-        actions.push(Action::SetOptions(options.clone()));
+        changed(window, options.clone(), actions);
     }
+}
+
+/// A metric that is chosen is to be measured, too; one that isn't looked at any more costs nothing.
+fn changed(window: &Window, options: PaneOptions, actions: &mut Vec<Action>) {
+    if options.landscape_metric != window.options.landscape_metric && window.has_transport() {
+        let id = match options.landscape_metric {
+            LandscapeMetric::Measured(metric) => metric.id(),
+            _ => "none",
+        };
+        actions.push(Action::SetKnob { id: "landscape-metric", value: KnobValue::Choice(id.into()) });
+    }
+    actions.push(Action::SetOptions(options));
 }
 
 /// The switches once more, with whole names, for tiles too narrow for them.
@@ -73,9 +83,11 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
             ui.separator();
             ui.checkbox(&mut options.landscape_log, "Height on a logarithmic scale");
             ui.separator();
-            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Loss, "Loss");
-            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Accuracy, "Accuracy");
-            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Error, "Error: 1 - accuracy");
+            ui.menu_button("Height", |ui| {
+                for metric in LandscapeMetric::all() {
+                    ui.radio_value(&mut options.landscape_metric, metric, metric.label());
+                }
+            });
         }
         PaneId::Activations => {
             ui.radio_value(&mut options.activation_view, ActivationView::Ridges, "All layers at the cursor");
@@ -97,7 +109,7 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
         }
     }
     if options != window.options {
-        actions.push(Action::SetOptions(options));
+        changed(window, options, actions);
     }
 }
 
@@ -111,6 +123,14 @@ fn layers(ui: &mut Ui, names: &[String], chosen: &mut usize) {
             ui.radio_value(chosen, i, name);
         }
     });
+}
+
+fn height(ui: &mut Ui, chosen: &mut LandscapeMetric) {
+    let all: Vec<_> = LandscapeMetric::all().collect();
+    let labels: Vec<_> = all.iter().map(|metric| metric.label().to_owned()).collect();
+    let mut at = all.iter().position(|metric| metric == chosen).unwrap_or(0);
+    choice(ui, "Height of the landscape", &labels, &mut at);
+    *chosen = all[at];
 }
 
 fn statistic(ui: &mut Ui, chosen: &mut SignalStatistic) {

@@ -3,6 +3,7 @@
 
 pub mod bends;
 mod ends;
+mod run_order;
 mod session;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::tasks::data::Split;
 use super::device::first_line;
 use super::trainer::TrainError;
 
+pub use run_order::{Checkpoints, RunOrder, RunSplit, WeightsPlace};
 pub use session::{ConnectivityEvent, ConnectivityProgress, ConnectivitySession};
 
 /// How far to go.
