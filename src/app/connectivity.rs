@@ -203,3 +203,66 @@ fn best(recording: &Recording) -> Option<u64> {
     let known = series.steps().iter().zip(series.values()).filter(|(_, loss)| loss.is_finite());
     known.min_by(|a, b| a.1.total_cmp(b.1)).map(|(step, _)| *step)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::spec::ModelKind;
+    use crate::probes::job::PastPoint;
+    use crate::run::trainer::Trainer;
+
+    fn shown<'a>(spec: &'a RunSpec, recording: &'a Recording, live: bool) -> Shown<'a> {
+        Shown { spec, recording, step: 7, live }
+    }
+
+    fn wait(comparing: &mut Comparing) {
+        for _ in 0..6_000 {
+            comparing.receive();
+            if !matches!(comparing.stage, Stage::Running(..)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("it never ends");
+    }
+
+    #[test]
+    fn the_run_is_asked_for_its_weights_and_the_answer_is_compared() {
+        let mut spec = RunSpec::default();
+        spec.model.kind = ModelKind::Mlp;
+        spec.task.train_size = 64;
+        let trainer = Trainer::new(spec.clone()).unwrap();
+        let start = trainer.model().layout().flatten(&trainer.params().frozen().unwrap()).unwrap();
+        let point = |step: u64, factor: f64| {
+            let params = start.iter().map(|w| (w * factor) as f32).collect();
+            PastPoint { step, loss: 0.0, params: Arc::new(params) }
+        };
+        let points = Arc::new(vec![point(0, 1.0), point(40, 2.0)]);
+        let checkpoints = Arc::new(Checkpoints::new(spec.clone(), points));
+        let (recording, wake) = (Recording::default(), Wake::default());
+        let mut comparing = Comparing::default();
+        assert!(comparing.apply(ConnectivityAction::Start, &shown(&spec, &recording, true), &wake));
+        assert!(matches!(comparing.stage, Stage::Asking(_)));
+        comparing.take(checkpoints.clone(), &wake);
+        wait(&mut comparing);
+        let Stage::Done(found, plots) = &comparing.stage else { panic!("not done") };
+        assert_eq!((found.ends[0].name.as_str(), found.ends[1].name.as_str(), plots.len()), ("step 0", "step 40", 2));
+        // Nobody asked: an answer changes nothing.
+        comparing.take(checkpoints, &wake);
+        assert!(matches!(comparing.stage, Stage::Done(..)));
+    }
+
+    #[test]
+    fn what_is_missing_is_said_at_once() {
+        let (spec, recording, wake) = (RunSpec::default(), Recording::default(), Wake::default());
+        let mut comparing = Comparing::default();
+        assert!(!comparing.apply(ConnectivityAction::Start, &shown(&spec, &recording, false), &wake));
+        assert!(matches!(&comparing.stage, Stage::Failed(message) if message.contains("files")));
+        for (pick, word) in [(Pick::File, "path"), (Pick::Best, "test loss")] {
+            let end = EndChoice { pick, path: String::new() };
+            comparing.apply(ConnectivityAction::End(1, end), &shown(&spec, &recording, true), &wake);
+            comparing.apply(ConnectivityAction::Start, &shown(&spec, &recording, true), &wake);
+            assert!(matches!(&comparing.stage, Stage::Failed(message) if message.contains(word)), "{pick:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@
 pub mod action;
 pub mod background;
 pub mod connectivity;
-mod coord_check;
+pub mod coord_check;
 pub mod draft;
 mod emblem;
 pub mod gpu;

@@ -65,13 +65,26 @@ impl SliceMetric {
     /// At an axis or a colour bar.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Sharpness => "sharpness (largest eigenvalue)",
+            Self::Sharpness => "sharpness",
             Self::GradientNorm => "gradient norm",
-            Self::DirectionalSharpness => "directional sharpness g'Hg/|g|²",
-            Self::Trace => "trace of the Hessian",
-            Self::Kurtosis => "kurtosis, largest of the layers",
-            Self::MaxMedianRatio => "max-median ratio, largest of the layers",
-            Self::TokenCosine => "token cosine, last layer",
+            Self::DirectionalSharpness => "g'Hg / |g|²",
+            Self::Trace => "trace",
+            Self::Kurtosis => "kurtosis",
+            Self::MaxMedianRatio => "max / median",
+            Self::TokenCosine => "mean cosine",
+        }
+    }
+
+    /// In the notes of a picture.
+    pub fn definition(self) -> &'static str {
+        match self {
+            Self::Sharpness => "largest eigenvalue of the Hessian",
+            Self::GradientNorm => "length of the gradient",
+            Self::DirectionalSharpness => "curvature along the gradient",
+            Self::Trace => "sum of the Hessian's eigenvalues",
+            Self::Kurtosis => "of neuron RMS, the largest of the layers",
+            Self::MaxMedianRatio => "of neurons, the largest of the layers",
+            Self::TokenCosine => "between tokens after the last layer",
         }
     }
 

@@ -1,6 +1,6 @@
 //! The dialog that compares two sets of weights.
 
-use egui::{Button, ComboBox, Grid, ProgressBar, RichText, Ui, UiBuilder, vec2};
+use egui::{Button, ComboBox, Grid, ProgressBar, RichText, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::app::action::Action;
 use crate::app::background::Browse;
@@ -15,8 +15,12 @@ use crate::record::Connectivity;
 use crate::record::connectivity::{CurveKind, Grades, Heights, Pair, Together};
 use crate::run::connectivity::RunSplit;
 
-/// Size of each picture.
+/// Width of each picture, and the most that its height is.
 const PICTURE: [f32; 2] = [430.0, 290.0];
+/// What the title, the form and the margins take of the window's height.
+const FORM: f32 = 230.0;
+/// Share of the window that a picture is high: the tables below want room, too.
+const HIGH: f32 = 0.28;
 
 pub fn show(window: &Window, ui: &mut Ui, pictures: &mut [ViewState; 2], actions: &mut Vec<Action>) {
     ui.set_width((2.0 * PICTURE[0] + 12.0).min(ui.available_width()));
@@ -32,7 +36,12 @@ pub fn show(window: &Window, ui: &mut Ui, pictures: &mut [ViewState; 2], actions
             let text = progress.as_ref().map_or("Preparing", |p| p.what.as_str());
             ui.add(ProgressBar::new(share).text(text));
         }
-        Stage::Done(found, plots) => show_result(found, plots, ui, pictures),
+        Stage::Done(found, plots) => {
+            // A dialog takes no more height than it had; a result is worth more.
+            let room = ui.ctx().content_rect().height() - FORM;
+            let scroll = ScrollArea::vertical().max_height(room).min_scrolled_height(room);
+            scroll.show(ui, |ui| show_result(found, plots, ui, pictures));
+        }
     }
 }
 
@@ -129,7 +138,8 @@ fn show_result(found: &Connectivity, plots: &[Plot], ui: &mut Ui, pictures: &mut
     let [pair] = &found.pairs[..] else { return };
     ui.horizontal(|ui| {
         for (i, (plot, state)) in plots.iter().zip(pictures).enumerate() {
-            let (rect, _) = ui.allocate_exact_size(PICTURE.into(), egui::Sense::hover());
+            let high = (HIGH * ui.ctx().content_rect().height()).clamp(160.0, PICTURE[1]);
+            let (rect, _) = ui.allocate_exact_size(vec2(PICTURE[0], high), egui::Sense::hover());
             ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
                 views::show(ui, egui::Id::unique(("connectivity", i)), plot, state);
             });

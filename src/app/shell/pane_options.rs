@@ -149,7 +149,8 @@ fn choice(ui: &mut Ui, label: &str, names: &[String], chosen: &mut usize) {
     let at = (*chosen).min(last);
     let width = ui.available_width().min(130.0);
     ui.spacing_mut().interact_size.y = 18.0;
-    let combo = ComboBox::from_id_salt(label).width(width).truncate().selected_text(names[at].as_str());
+    // High enough for the longest list.
+    let combo = ComboBox::from_id_salt(label).width(width).height(320.0).truncate().selected_text(names[at].as_str());
     let combo = combo.show_ui(ui, |ui| {
         for (i, name) in names.iter().enumerate() {
             if ui.selectable_label(i == at, name).clicked() {
@@ -214,4 +215,38 @@ fn word_button(ui: &mut Ui, word: &str, name: &str, tip: &str, on: bool) -> bool
         ui.add(button.fill(fill).stroke((1.0, if on { fill } else { tokens.border })).min_size(egui::vec2(0.0, 18.0)));
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, on, name));
     response.on_hover_text(tip).clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::link::Wake;
+    use crate::record::{Recording, SliceMetric};
+    use crate::run::spec::RunSpec;
+
+    #[test]
+    fn a_metric_that_is_looked_at_is_measured_and_only_that() {
+        let (sender, _commands) = crossbeam::channel::bounded(8);
+        let (_events, receiver) = crossbeam::channel::bounded(8);
+        let mut window = Window::following(RunSpec::default(), sender, receiver, Wake::default());
+        let mut knob = |metric| {
+            let options = PaneOptions { landscape_metric: metric, ..window.options.clone() };
+            let mut actions = Vec::new();
+            changed(&window, options.clone(), &mut actions);
+            window.options = options;
+            actions.into_iter().find_map(|action| match action {
+                Action::SetKnob { id: "landscape-metric", value } => Some(value.to_string()),
+                _ => None,
+            })
+        };
+        assert_eq!(knob(LandscapeMetric::Measured(SliceMetric::Trace)).as_deref(), Some("trace"));
+        assert_eq!(knob(LandscapeMetric::Measured(SliceMetric::Trace)), None);
+        assert_eq!(knob(LandscapeMetric::Error).as_deref(), Some("none"));
+        // A file's measurements are what they are.
+        let window = Window::viewing(std::path::Path::new("x"), Recording::default());
+        let options = PaneOptions { landscape_metric: LandscapeMetric::Accuracy, ..PaneOptions::default() };
+        let mut actions = Vec::new();
+        changed(&window, options, &mut actions);
+        assert!(matches!(actions[..], [Action::SetOptions(_)]));
+    }
 }

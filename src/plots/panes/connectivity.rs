@@ -44,11 +44,8 @@ fn plot(
         for (k, walk) in pair.walks.iter().enumerate() {
             let points = walk.points.iter().filter_map(|p| value(p).map(|y| [p.t, y])).collect();
             let label = if several { format!("{} - {}, {}", pair.a + 1, pair.b + 1, label(walk)) } else { label(walk) };
-            let style = if walk.matching == Matching::None && walk.curve == CurveKind::Line && several {
-                LineStyle::Dashed
-            } else {
-                LineStyle::Solid
-            };
+            // Where matching moves nothing, the line below is to be seen.
+            let style = if walk.matching == Matching::None { LineStyle::Solid } else { LineStyle::Dashed };
             lines.push(Line { label, points, style, color: if several { at } else { k } % COLORS });
         }
     }

@@ -70,7 +70,13 @@ fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plo
         },
         range,
         log,
-        notes: notes(surface, step, at, range, clipped),
+        notes: match metric {
+            LandscapeMetric::Measured(metric) => {
+                let about = vec![metric.definition().to_owned()];
+                [about, notes(surface, step, at, range, clipped)].concat()
+            }
+            _ => notes(surface, step, at, range, clipped),
+        },
         values,
         surface,
     };
@@ -125,7 +131,9 @@ fn notes(surface: &Surface, step: u64, at: u64, [_, high]: [f32; 2], clipped: f6
     let points = surface.n * surface.n;
     let known = surface.valid.iter().filter(|valid| **valid).count();
     let mut notes = vec![words::age(step, at)];
-    notes.push(if known < points {
+    notes.push(if known < points && on_the_axes(surface) {
+        format!("{known} points along the axes")
+    } else if known < points {
         format!("{known} of {} x {} points so far", surface.n, surface.n)
     } else {
         format!("{} x {} points", surface.n, surface.n)
@@ -148,6 +156,13 @@ fn notes(surface: &Surface, step: u64, at: u64, [_, high]: [f32; 2], clipped: f6
         count => notes.push(format!("{count} points aren't finite: left out")),
     }
     notes
+}
+
+/// Whether all points that are known lie on the two axes.
+fn on_the_axes(surface: &Surface) -> bool {
+    let (n, middle) = (surface.n, surface.n / 2);
+    let known = surface.valid.iter().enumerate().filter(|(_, valid)| **valid);
+    known.map(|(at, _)| [at / n, at % n]).all(|site| site.contains(&middle))
 }
 
 struct Picture<'a> {
@@ -390,7 +405,7 @@ mod tests {
         assert_eq!(lines.lines.iter().map(|line| line.points.len()).collect::<Vec<_>>(), [9, 9]);
         assert_eq!(lines.lines[0].points[0], [-1.0, 33.0]);
         assert_eq!((lines.title.as_str(), lines.y_label.as_str()), ("Sharpness on the slice", metric.label()));
-        assert!(lines.notes.iter().any(|note| note.contains("17 of 9 x 9 points so far")), "{:?}", lines.notes);
+        assert!(lines.notes.iter().any(|note| note.contains("17 points along the axes")), "{:?}", lines.notes);
         let Plot::Field(map) = with(false) else { panic!("a map") };
         assert_eq!(map.values[5], 2.0);
         // What wasn't measured is said, with what measures it.

@@ -35,17 +35,17 @@ pub(super) type Outcome = (Found, Option<Vec<f64>>);
 
 pub(super) enum Search {
     Sharpness {
-        hessian: Hessian,
+        hessian: Box<Hessian>,
         lanczos: Box<Lanczos>,
         multiplying: bool,
     },
     Trace {
-        hessian: Hessian,
-        hutchinson: Hutchinson,
+        hessian: Box<Hessian>,
+        hutchinson: Box<Hutchinson>,
         multiplying: bool,
     },
     Directional {
-        hessian: Hessian,
+        hessian: Box<Hessian>,
         gradient: Vec<f64>,
         multiplying: bool,
     },
@@ -67,7 +67,7 @@ impl Search {
         random: Stream,
     ) -> Result<Self> {
         let dim = subject.model.layout().total();
-        let hessian = || Hessian::new(subject.model.clone(), &params, batch, &subject.loss);
+        let hessian = || Hessian::new(subject.model.clone(), &params, batch, &subject.loss).map(Box::new);
         let multiplying = false;
         Ok(match metric {
             SliceMetric::Sharpness => {
@@ -83,7 +83,11 @@ impl Search {
             SliceMetric::Trace => {
                 let options = TraceOptions { most_products: TEST_VECTORS, least_products: usize::MAX, tolerance: 0.0 };
                 let vectors = subject.streams.stream("probe/landscape/trace");
-                Self::Trace { hessian: hessian()?, hutchinson: Hutchinson::new(dim, vectors, options), multiplying }
+                Self::Trace {
+                    hessian: hessian()?,
+                    hutchinson: Box::new(Hutchinson::new(dim, vectors, options)),
+                    multiplying,
+                }
             }
             SliceMetric::DirectionalSharpness => {
                 let hessian = hessian()?;

@@ -59,7 +59,7 @@ pub(super) const KNOBS: &[Knob] = &[
             ("hessian", "Top Hessian eigenvectors"),
             ("gradient", "Gradient and last update"),
             ("trajectory", "Path's principal components"),
-            ("checkpoints", "Start, middle and here"),
+            ("checkpoints", "Three checkpoints"),
         ]),
         definition: "The two directions that span the plane of the loss landscape.",
         formula: "L(w + a d + b e)",
