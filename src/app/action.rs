@@ -9,6 +9,7 @@ use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
 
 use super::background::Browse;
+use super::connectivity::{ConnectivityAction, Shown};
 use super::coord_check::CoordCheckAction;
 use super::draft;
 use super::state::{Dialog, Window};
@@ -54,6 +55,9 @@ pub enum Action {
         path: PathBuf,
     },
     CoordCheck(CoordCheckAction),
+    Connectivity(ConnectivityAction),
+    /// The run's current weights, as a safetensors file.
+    SaveWeights(PathBuf),
     /// Tell of a mistake.
     Tell(String),
     /// Take a message off the screen.
@@ -111,6 +115,11 @@ impl Window {
                 self.background.export(plots, format, path);
             }
             Action::CoordCheck(action) => self.coord_check.apply(action, &self.draft, &self.wake),
+            Action::Connectivity(action) => self.connect(action),
+            Action::SaveWeights(path) => {
+                self.dialog = None;
+                self.send(Command::SaveWeights(path));
+            }
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
         }
@@ -125,6 +134,17 @@ impl Window {
             }
             RunState::Failed => self.toasts.push(Notice::remark("The run has failed: restart it")),
         }
+    }
+
+    fn connect(&mut self, action: ConnectivityAction) {
+        let live = self.has_transport();
+        let mut comparing = std::mem::take(&mut self.comparing);
+        let (recording, step) = (self.recording(), self.cursor.step(self.recording().newest_step()));
+        let shown = Shown { spec: self.spec(), recording, step, live };
+        if comparing.apply(action, &shown, &self.wake) {
+            self.send(Command::Checkpoints);
+        }
+        self.comparing = comparing;
     }
 
     fn restart(&mut self) {

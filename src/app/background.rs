@@ -25,6 +25,8 @@ pub enum Browse {
     /// The task's data.
     DataFile,
     DataFolder,
+    /// Of one of the two ends that are compared.
+    Weights(usize),
 }
 
 /// Side of a figure in pixels, of one plot and of each further one.
@@ -106,6 +108,7 @@ impl Background {
         let picked: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match purpose {
             Browse::OpenRecording => Box::pin(dialog.add_filter("Recordings", &recordings).pick_file()),
             Browse::SaveAs => Box::pin(dialog.save_file()),
+            Browse::Weights(_) => Box::pin(dialog.add_filter("Weights", &["safetensors"]).pick_file()),
             Browse::DataFile => Box::pin(dialog.pick_file()),
             Browse::DataFolder => Box::pin(dialog.pick_folder()),
         };

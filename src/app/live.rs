@@ -79,7 +79,8 @@ impl Live {
                 self.failure = Some(message);
             }
             Event::Fingerprint { step, param_hash } => self.fingerprint = Some((step, param_hash)),
-            Event::AtRest { .. } => {}
+            // The window takes these to whoever asked.
+            Event::AtRest { .. } | Event::Checkpoints(_) => {}
             Event::Saved(path) => return Some(Notice::done(format!("Saved {}", super::full_path(&path)))),
             Event::SaveFailed(message) => return Some(Notice::problem(message)),
         }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender};
 
 use crate::figures::file::FileFormat;
-use crate::plots::{PaneId, PaneOptions, Plot, pane};
+use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::{Divergence, Outcome, Recording, TimeCursor};
 use crate::run::messages::{Command, Event};
 use crate::run::spec::RunSpec;
 
 use super::background::{Background, Browse, Finished};
+use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
 use super::link::{Link, Wake};
@@ -31,6 +32,10 @@ pub enum Dialog {
     /// What a knob means.
     Knob(&'static str),
     CoordCheck,
+    Connectivity,
+    SaveWeights {
+        path: String,
+    },
     Save {
         path: String,
     },
@@ -72,6 +77,7 @@ pub struct Window {
     pub knobs_open: bool,
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
+    pub comparing: Comparing,
     pub toasts: Toasts,
     /// How often the panes were put back to their places.
     pub layout_resets: u32,
@@ -111,6 +117,7 @@ impl Window {
             knobs_open: true,
             dialog: None,
             coord_check: CoordChecking::default(),
+            comparing: Comparing::default(),
             toasts: Toasts::default(),
             layout_resets: 0,
             shown_generation: 0,
@@ -157,6 +164,12 @@ impl Window {
         Dialog::Save { path: format!("./landscope-{task}-step{}.landscope", self.recording().newest_step()) }
     }
 
+    /// Likewise for the weights.
+    pub fn save_weights_dialog(&self) -> Dialog {
+        let task = crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string());
+        Dialog::SaveWeights { path: format!("./landscope-{task}-step{}.safetensors", self.recording().newest_step()) }
+    }
+
     pub fn wake(&self) -> &Wake {
         &self.wake
     }
@@ -178,6 +191,7 @@ impl Window {
         if id == PaneId::Landscape
             && self.viewed.is_none()
             && self.cursor.is_following()
+            && !matches!(self.options.landscape_metric, LandscapeMetric::Measured(_))
             && let Some(slice) = self.live.partial_slice()
         {
             return (pane.plots)(&slice, self.cursor, &self.options);
@@ -199,6 +213,7 @@ impl Window {
             self.finish(finished);
         }
         self.coord_check.receive();
+        self.comparing.receive();
         let Some(mut link) = self.link.take() else { return false };
         link.flush();
         let start = Instant::now();
@@ -220,6 +235,9 @@ impl Window {
         let before = self.live.spec.clone();
         let starts = matches!(event, Event::Started { .. });
         let changes = starts || matches!(event, Event::Intervention { .. });
+        if let Event::Checkpoints(checkpoints) = &event {
+            self.comparing.take(checkpoints.clone(), &self.wake);
+        }
         if let Some(notice) = self.live.receive(event) {
             self.toasts.push(notice);
         }
@@ -262,10 +280,17 @@ impl Window {
     fn picked(&mut self, purpose: Browse, picked: PathBuf) {
         match (purpose, &mut self.dialog) {
             (Browse::OpenRecording, _) => self.apply(super::action::Action::Open(picked)),
-            (Browse::SaveAs, Some(Dialog::Save { path } | Dialog::Export { path, .. })) => {
+            (
+                Browse::SaveAs,
+                Some(Dialog::Save { path } | Dialog::SaveWeights { path } | Dialog::Export { path, .. }),
+            ) => {
                 *path = picked.to_string_lossy().into_owned();
             }
             (Browse::SaveAs, _) => {}
+            (Browse::Weights(end), _) => {
+                let choice = EndChoice { pick: Pick::File, path: picked.to_string_lossy().into_owned() };
+                self.comparing.ends[end.min(1)] = choice;
+            }
             (Browse::DataFile | Browse::DataFolder, _) => {
                 let value = crate::run::knobs::KnobValue::Path(picked.to_string_lossy().into_owned());
                 self.apply(super::action::Action::SetKnob { id: "data", value });

@@ -18,8 +18,8 @@ use super::progress::{self, Progress};
 /// Points a side of the last slice: sharp enough for a figure, seconds of work.
 const FINEST_SLICE: usize = 33;
 
-/// Trains `spec` to its end, writes recording and figures into `folder` and the last parameters to `save_weights`, and
-/// says where.
+/// Trains `spec` to its end, writes recording and figures into `folder` and the last weights to `save_weights` or beside
+/// them, and says where.
 ///
 /// # Errors
 /// What is wrong with the specification, the data or the disk. A divergence is a result, not an error.
@@ -36,13 +36,15 @@ pub fn run(spec: RunSpec, folder: &Path, save_weights: Option<&Path>, json: bool
         worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
         ..SessionOptions::default()
     };
+    let beside = folder.join("weights.safetensors");
+    let weights = save_weights.unwrap_or(&beside);
     let session = Session::start(spec, options)?;
-    let (recording, steps_per_sec) = listen(&session, &progress, folder, save_weights)?;
+    let (recording, steps_per_sec) = listen(&session, &progress, folder, weights)?;
     // Ends the recording file.
     drop(session);
     progress.finish();
     figure_files::write_all(&recording, folder)?;
-    report(&recording, steps_per_sec, folder, save_weights, json);
+    report(&recording, steps_per_sec, folder, weights, json);
     Ok(())
 }
 
@@ -52,7 +54,7 @@ fn listen(
     session: &Session,
     progress: &Progress,
     folder: &Path,
-    save_weights: Option<&Path>,
+    weights: &Path,
 ) -> anyhow::Result<(Recording, f64)> {
     let mut recording = Recording::default();
     let mut started = Instant::now();
@@ -85,13 +87,11 @@ fn listen(
                 recording.outcome = Some(outcome);
                 progress.say("Measuring the last step");
             }
-            Event::AtRest { .. } if recording.outcome.is_some() => match save_weights {
-                Some(path) => {
-                    session.commands().send(Command::SaveWeights(path.into())).context("the worker is gone")?
-                }
-                None => return Ok((recording, steps_per_sec)),
-            },
-            Event::Saved(path) if save_weights == Some(&path) => return Ok((recording, steps_per_sec)),
+            Event::AtRest { .. } if recording.outcome.is_some() => {
+                // A worker that is gone closes its events, too.
+                let _ = session.commands().send(Command::SaveWeights(weights.into()));
+            }
+            Event::Saved(path) if path == weights => return Ok((recording, steps_per_sec)),
             // Nobody turns knobs here, and pictures are for the eye.
             Event::AtRest { .. }
             | Event::Intervention { .. }
@@ -100,6 +100,7 @@ fn listen(
             | Event::State(_)
             | Event::Pace(_)
             | Event::Diverged(_)
+            | Event::Checkpoints(_)
             | Event::Saved(_) => {}
         }
     }
@@ -113,7 +114,7 @@ pub fn tell_weights(path: Option<&Path>) {
     }
 }
 
-fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, save_weights: Option<&Path>, json: bool) {
+fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, weights: &Path, json: bool) {
     let accuracy = recording.scalar(&names::TEST_ACCURACY).and_then(|series| series.latest_at(u64::MAX));
     let hash = recording.fingerprints.last().map(|(_, hash)| hash.as_str()).unwrap_or_default();
     let outcome = match &recording.outcome {
@@ -127,9 +128,7 @@ fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, save_weights
         object.insert("param_hash".into(), json!(hash));
         object.insert("steps_per_sec".into(), json!(steps_per_sec));
         object.insert("out".into(), json!(folder));
-        if save_weights.is_some() {
-            object.insert("weights".into(), json!(save_weights));
-        }
+        object.insert("weights".into(), json!(weights));
         progress::print_line(object);
     } else {
         let accuracy = accuracy.map_or_else(String::new, |(_, a)| format!(", test accuracy {:.2} %", 100.0 * a));
@@ -137,7 +136,9 @@ fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, save_weights
             "{outcome} after {} steps{accuracy}, {steps_per_sec:.0} steps/s, parameters {hash}",
             recording.newest_step()
         );
-        println!("recording and figures: {}", folder.display());
-        tell_weights(save_weights);
+        println!("recording, weights and figures: {}", folder.display());
+        if !weights.starts_with(folder) {
+            tell_weights(Some(weights));
+        }
     }
 }

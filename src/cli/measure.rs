@@ -43,12 +43,6 @@ pub fn command() -> Command {
         .value_name("N")
         .default_value("100")
         .help("Random vectors of an estimated trace; `all` computes it exactly, with a product a parameter");
-    let device = Arg::new("device")
-        .long("device")
-        .value_name("DEVICE")
-        .value_parser(["auto", "cpu", "cuda", "metal"])
-        .default_value("cpu")
-        .help("Where to compute");
     let statistics = Arg::new("statistics")
         .long("statistics")
         .value_name("POLICY")
@@ -72,7 +66,7 @@ pub fn command() -> Command {
         .arg(model_files::path_flag("data", "The examples, a safetensors file with the tensors x and y"))
         .arg(probe)
         .arg(model_files::dtype_flag("f64"))
-        .arg(device)
+        .arg(model_files::device_flag())
         .arg(number("top-k", "5", "Eigenvalues wanted"))
         .arg(tolerance)
         .arg(number("products", "1000", "Products with the Hessian that a search may spend"))

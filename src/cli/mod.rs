@@ -2,6 +2,7 @@
 
 mod arguments;
 mod autosave;
+mod connect;
 mod coord_check;
 mod doctor;
 mod figure_files;
@@ -37,6 +38,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },
     Subcommand { command: train::command, run: train::run },
+    Subcommand { command: connect::command, run: connect::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: list::command, run: list::run },
     Subcommand { command: doctor::command, run: doctor::run },

@@ -20,6 +20,16 @@ pub fn model_flag() -> Arg {
     path_flag("model", "The network, its loss and its shapes (docs/MEASURE.md says how)")
 }
 
+/// `--device`
+pub fn device_flag() -> Arg {
+    Arg::new("device")
+        .long("device")
+        .value_name("DEVICE")
+        .value_parser(["auto", "cpu", "cuda", "metal"])
+        .default_value("cpu")
+        .help("Where to compute")
+}
+
 /// `--dtype`, with this default.
 pub fn dtype_flag(default: &'static str) -> Arg {
     Arg::new("dtype")

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::ParamRole;
+use crate::record::{ParamRole, SliceMetric};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LandscapeMetric {
@@ -11,6 +11,25 @@ pub enum LandscapeMetric {
     Accuracy,
     /// 1 - accuracy.
     Error,
+    /// What the run's probes measured at some of the points.
+    Measured(SliceMetric),
+}
+
+impl LandscapeMetric {
+    /// In the order of the list.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Loss, Self::Accuracy, Self::Error].into_iter().chain(SliceMetric::ALL.map(Self::Measured))
+    }
+
+    /// In the list.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Loss => "Loss",
+            Self::Accuracy => "Accuracy",
+            Self::Error => "Error",
+            Self::Measured(metric) => metric.title(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,6 +41,8 @@ pub struct Subject {
     pub streams: Streams,
     /// Oldest first, thinned to a few hundred; the current parameters are the last.
     pub path: Arc<Vec<PastPoint>>,
+    /// See [`crate::nn::spec::ModelSpec::layer_bound`].
+    pub layer_bound: Option<f64>,
 }
 
 impl Subject {

@@ -11,7 +11,7 @@ use crate::nn::statistics::in_words;
 use crate::record::{Circumstances, PathPoint, Reading, Surface, names};
 
 use super::job::{Advance, Job, Readings, Subject};
-use super::plane::{Memory, Plane, Preparation, prepare};
+use super::plane::{Choice, Memory, Plane, Preparation, prepare};
 use super::projection::{Projection, project};
 
 /// What slice.
@@ -20,6 +20,8 @@ pub struct Options {
     pub directions: DirectionKind,
     /// Of random directions.
     pub normalisation: Normalisation,
+    /// Of the plane through three points of the path.
+    pub choice: Choice,
     /// In units of the directions.
     pub radius: f64,
     /// The first so many training examples.
@@ -35,7 +37,8 @@ pub struct Options {
 /// A level or radius that can't be; whatever candle says of the device.
 pub fn begin(subject: &Subject, radius: f64, examples: usize, finest: usize) -> Result<Box<dyn Job>> {
     let (directions, normalisation) = (DirectionKind::Random, Normalisation::Filter);
-    along(subject, &Options { directions, normalisation, radius, examples, finest }, &Memory::default())
+    let choice = Choice::default();
+    along(subject, &Options { directions, normalisation, choice, radius, examples, finest }, &Memory::default())
 }
 
 /// [`begin`] along other directions, which are found first; `memory` is passed on from slice to slice.
@@ -48,8 +51,8 @@ pub fn along(subject: &Subject, options: &Options, memory: &Memory) -> Result<Bo
     if options.examples == 0 {
         candle_core::bail!("a slice can't be computed on no examples; give at least one");
     }
-    let Options { directions, normalisation, examples, .. } = *options;
-    let mut preparation = prepare(subject, directions, normalisation, examples, memory)?;
+    let Options { directions, normalisation, choice, examples, .. } = *options;
+    let mut preparation = prepare(subject, directions, normalisation, choice, examples, memory)?;
     // Random directions are there at once.
     let plane = if directions == DirectionKind::Random { preparation.advance()? } else { None };
     let stage = match plane {

@@ -11,5 +11,6 @@ pub mod propagation;
 pub mod registry;
 pub mod sharpness;
 pub mod signal;
+pub mod slice_metric;
 pub mod spectrum;
 pub mod token_cosine;

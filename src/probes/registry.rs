@@ -24,6 +24,16 @@ pub const PROBES: &[Probe] = &[
                 projection, and the share of the distance that lies in the plane says how much that is.",
     },
     Probe {
+        id: "slice_metric",
+        title: "Metrics on the slice",
+        cost: "33 points along the axes, or 81 to 1,089 of a grid: up to some dozens of Hessian-vector products each (sharpness), \
+               ten (trace), one and a gradient (directional sharpness), one gradient, or one forward pass (kurtosis, max-median \
+               ratio, token cosine)",
+        guide: "Another number than the loss on the plane of the landscape and its examples, measured only while the knob Slice \
+                metric or the pane's list asks for it. From the centre outwards and the axes first, so that a profile is there \
+                early; points that weren't reached are left out. The note says how far the numbers can be trusted.",
+    },
+    Probe {
         id: "sharpness",
         title: "Sharpness",
         cost: "up to some dozens of Hessian-vector products, each about four gradients of the examples",

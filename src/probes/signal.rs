@@ -9,7 +9,6 @@ use crate::nn::model::Model;
 use crate::nn::parts::Part;
 use crate::nn::pieces::{Until, in_pieces};
 use crate::nn::roles::RoleParts;
-use crate::nn::spec::Activation;
 use crate::record::{Density, Reading, TokenKind, names};
 
 use super::activations::density;
@@ -39,7 +38,7 @@ pub fn begin(subject: &Subject, examples: usize, int8: bool) -> Result<Box<dyn J
         threads: if subject.device.is_cpu() { rayon::current_num_threads() } else { 1 },
         seen: Vec::new(),
         layers: subject.model.layers().iter().map(|_| Activations::default()).collect(),
-        bound: (subject.model.chain() == Some(Activation::Tanh)).then_some(1.0),
+        bound: subject.layer_bound,
         found: Vec::new(),
         wanted: STATISTICS.iter().filter(|statistic| int8 || statistic.series != INT8).collect(),
         statistics: Vec::new(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::record::{Intervention, Outcome, Reading, names};
 
 use super::budget::Budget;
+use super::connectivity::Checkpoints;
 use super::history::History;
 use super::messages::{Event, PaceReport, RunState};
 use super::outbox::{Gone, Outbox};
@@ -335,6 +336,12 @@ impl LiveRun {
             to: super::knobs::KnobValue::Float(spec.optimizer.lr).to_string(),
         };
         Ok(outbox.send(Event::Intervention { mark, spec: Box::new(spec) })?)
+    }
+
+    /// The weights that are kept of the path, and the current ones.
+    pub fn checkpoints(&self) -> Result<Checkpoints, TrainError> {
+        let points = self.history.up_to(None, point(&self.trainer, f32::NAN)?);
+        Ok(Checkpoints::new(self.spec().clone(), points))
     }
 
     fn tell_pace(&mut self, outbox: &Outbox) -> Result<(), Gone> {

@@ -79,7 +79,10 @@ impl Order<'_> {
 }
 
 /// The examples with all digits that their file has and `dtype` holds.
-fn wide_batch(examples: &Examples, dtype: DType, device: &Device) -> candle_core::Result<Batch> {
+///
+/// # Errors
+/// Whatever candle says of the device.
+pub fn wide_batch(examples: &Examples, dtype: DType, device: &Device) -> candle_core::Result<Batch> {
     let mut batch = Batch::new(&examples.split, dtype, device)?;
     let again = |narrow: &Tensor, values: &[f64]| Tensor::from_slice(values, narrow.shape(), device)?.to_dtype(dtype);
     if let (InputTensor::Features(features), Some(values)) = (&mut batch.inputs, &examples.wide_inputs) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::record::{Divergence, Header, Intervention, Outcome, Snapshot};
 
+use super::connectivity::Checkpoints;
 use super::knobs::KnobValue;
 use super::spec::RunSpec;
 
@@ -31,7 +32,9 @@ pub enum Command {
     },
     /// Write all that was recorded into a file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
     Save(PathBuf),
-    /// Write the parameters as they are into a safetensors file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
+    /// Tell the weights that are kept of the path: [`Event::Checkpoints`] follows.
+    Checkpoints,
+    /// Write the current weights into a safetensors file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
     SaveWeights(PathBuf),
     /// End the worker thread.
     Quit,
@@ -100,6 +103,8 @@ pub enum Event {
     Ended(Outcome),
     /// An error or a panic of the worker, in words for the user; what was recorded is safe.
     Failed(String),
+    /// What [`Command::Checkpoints`] asked for.
+    Checkpoints(Arc<Checkpoints>),
     Saved(PathBuf),
     SaveFailed(String),
 }

@@ -1,7 +1,7 @@
 //! Specification, knobs, trainer, worker, session and the messages between threads.
 
 mod budget;
-pub mod connect;
+pub mod connectivity;
 pub mod coord_check;
 pub mod device;
 mod divergence;

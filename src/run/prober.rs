@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::nn::statistics::under;
 use crate::probes::job::{Advance, Job, PastPoint, Readings, Subject};
-use crate::probes::{attention, landscape, plane, sharpness, signal, spectrum};
+use crate::probes::{attention, landscape, plane, sharpness, signal, slice_metric, spectrum};
+use crate::record::{Reading, names};
 
 use super::history::History;
 use super::spec::ProbeSpec;
@@ -21,15 +22,17 @@ enum Kind {
     Landscape,
     Spectrum,
     Attention,
+    Metric,
 }
 
 /// Shares of the probes' time.
-const KINDS: [(Kind, f64); 5] = [
+const KINDS: [(Kind, f64); 6] = [
     (Kind::Signal, 1.0),
     (Kind::Sharpness, 1.5),
     (Kind::Landscape, 2.5),
     (Kind::Spectrum, 1.0),
     (Kind::Attention, 0.5),
+    (Kind::Metric, 2.5),
 ];
 
 impl Kind {
@@ -37,6 +40,7 @@ impl Kind {
         match self {
             Self::Spectrum => probes.eigenvalues > 0,
             Self::Attention => probes.attention_example > 0,
+            Self::Metric => probes.landscape_metric.is_some(),
             Self::Signal | Self::Sharpness | Self::Landscape => true,
         }
     }
@@ -100,7 +104,7 @@ struct Slices {
 impl Slices {
     /// What of a finished level is to be recorded now.
     fn admit(&mut self, readings: Readings, at_once: bool) -> Option<Readings> {
-        let side = readings.iter().map(|(_, reading)| points_a_side(reading)).max().unwrap_or(0);
+        let side = points_a_side(&readings);
         if side == 0 {
             return (!readings.is_empty()).then_some(readings);
         }
@@ -118,7 +122,7 @@ impl Slices {
     fn give_up(&mut self) -> Option<Readings> {
         self.usable = false;
         let readings = self.withheld.take()?;
-        self.shown = readings.iter().map(|(_, reading)| points_a_side(reading)).max().unwrap_or(0);
+        self.shown = points_a_side(&readings);
         Some(readings)
     }
 }
@@ -229,11 +233,11 @@ impl Prober {
     }
 }
 
-fn points_a_side(reading: &crate::record::Reading) -> usize {
-    match reading {
-        crate::record::Reading::Surface(surface) => surface.n,
-        _ => 0,
-    }
+/// Of the slice of the loss; 0 where there is none. Slices of other metrics come as they are.
+fn points_a_side(readings: &Readings) -> usize {
+    let slice = readings.iter().filter(|(id, _)| *id == names::LANDSCAPE);
+    let sides = slice.map(|(_, reading)| if let Reading::Surface(surface) = reading { surface.n } else { 0 });
+    sides.max().unwrap_or(0)
 }
 
 fn begin(
@@ -252,11 +256,27 @@ fn begin(
             let options = landscape::Options {
                 directions: probes.landscape_directions,
                 normalisation: probes.landscape_normalisation,
+                choice: probes.landscape_checkpoint,
                 radius: probes.landscape_radius,
                 examples: probes.landscape_examples,
                 finest,
             };
             landscape::along(subject, &options, planes)?
+        }
+        Kind::Metric => {
+            let Some(metric) = probes.landscape_metric else {
+                return Err(TrainError::Bug("a slice of no metric was wanted".into()));
+            };
+            let options = slice_metric::Options {
+                metric,
+                extent: probes.landscape_metric_extent,
+                directions: probes.landscape_directions,
+                normalisation: probes.landscape_normalisation,
+                choice: probes.landscape_checkpoint,
+                radius: probes.landscape_radius,
+                examples: probes.landscape_examples,
+            };
+            slice_metric::begin(subject, &options, planes)?
         }
     })
 }
@@ -271,6 +291,7 @@ fn subject(trainer: &Trainer, history: &History) -> Result<Subject, TrainError> 
         dtype: trainer.dtype(),
         device: trainer.device().clone(),
         streams: trainer.streams(),
+        layer_bound: trainer.spec().model.layer_bound(),
         path: history.up_to(before(trainer)?, point(trainer, f32::NAN)?),
     })
 }

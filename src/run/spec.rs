@@ -11,6 +11,8 @@ use crate::nn::slice::directions::{DirectionKind, Normalisation};
 use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::nn::statistics::Statistics;
 use crate::optim::spec::{OptimizerSpec, ScheduleSpec};
+use crate::probes::plane::Choice;
+use crate::record::{SliceExtent, SliceMetric};
 use crate::tasks::spec::TaskSpec;
 
 /// When the heavy probes (slice, sharpness) measure.
@@ -37,6 +39,13 @@ pub struct ProbeSpec {
     pub landscape_directions: DirectionKind,
     /// Of random directions.
     pub landscape_normalisation: Normalisation,
+    /// Through which point of the path the plane of `checkpoints` goes, beside its start and here.
+    pub landscape_checkpoint: Choice,
+    /// What else than loss and accuracy is measured on the slice; none for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landscape_metric: Option<SliceMetric>,
+    /// At how many points that is measured.
+    pub landscape_metric_extent: SliceExtent,
     /// Half the side of the slice, in units of the directions.
     pub landscape_radius: f64,
     /// Training examples behind each point of the slice.
@@ -63,6 +72,9 @@ impl Default for ProbeSpec {
             every: 100,
             landscape_directions: DirectionKind::Random,
             landscape_normalisation: Normalisation::Filter,
+            landscape_checkpoint: Choice::Middle,
+            landscape_metric: None,
+            landscape_metric_extent: SliceExtent::Axes,
             landscape_radius: 1.0,
             landscape_examples: 64,
             sharpness_examples: 64,

@@ -1,6 +1,7 @@
 //! The thread that trains and measures, and obeys.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
@@ -106,6 +107,7 @@ fn run(
                 }
                 Command::RestoreLastGood { .. } => {}
                 Command::Save(path) => outbox.save(path)?,
+                Command::Checkpoints => outbox.send(Event::Checkpoints(Arc::new(run.checkpoints()?)))?,
                 Command::SaveWeights(path) => run.save_weights(path, outbox)?,
             }
         }

@@ -79,6 +79,7 @@ fn trained_with(
             device: Device::Cpu,
             streams,
             path: Arc::new(path.clone()),
+            layer_bound: None,
         }
     };
     for step in 0..steps {

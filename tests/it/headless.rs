@@ -49,6 +49,7 @@ fn a_run_writes_recording_specification_and_a_figure_of_every_pane() {
             assert!(found, "{}.{extension}", pane.slug);
         }
     }
+    assert!(std::fs::metadata(folder.join("weights.safetensors")).unwrap().len() > 1_000);
     let recording = file::read(&folder.join("recording.landscope")).unwrap();
     assert_eq!(recording.newest_step(), 30);
     assert!(recording.heavy(&names::LANDSCAPE).is_some() && recording.scalar(&names::SHARPNESS).is_some());

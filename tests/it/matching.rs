@@ -15,7 +15,7 @@ use landscope::nn::spec::{Activation, LossSpec, ModelKind, ModelSpec, Norm};
 use landscope::nn::training::gradient;
 use landscope::optim::Optimizer;
 use landscope::optim::spec::{OptimizerKind, OptimizerSpec, ScheduleSpec};
-use landscope::run::connect::{Options, train_bends};
+use landscope::run::connectivity::bends::{Options, train_bends};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
 const FEATURES: usize = 10;

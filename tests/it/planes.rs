@@ -12,7 +12,7 @@ use landscope::nn::spec::ModelKind;
 use landscope::nn::training::{evaluate, gradient};
 use landscope::probes::job::{Advance, Job, PastPoint, Subject};
 use landscope::probes::landscape::{self, Options};
-use landscope::probes::plane::{Memory, Plane, prepare};
+use landscope::probes::plane::{Choice, Memory, Plane, prepare};
 use landscope::record::Surface;
 
 use super::exactness::{measured, pictures, small, surfaces, trained};
@@ -32,7 +32,7 @@ fn subject(kind: ModelKind, dtype: DType) -> Subject {
 }
 
 fn plane(subject: &Subject, kind: DirectionKind, memory: &Memory) -> Plane {
-    let mut preparation = prepare(subject, kind, Normalisation::Filter, EXAMPLES, memory).unwrap();
+    let mut preparation = prepare(subject, kind, Normalisation::Filter, Choice::Middle, EXAMPLES, memory).unwrap();
     loop {
         if let Some(plane) = preparation.advance().unwrap() {
             return plane;
@@ -41,7 +41,14 @@ fn plane(subject: &Subject, kind: DirectionKind, memory: &Memory) -> Plane {
 }
 
 fn options(directions: DirectionKind) -> Options {
-    Options { directions, normalisation: Normalisation::Filter, radius: 1.0, examples: EXAMPLES, finest: 9 }
+    Options {
+        directions,
+        normalisation: Normalisation::Filter,
+        choice: Choice::Middle,
+        radius: 1.0,
+        examples: EXAMPLES,
+        finest: 9,
+    }
 }
 
 fn slice(subject: &Subject, kind: DirectionKind) -> Surface {
@@ -294,5 +301,41 @@ fn finding_a_plane_stops_when_told() {
         let far = Instant::now() + Duration::from_secs(1_000);
         assert_eq!(job.advance(far, &|| true).unwrap(), Advance::Working(Vec::new()));
         assert!(job.picture().is_none(), "{kind:?}: one piece finds no plane");
+    }
+}
+
+#[test]
+fn the_plane_of_checkpoints_passes_through_the_chosen_three() {
+    let mut subject = subject(ModelKind::Mlp, DType::F64);
+    // The least loss somewhere else than half way.
+    let mut path = Vec::clone(&subject.path);
+    for point in &mut path {
+        point.loss = if point.step == 9 { 0.1 } else { 1.0 };
+    }
+    subject.path = Arc::new(path);
+    let now = flat(&subject);
+    let start = subject.path[0].clone();
+    // Distance from the line through start and here, the plain way.
+    let off_line = |point: &PastPoint| {
+        let line: Vec<f64> = wide(&start.params).iter().zip(&now).map(|(s, w)| s - w).collect();
+        let here: Vec<f64> = wide(&point.params).iter().zip(&now).map(|(p, w)| p - w).collect();
+        let share = dot(&here, &line) / dot(&line, &line);
+        here.iter().zip(&line).map(|(h, l)| (h - share * l).powi(2)).sum::<f64>()
+    };
+    let before = subject.path.iter().filter(|point| point.step < subject.step && point.step > start.step);
+    let farthest = before.max_by(|a, b| off_line(a).total_cmp(&off_line(b))).unwrap().step;
+    for (choice, step) in [(Choice::Middle, subject.step / 2), (Choice::Best, 9), (Choice::Farthest, farthest)] {
+        let mut preparation =
+            prepare(&subject, DirectionKind::Checkpoints, Normalisation::Filter, choice, EXAMPLES, &Memory::default())
+                .unwrap();
+        let plane = preparation.advance().unwrap().unwrap();
+        let unit = isometric(&plane);
+        let (d, e) = (wide(&plane.directions.d), wide(&plane.directions.e));
+        for point in [&start, subject.path.iter().find(|point| point.step == step).unwrap()] {
+            let here: Vec<f64> = wide(&point.params).iter().zip(&now).map(|(p, w)| p - w).collect();
+            let inside = (dot(&here, &d).powi(2) + dot(&here, &e).powi(2)) / unit.powi(2);
+            assert!((inside / dot(&here, &here) - 1.0).abs() < 1e-5, "{choice:?} {}", point.step);
+        }
+        assert!(plane.description.contains(&format!(" {step}")), "{choice:?}: {}", plane.description);
     }
 }

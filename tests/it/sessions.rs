@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use landscope::nn::spec::ModelKind;
 use landscope::optim::spec::OptimizerKind;
-use landscope::record::{Divergence, Recording, names};
+use landscope::record::{Divergence, Reading, Recording, SliceMetric, names};
+use landscope::run::connectivity::{ConnectivityOptions, RunOrder, RunSplit, WeightsPlace, connect};
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event, RunState};
 use landscope::run::session::{Session, SessionOptions};
@@ -245,4 +246,64 @@ fn dropping_a_session_ends_its_threads_whatever_they_do() {
         listener.until(|event| matches!(event, Event::Snapshot(_)));
         drop(listener);
     }
+}
+
+#[test]
+fn a_run_gives_its_weights_to_comparisons_and_files() {
+    let mut spec = small(12);
+    spec.model.kind = ModelKind::Mlp;
+    let mut listener = Listener::start(spec, true);
+    listener.until_rest();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    listener.tell(Command::SaveWeights(path.clone()));
+    listener.until(|event| matches!(event, Event::Saved(_)));
+    listener.tell(Command::SaveWeights(folder.path().join("none").join("w.safetensors")));
+    listener.until(|event| matches!(event, Event::SaveFailed(message) if message.contains("none")));
+    listener.tell(Command::Checkpoints);
+    let checkpoints = loop {
+        if let Event::Checkpoints(checkpoints) = listener.session.events().recv().unwrap() {
+            break checkpoints;
+        }
+    };
+    let steps: Vec<u64> = checkpoints.steps().collect();
+    assert_eq!((steps[0], *steps.last().unwrap()), (0, 12));
+    // The file has the run's newest weights, the start is another place.
+    let order = |from| RunOrder {
+        spec: listener.spec.clone(),
+        checkpoints: Some(checkpoints.clone()),
+        places: vec![WeightsPlace::Step(from), WeightsPlace::File(path.clone())],
+        split: RunSplit::Train,
+        examples: 50,
+        options: ConnectivityOptions::default(),
+    };
+    let found = |from| connect(&order(from).order().unwrap(), &mut |_| true).unwrap().unwrap();
+    let newest = found(u64::MAX);
+    assert_eq!((newest.pairs[0].distance, newest.ends[0].name.as_str()), (0.0, "step 12"));
+    assert_eq!(newest.pairs[0].walks[0].loss.above_chord.height, 0.0);
+    let start = found(0);
+    assert!(start.pairs[0].distance > 0.01 && start.ends[0].name == "step 0" && start.ends[1].name == "w.safetensors");
+    assert_eq!(start.circumstances.examples, 50);
+    let none = RunOrder { checkpoints: None, ..order(0) };
+    assert!(none.order().err().unwrap().to_string().contains("files of weights"));
+}
+
+#[test]
+fn a_metric_of_the_slice_is_recorded_when_its_knob_asks_for_it() {
+    let spec = small(5);
+    let quiet = hash_of(spec.clone());
+    let mut listener = Listener::start(spec, false);
+    listener.until_rest();
+    let series = SliceMetric::GradientNorm.series();
+    assert!(listener.recording.heavy(&series).is_none());
+    listener.tell(Command::SetKnob { id: "landscape-metric", value: KnobValue::Choice("gradient-norm".into()) });
+    listener.until_rest();
+    assert_eq!(listener.spec.probes.landscape_metric, Some(SliceMetric::GradientNorm));
+    let Some((0, Reading::Surface(surface))) = listener.recording.latest_at(&series, 0) else { panic!("a surface") };
+    assert_eq!((surface.n, surface.valid.iter().filter(|valid| **valid).count()), (17, 33));
+    // And it changes no bit of training.
+    listener.tell(Command::Play);
+    listener.until(|event| matches!(event, Event::Ended(_)));
+    listener.until_rest();
+    assert_eq!(listener.recording.fingerprints.last().unwrap().1, quiet);
 }

@@ -12,9 +12,16 @@ use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, pane, panes};
 use crate::run::knobs::{self, Liveness};
 
-use super::coord_check;
+use super::{connectivity, coord_check};
 
-pub fn show(window: &Window, ctx: &Context, check_views: &mut [ViewState; 2], actions: &mut Vec<Action>) {
+/// Cameras, zooms and the like of what dialogs draw.
+#[derive(Default)]
+pub struct Pictures {
+    coord_check: [ViewState; 2],
+    connectivity: [ViewState; 2],
+}
+
+pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &mut Vec<Action>) {
     let Some(dialog) = &window.dialog else { return };
     let mut open = true;
     let title = title(dialog);
@@ -34,7 +41,13 @@ pub fn show(window: &Window, ctx: &Context, check_views: &mut [ViewState; 2], ac
         Dialog::Keys => keys(ui),
         Dialog::Guide(id) => guide(*id, ui),
         Dialog::Knob(id) => knob(id, window, ui),
-        Dialog::CoordCheck => coord_check::show(window, ui, check_views, actions),
+        Dialog::CoordCheck => coord_check::show(window, ui, &mut pictures.coord_check, actions),
+        Dialog::Connectivity => connectivity::show(window, ui, &mut pictures.connectivity, actions),
+        Dialog::SaveWeights { path } => {
+            let about = "The run's weights as they are now, a safetensors file that measure and connect read";
+            let again = |path| Dialog::SaveWeights { path };
+            prompt(ui, about, "Save", path, Browse::SaveAs, actions, again, Action::SaveWeights);
+        }
         Dialog::Save { path } => {
             let about = "The whole recording, as one file that any SQLite tool opens too";
             prompt(ui, about, "Save", path, Browse::SaveAs, actions, |path| Dialog::Save { path }, Action::Save);
@@ -69,6 +82,8 @@ fn title(dialog: &Dialog) -> String {
         Dialog::Guide(id) => format!("How to read: {}", pane::find(*id).title),
         Dialog::Knob(id) => knobs::find(id).map_or(*id, |knob| knob.label).to_owned(),
         Dialog::CoordCheck => panes::coord_check::TITLE.into(),
+        Dialog::Connectivity => panes::connectivity::TITLE.into(),
+        Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),
         Dialog::Open { .. } => "Open a recording".into(),
         Dialog::Export { pane, format, .. } => format!("{}: {}", pane::find(*pane).title, format_title(*format)),

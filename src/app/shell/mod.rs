@@ -1,6 +1,7 @@
 //! The layout: bars, knob panel, panes, time line, and what stands in front of them.
 
 mod banners;
+mod connectivity;
 mod coord_check;
 mod dialogs;
 mod knob_panel;
@@ -32,8 +33,7 @@ pub struct Shell {
     views: BTreeMap<(PaneId, usize), ViewState>,
     /// Where frames are drawn by the processor, new data are shown less often.
     slow: bool,
-    /// Of the coordinate check's two pictures.
-    check_views: [ViewState; 2],
+    dialog_pictures: dialogs::Pictures,
 }
 
 impl Shell {
@@ -69,7 +69,7 @@ impl Shell {
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
         egui::CentralPanel::default().frame(centre).show(ui, |ui| self.panes(window, ui, &mut actions));
-        dialogs::show(window, ui.ctx(), &mut self.check_views, &mut actions);
+        dialogs::show(window, ui.ctx(), &mut self.dialog_pictures, &mut actions);
         toasts::show(window, ui.ctx(), &mut actions);
         drop_files(ui, &mut actions);
         if !actions.is_empty() {

@@ -5,6 +5,8 @@ use egui::{Button, Color32, ComboBox, RichText, Ui};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme::{self, size};
+use crate::run::knobs::KnobValue;
+
 use crate::plots::{
     ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneId, PaneOptions,
     SignalStatistic,
@@ -60,11 +62,7 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
             let views = [LandscapeView::Surface, LandscapeView::HeatMap, LandscapeView::Profile];
             one_of(ui, &["3-D", "map", "line"], "Surface or heat map", &views, &mut options.landscape_view);
             switch(ui, "log", "Height on a logarithmic scale", &mut options.landscape_log);
-            let mut accuracy = options.landscape_metric == LandscapeMetric::Accuracy;
-            switch(ui, "accuracy", "Accuracy instead of loss", &mut accuracy);
-            if accuracy != (options.landscape_metric == LandscapeMetric::Accuracy) {
-                options.landscape_metric = if accuracy { LandscapeMetric::Accuracy } else { LandscapeMetric::Loss };
-            }
+            height(ui, &mut options.landscape_metric);
         }
         PaneId::Activations => {
             let mut waterfall = options.activation_view == ActivationView::Waterfall;
@@ -88,8 +86,20 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
         }
     }
     if *options != window.options {
-        actions.push(Action::SetOptions(options.clone()));
+        changed(window, options.clone(), actions);
     }
+}
+
+/// A metric that is chosen is to be measured, too; one that isn't looked at any more costs nothing.
+fn changed(window: &Window, options: PaneOptions, actions: &mut Vec<Action>) {
+    if options.landscape_metric != window.options.landscape_metric && window.has_transport() {
+        let id = match options.landscape_metric {
+            LandscapeMetric::Measured(metric) => metric.id(),
+            _ => "none",
+        };
+        actions.push(Action::SetKnob { id: "landscape-metric", value: KnobValue::Choice(id.into()) });
+    }
+    actions.push(Action::SetOptions(options));
 }
 
 /// The switches once more, with whole names, for tiles too narrow for them.
@@ -133,9 +143,11 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
             ui.separator();
             ui.checkbox(&mut options.landscape_log, "Height on a logarithmic scale");
             ui.separator();
-            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Loss, "Loss");
-            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Accuracy, "Accuracy");
-            ui.radio_value(&mut options.landscape_metric, LandscapeMetric::Error, "Error: 1 - accuracy");
+            ui.menu_button("Height", |ui| {
+                for metric in LandscapeMetric::all() {
+                    ui.radio_value(&mut options.landscape_metric, metric, metric.label());
+                }
+            });
         }
         PaneId::Activations => {
             ui.radio_value(&mut options.activation_view, ActivationView::Ridges, "All layers at the cursor");
@@ -155,7 +167,7 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
         }
     }
     if options != window.options {
-        actions.push(Action::SetOptions(options));
+        changed(window, options, actions);
     }
 }
 
@@ -198,6 +210,14 @@ fn attention_names(window: &Window) -> (Vec<String>, Vec<String>) {
     let heads = recording.header.attention_heads.unwrap_or(0);
     let heads = std::iter::once("all heads".to_owned()).chain((1..=heads).map(|head| format!("head {head}")));
     (layers.map(|layer| format!("block {layer}")).collect(), heads.collect())
+}
+
+fn height(ui: &mut Ui, chosen: &mut LandscapeMetric) {
+    let all: Vec<_> = LandscapeMetric::all().collect();
+    let labels: Vec<_> = all.iter().map(|metric| metric.label().to_owned()).collect();
+    let mut at = all.iter().position(|metric| metric == chosen).unwrap_or(0);
+    choice(ui, "Height of the landscape", &labels, &mut at);
+    *chosen = all[at];
 }
 
 fn statistic(ui: &mut Ui, chosen: &mut SignalStatistic) {
@@ -301,4 +321,38 @@ fn word_button(ui: &mut Ui, word: &str, name: &str, tip: &str, on: bool) -> bool
         ui.add(button.fill(fill).stroke((1.0, if on { fill } else { tokens.border })).min_size(egui::vec2(0.0, 18.0)));
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, on, name));
     response.on_hover_text(tip).clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::link::Wake;
+    use crate::record::{Recording, SliceMetric};
+    use crate::run::spec::RunSpec;
+
+    #[test]
+    fn a_metric_that_is_looked_at_is_measured_and_only_that() {
+        let (sender, _commands) = crossbeam::channel::bounded(8);
+        let (_events, receiver) = crossbeam::channel::bounded(8);
+        let mut window = Window::following(RunSpec::default(), sender, receiver, Wake::default());
+        let mut knob = |metric| {
+            let options = PaneOptions { landscape_metric: metric, ..window.options.clone() };
+            let mut actions = Vec::new();
+            changed(&window, options.clone(), &mut actions);
+            window.options = options;
+            actions.into_iter().find_map(|action| match action {
+                Action::SetKnob { id: "landscape-metric", value } => Some(value.to_string()),
+                _ => None,
+            })
+        };
+        assert_eq!(knob(LandscapeMetric::Measured(SliceMetric::Trace)).as_deref(), Some("trace"));
+        assert_eq!(knob(LandscapeMetric::Measured(SliceMetric::Trace)), None);
+        assert_eq!(knob(LandscapeMetric::Error).as_deref(), Some("none"));
+        // A file's measurements are what they are.
+        let window = Window::viewing(std::path::Path::new("x"), Recording::default());
+        let options = PaneOptions { landscape_metric: LandscapeMetric::Accuracy, ..PaneOptions::default() };
+        let mut actions = Vec::new();
+        changed(&window, options, &mut actions);
+        assert!(matches!(actions[..], [Action::SetOptions(_)]));
+    }
 }

@@ -125,6 +125,13 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             actions.push(Action::Show(window.save_dialog()));
         }
         ui.separator();
+        if window.has_transport() && ui.button("Save the weights …").clicked() {
+            actions.push(Action::Show(window.save_weights_dialog()));
+        }
+        if ui.button("Compare weights …").clicked() {
+            actions.push(Action::Show(Dialog::Connectivity));
+        }
+        ui.separator();
         if ui.button("Put the panes back").clicked() {
             actions.push(Action::ResetLayout);
         }

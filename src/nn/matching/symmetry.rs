@@ -1,7 +1,7 @@
 //! Which axes of which tensors a permutation of units moves.
 
 use crate::nn::params::Layout;
-use crate::nn::spec::{ModelKind, ModelSpec};
+use crate::nn::spec::{ModelKind, ModelSpec, Sharing};
 
 /// A network whose permutations aren't known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,10 +28,15 @@ impl Symmetry {
     /// # Errors
     /// [`UnknownSymmetry`] for other networks and for tensors that these don't have.
     pub fn of(spec: &ModelSpec, layout: &Layout) -> Result<Self, UnknownSymmetry> {
+        if spec.sharing != Sharing::Dense {
+            // Units of a layer with a mask or ties see other inputs: they can't change places.
+            return Err(UnknownSymmetry("its layers have masks or ties".into()));
+        }
         match spec.kind {
             ModelKind::Mlp => Self::mlp(layout),
             ModelKind::ResidualMlp => Self::residual(layout),
-            _ => Err(UnknownSymmetry("this is a transformer".into())),
+            ModelKind::ConvNet | ModelKind::ResidualConvNet => Err(UnknownSymmetry("this is a ConvNet".into())),
+            ModelKind::VisionTransformer | ModelKind::Gpt => Err(UnknownSymmetry("this is a transformer".into())),
         }
     }
 

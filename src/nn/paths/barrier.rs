@@ -41,6 +41,28 @@ pub struct Barriers {
     pub error_entezari: Option<Peak>,
 }
 
+impl Barriers {
+    /// `max_t f(t) - max(f(0), f(1))` of the loss: above the higher end; never negative, and at most either of the others.
+    /// The place is as sure as that of [`Convention::Frankle`], which is highest where f is.
+    pub fn loss_above_higher_end(&self) -> Peak {
+        self.above_higher_end(&loss, self.loss_frankle.t_error)
+    }
+
+    /// The same of the error; none for regression.
+    pub fn error_above_higher_end(&self) -> Option<Peak> {
+        let error = |p: &Point| p.error.unwrap_or(f64::NAN);
+        self.error_frankle.map(|peak| self.above_higher_end(&error, peak.t_error))
+    }
+
+    fn above_higher_end(&self, of: &dyn Fn(&Point) -> f64, t_error: f64) -> Peak {
+        let ends = [0, self.points.len() - 1].map(|at| of(&self.points[at]));
+        let higher = ends[0].max(ends[1]);
+        let above = |p: &Point| if of(p).is_finite() { of(p) - higher } else { f64::INFINITY };
+        let (t, height) = highest(&self.points, above);
+        Peak { height, t, t_error }
+    }
+}
+
 /// Fewest points of the grid: with fewer, narrow barriers are missed.
 pub const FEWEST_POINTS: usize = 25;
 /// Width at which the search for a peak ends.
@@ -173,6 +195,10 @@ mod tests {
         let height = s * t + 4.0 * h * t * (1.0 - t) - s / 2.0;
         assert!((frankle.height - height).abs() < 1e-6 && (frankle.t - t).abs() <= 1.1e-3, "{frankle:?} {t}");
         assert!(entezari.t_error <= 1e-3 && frankle.t_error <= 1e-3);
+        // The ends are 1 and 1 + s: above the higher is s / 2 less than above their mean.
+        let higher = found.loss_above_higher_end();
+        assert!((higher.height - (height - s / 2.0)).abs() < 1e-6 && higher.t == frankle.t, "{higher:?}");
+        assert_eq!(found.error_above_higher_end().unwrap().height, 0.0);
         assert_eq!((found.error_entezari.unwrap().height, found.error_frankle.unwrap().height), (0.0, 0.0));
         assert!(found.points.len() > 25 && found.points.windows(2).all(|w| w[0].t < w[1].t));
     }

@@ -20,7 +20,7 @@ pub enum DirectionKind {
     Gradient,
     /// The first two principal components of the path.
     Trajectory,
-    /// The plane through the start, the middle of the path and the current parameters.
+    /// The plane through the start, a point on the way and the current parameters.
     Checkpoints,
 }
 

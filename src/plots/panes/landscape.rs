@@ -17,7 +17,8 @@ pub(crate) const PANE: Pane = Pane {
     guide: "The current weights are in the centre; the two axes move all of them along two directions at once. \
         Random directions move each filter by at most its own length times the number on the axis; \
         the knob Slice directions offers others, and the note says how far one unit of theirs is. \
-        Height (or colour) is the loss on a few training examples with the weights moved so; lines join points of equal height. \
+        Height (or colour) is the loss on a few training examples with the weights moved so, or what the list says instead: \
+        accuracy, sharpness and others, the dear ones at fewer points and along the two axes first; lines join points of equal height. \
         Healthy: a smooth bowl with the centre near its bottom; a wide flat bottom means that small changes of the weights hardly matter. \
         Unhealthy: cliffs, ripples or a centre on a slope that stays there. \
         It is a slice of a space with thousands of dimensions: two random directions miss the few steep ones, and walls elsewhere don't show. \
@@ -34,23 +35,23 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
 fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plot {
     let at = cursor.step(recording.newest_step());
     let metric = options.landscape_metric;
-    let accuracy = metric != LandscapeMetric::Loss;
-    let title = match metric {
-        LandscapeMetric::Loss => "Loss landscape",
-        LandscapeMetric::Accuracy => "Accuracy landscape",
-        LandscapeMetric::Error => "Error landscape",
+    let is_share = matches!(metric, LandscapeMetric::Accuracy | LandscapeMetric::Error);
+    let title = title(metric);
+    let empty = |reason: &str| Plot::Empty { title: title.clone(), reason: reason.into() };
+    let series = match metric {
+        LandscapeMetric::Measured(metric) => metric.series(),
+        _ => names::LANDSCAPE,
     };
-    let empty = |reason: &str| Plot::Empty { title: title.into(), reason: reason.into() };
-    let Some((step, Reading::Surface(surface))) = recording.latest_at(&names::LANDSCAPE, at) else {
-        return empty(&words::unmeasured(recording));
+    let Some((step, Reading::Surface(surface))) = recording.latest_at(&series, at) else {
+        return empty(&unmeasured(recording, metric));
     };
-    if accuracy && surface.accuracy.is_empty() {
+    if is_share && surface.accuracy.is_empty() {
         return empty("This task has no classes, so there is no accuracy: show the loss instead");
     }
     let values = values(surface, metric);
-    // A share has no orders of magnitude.
-    let log = options.landscape_log && !accuracy;
-    let fitted = if accuracy {
+    // A share has no orders of magnitude, nor has what may be negative.
+    let log = options.landscape_log && !is_share && !values.iter().any(|v| *v <= 0.0);
+    let fitted = if is_share {
         values.iter().any(|v| v.is_finite()).then_some(Fitted { range: [0.0, 1.0], clipped: 0.0 })
     } else {
         ranges::without_high_outliers(&values, log)
@@ -58,23 +59,55 @@ fn plot(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Plo
     let Some(Fitted { range, clipped }) = fitted else {
         return empty("No point of the slice is finite: the run has diverged");
     };
+    let known = values.iter().filter(|v| v.is_finite()).count();
     let picture = Picture {
-        title: title.into(),
+        title,
         value_label: match metric {
             LandscapeMetric::Loss => value_label(recording),
             LandscapeMetric::Accuracy => "accuracy".into(),
             LandscapeMetric::Error => "error (1 - accuracy)".into(),
+            LandscapeMetric::Measured(metric) => metric.label().into(),
         },
         range,
         log,
-        notes: notes(surface, step, at, range, clipped),
+        notes: match metric {
+            LandscapeMetric::Measured(metric) => {
+                let about = vec![metric.definition().to_owned()];
+                [about, notes(surface, step, at, range, clipped)].concat()
+            }
+            _ => notes(surface, step, at, range, clipped),
+        },
         values,
         surface,
     };
+    // The axes alone make no surface.
+    let axes_alone = matches!(metric, LandscapeMetric::Measured(_)) && 2 * known < surface.n * surface.n;
     match options.landscape_view {
+        _ if axes_alone => picture.profile(),
         LandscapeView::Surface => picture.surface(),
         LandscapeView::HeatMap => picture.heat_map(),
         LandscapeView::Profile => picture.profile(),
+    }
+}
+
+fn title(metric: LandscapeMetric) -> String {
+    match metric {
+        LandscapeMetric::Loss => "Loss landscape".into(),
+        LandscapeMetric::Accuracy => "Accuracy landscape".into(),
+        LandscapeMetric::Error => "Error landscape".into(),
+        LandscapeMetric::Measured(metric) => format!("{} on the slice", metric.title()),
+    }
+}
+
+fn unmeasured(recording: &Recording, metric: LandscapeMetric) -> String {
+    let LandscapeMetric::Measured(metric) = metric else { return words::unmeasured(recording) };
+    let what = metric.title();
+    if recording.outcome.is_some() {
+        format!("{what} wasn't measured on the slice up to here; the knob Slice metric chooses it")
+    } else {
+        format!(
+            "{what} isn't measured on the slice yet; the knob Slice metric chooses it, and it waits for its share of the probe budget"
+        )
     }
 }
 
@@ -85,7 +118,10 @@ fn value_label(recording: &Recording) -> String {
 
 /// The metric on the grid, NaN where there is none.
 fn values(surface: &Surface, metric: LandscapeMetric) -> Vec<f32> {
-    let numbers = if metric == LandscapeMetric::Loss { &surface.loss } else { &surface.accuracy };
+    let numbers = match metric {
+        LandscapeMetric::Loss | LandscapeMetric::Measured(_) => &surface.loss,
+        LandscapeMetric::Accuracy | LandscapeMetric::Error => &surface.accuracy,
+    };
     let shown = |value: f32| if metric == LandscapeMetric::Error { 1.0 - value } else { value };
     let known = numbers.iter().zip(&surface.valid);
     known.map(|(&value, &valid)| if valid && value.is_finite() { shown(value) } else { f32::NAN }).collect()
@@ -95,7 +131,9 @@ fn notes(surface: &Surface, step: u64, at: u64, [_, high]: [f32; 2], clipped: f6
     let points = surface.n * surface.n;
     let known = surface.valid.iter().filter(|valid| **valid).count();
     let mut notes = vec![words::age(step, at)];
-    notes.push(if known < points {
+    notes.push(if known < points && on_the_axes(surface) {
+        format!("{known} points along the axes")
+    } else if known < points {
         format!("{known} of {} x {} points so far", surface.n, surface.n)
     } else {
         format!("{} x {} points", surface.n, surface.n)
@@ -118,6 +156,13 @@ fn notes(surface: &Surface, step: u64, at: u64, [_, high]: [f32; 2], clipped: f6
         count => notes.push(format!("{count} points aren't finite: left out")),
     }
     notes
+}
+
+/// Whether all points that are known lie on the two axes.
+fn on_the_axes(surface: &Surface) -> bool {
+    let (n, middle) = (surface.n, surface.n / 2);
+    let known = surface.valid.iter().enumerate().filter(|(_, valid)| **valid);
+    known.map(|(at, _)| [at / n, at % n]).all(|site| site.contains(&middle))
 }
 
 struct Picture<'a> {
@@ -255,7 +300,7 @@ fn fingerprint(values: &[f32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Snapshot, TrackId, example};
+    use crate::record::{SliceMetric, Snapshot, TrackId, example};
 
     fn options(view: LandscapeView, metric: LandscapeMetric) -> PaneOptions {
         PaneOptions { landscape_view: view, landscape_metric: metric, ..PaneOptions::default() }
@@ -338,6 +383,34 @@ mod tests {
             assert!(line.points.iter().all(|[x, y]| (factor * x * x - y).abs() < 1e-6));
         }
         assert_eq!(plot.x_axis, XAxis::Linear([-1.0, 1.0]));
+    }
+
+    #[test]
+    fn a_metric_on_the_axes_alone_is_a_profile_and_a_whole_grid_a_map() {
+        let metric = SliceMetric::Sharpness;
+        let options = options(LandscapeView::HeatMap, LandscapeMetric::Measured(metric));
+        let with = |axes_alone: bool| {
+            let mut recording = recorded(|_| {});
+            let Some((_, Reading::Surface(known))) = recording.latest_at(&names::LANDSCAPE, 200) else { panic!() };
+            let (n, mut surface) = (9, Surface::clone(known));
+            surface.n = n;
+            surface.accuracy = Vec::new();
+            surface.loss = (0..n * n).map(|k| k as f32 - 3.0).collect();
+            surface.valid = (0..n * n).map(|k| !axes_alone || k % n == 4 || k / n == 4).collect();
+            let readings = vec![(metric.series(), Reading::Surface(surface.into()))];
+            recording.push(&Snapshot { track: TrackId(0), step: 200, readings }).unwrap();
+            plot(&recording, TimeCursor::Following, &options)
+        };
+        let Plot::Lines(lines) = with(true) else { panic!("lines") };
+        assert_eq!(lines.lines.iter().map(|line| line.points.len()).collect::<Vec<_>>(), [9, 9]);
+        assert_eq!(lines.lines[0].points[0], [-1.0, 33.0]);
+        assert_eq!((lines.title.as_str(), lines.y_label.as_str()), ("Sharpness on the slice", metric.label()));
+        assert!(lines.notes.iter().any(|note| note.contains("17 points along the axes")), "{:?}", lines.notes);
+        let Plot::Field(map) = with(false) else { panic!("a map") };
+        assert_eq!(map.values[5], 2.0);
+        // What wasn't measured is said, with what measures it.
+        let Plot::Empty { reason, .. } = plot(&recorded(|_| {}), TimeCursor::Following, &options) else { panic!() };
+        assert!(reason.contains("Slice metric"), "{reason}");
     }
 
     #[test]

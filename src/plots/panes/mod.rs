@@ -2,6 +2,7 @@
 
 pub mod activations;
 pub mod attention;
+pub mod connectivity;
 pub mod coord_check;
 pub mod curvature;
 pub mod gradients;

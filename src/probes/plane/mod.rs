@@ -15,6 +15,8 @@ use crate::nn::slice::directions::{DirectionKind, Directions, Normalisation};
 use super::job::{PastPoint, Subject};
 use super::projection::project;
 
+pub use checkpoints::Choice;
+
 /// A plane with what to write at its axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plane {
@@ -56,6 +58,7 @@ pub fn prepare(
     subject: &Subject,
     kind: DirectionKind,
     normalisation: Normalisation,
+    choice: Choice,
     examples: usize,
     memory: &Memory,
 ) -> Result<Box<dyn Preparation>> {
@@ -64,7 +67,7 @@ pub fn prepare(
         DirectionKind::Hessian => Box::new(eigenvectors::Eigenvectors::new(subject, examples, memory)?),
         DirectionKind::Gradient => Box::new(gradient::Gradient::new(subject, examples)),
         DirectionKind::Trajectory => Box::new(trajectory::Trajectory::new(subject)?),
-        DirectionKind::Checkpoints => Box::new(checkpoints::Checkpoints::new(subject)),
+        DirectionKind::Checkpoints => Box::new(checkpoints::Checkpoints::new(subject, choice)),
     })
 }
 

@@ -1,7 +1,14 @@
 //! Knobs of the probes.
 
+use crate::record::SliceMetric;
+
 use super::*;
 use crate::nn::spec::ModelKind;
+
+fn metric(value: &KnobValue) -> Option<SliceMetric> {
+    let KnobValue::Choice(id) = value else { return None };
+    SliceMetric::ALL.into_iter().find(|metric| metric.id() == id)
+}
 
 pub(super) const KNOBS: &[Knob] = &[
     Knob {
@@ -53,7 +60,7 @@ pub(super) const KNOBS: &[Knob] = &[
             ("hessian", "Top Hessian eigenvectors"),
             ("gradient", "Gradient and last update"),
             ("trajectory", "Path's principal components"),
-            ("checkpoints", "Start, middle and here"),
+            ("checkpoints", "Three checkpoints"),
         ]),
         definition: "The two directions that span the plane of the loss landscape.",
         formula: "L(w + a d + b e)",
@@ -79,6 +86,63 @@ pub(super) const KNOBS: &[Knob] = &[
         get: |s| name_of(&s.probes.landscape_normalisation),
         set: |s, v| s.probes.landscape_normalisation = named(v),
         relevant: |s| s.probes.landscape_directions == crate::nn::slice::directions::DirectionKind::Random,
+    },
+    Knob {
+        id: "landscape-checkpoint",
+        label: "Point on the way",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Choice(&[
+            ("middle", "Half way"),
+            ("best", "Least loss"),
+            ("farthest", "Farthest off the line"),
+        ]),
+        definition: "The third point of the plane through the start and the current weights.",
+        formula: "middle: step s/2;  best: argmin of the minibatch loss;  farthest: max |w - line(w₀, here)|",
+        effect: "The plane passes exactly through the three; the note says how far the rest of the path leaves it.",
+        get: |s| name_of(&s.probes.landscape_checkpoint),
+        set: |s, v| s.probes.landscape_checkpoint = named(v),
+        relevant: |s| s.probes.landscape_directions == crate::nn::slice::directions::DirectionKind::Checkpoints,
+    },
+    Knob {
+        id: "landscape-metric",
+        label: "Slice metric",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Choice(&[
+            ("none", "Loss and accuracy alone"),
+            ("sharpness", "Sharpness"),
+            ("gradient-norm", "Gradient norm"),
+            ("directional-sharpness", "Directional sharpness"),
+            ("trace", "Trace of the Hessian"),
+            ("kurtosis", "Kurtosis"),
+            ("max-median-ratio", "Max-median ratio"),
+            ("token-cosine", "Token cosine"),
+        ]),
+        definition: "What is measured along the slice beside loss and accuracy, on the slice's examples.",
+        formula: "sharpness: λ₁(H);  gradient: |g|;  directional: gᵀHg/|g|²;  trace: E[zᵀHz], ten z;  kurtosis, max-median: largest of the layers;  cosine: last layer",
+        effect: "Shows whether the valley is as sharp on its walls as on its floor. A point costs up to some dozens of Hessian-vector products, so there are fewer points than of the loss. The pane's list chooses it, too.",
+        get: |s| KnobValue::Choice(s.probes.landscape_metric.map_or("none", SliceMetric::id).into()),
+        set: |s, v| s.probes.landscape_metric = metric(v),
+        relevant: always,
+    },
+    Knob {
+        id: "landscape-metric-points",
+        label: "Metric's points",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Choice(&[
+            ("axes", "17 along each axis"),
+            ("coarse", "9 x 9"),
+            ("medium", "17 x 17"),
+            ("fine", "33 x 33"),
+        ]),
+        definition: "Where on the slice its metric is measured.",
+        formula: "33, 81, 289 or 1,089 points, from the centre outwards, the axes first",
+        effect: "The axes give a profile within seconds; a whole grid gives a map and takes as many times longer as it has points.",
+        get: |s| name_of(&s.probes.landscape_metric_extent),
+        set: |s, v| s.probes.landscape_metric_extent = named(v),
+        relevant: |s| s.probes.landscape_metric.is_some(),
     },
     Knob {
         id: "landscape-radius",
