@@ -279,7 +279,7 @@ mod tests {
         for _ in 0..draws {
             let drawn = network.draw(&mut stream);
             let flip = |m: &[f64]| m.iter().map(|x| -x).collect::<Vec<_>>();
-            let mut mean = vec![0.0; 9];
+            let mut mean = [0.0; 9];
             for (logits, along) in [(false, false), (false, true), (true, false), (true, true)] {
                 let mut drawn = drawn.clone();
                 if logits {

@@ -239,7 +239,7 @@ pub(super) mod tests {
         let g = linear.gamma.powi(2);
         let sigma = linear.covariance(&V);
         let known = g * (2.0 - g) * (V[0] * V[4] + V[1] * V[1]);
-        assert!((sigma[1 * 9 + 1] - known).abs() < 1e-15, "entries (0, 1) and (0, 1)");
+        assert!((sigma[9 + 1] - known).abs() < 1e-15, "entries (0, 1) and (0, 1)");
     }
 
     #[test]

@@ -82,6 +82,7 @@ fn alone(subject: &Subject, metric: SliceMetric, [a, b]: [f64; 2]) -> f64 {
         dtype: subject.dtype,
         device: subject.device.clone(),
         streams: subject.streams,
+        layer_bound: subject.layer_bound,
         options: measure::Options { top_k: 1, tolerance: 1e-9, most_products: 1_000, test_vectors: 2 },
     };
     let measured = |id: &str| {
