@@ -109,7 +109,7 @@ impl Look {
                 y_label: "alike inputs (d/n²) ‖XX′/d‖²",
                 reference: Some((1.0, "1: least kurtosis")),
                 beside: vec![(names::GRAM_FEATURE_TERM, "correlated features"), (names::KURTOSIS, "kurtosis")],
-                note: Some("alike inputs less correlated features = kurtosis, exactly"),
+                note: Some("inputs less features = kurtosis, exactly so on the same rows"),
                 ..plain
             },
             SignalStatistic::InputGram => Self {
