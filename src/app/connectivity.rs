@@ -162,10 +162,10 @@ impl Comparing {
 
     /// The run's weights have come.
     pub fn take(&mut self, checkpoints: Arc<Checkpoints>, wake: &Wake) {
-        if let Stage::Asking(order) = std::mem::replace(&mut self.stage, Stage::Idle) {
-            let spec = checkpoints.spec.clone();
-            self.begin(RunOrder { spec, checkpoints: Some(checkpoints), ..*order }, wake);
-        }
+        let Stage::Asking(order) = &self.stage else { return };
+        let spec = checkpoints.spec.clone();
+        let order = RunOrder { spec, checkpoints: Some(checkpoints), ..RunOrder::clone(order) };
+        self.begin(order, wake);
     }
 
     fn begin(&mut self, order: RunOrder, wake: &Wake) {

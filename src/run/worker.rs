@@ -180,6 +180,12 @@ fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outb
                     return Next::Quit;
                 }
             }
+            Ok(Command::SaveWeights(_)) => {
+                let reason = "The run has failed, so there are no weights to save: restart it";
+                if outbox.send(Event::SaveFailed(reason.into())).is_err() {
+                    return Next::Quit;
+                }
+            }
             Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => return Next::Quit,
             Err(RecvTimeoutError::Timeout) if outbox.is_quitting() => return Next::Quit,
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}
