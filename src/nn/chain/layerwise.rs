@@ -89,7 +89,8 @@ impl<T: Float> Factors<T> {
         };
         let mut all: Vec<Vec<Vec<T>>> = (0..outputs).into_par_iter().map(of_output).collect();
         let layers = net.layers.iter().zip(pass.inputs).enumerate().map(|(l, (layer, inputs))| {
-            let deltas = if l == last { Vec::new() } else { all.iter_mut().map(|of| std::mem::take(&mut of[l])).collect() };
+            let deltas =
+                if l == last { Vec::new() } else { all.iter_mut().map(|of| std::mem::take(&mut of[l])).collect() };
             Factor { fan: layer.fan, inputs, deltas }
         });
         Ok(Self { layers: layers.collect() })

@@ -26,8 +26,8 @@ use super::spec::{Activation, LossSpec};
 use head::Head;
 
 pub(super) use hessian::Product;
-pub(super) use layerwise::{Layerwise, held, layerwise};
 use hessian::Trace;
+pub(super) use layerwise::{Layerwise, held, layerwise};
 
 /// The activation, if `model` at `params` can be differentiated by hand.
 pub(super) fn of(model: &dyn Model, params: &[Tensor]) -> Option<Activation> {

@@ -126,7 +126,11 @@ impl TangentKernel {
 
     /// How it is computed.
     pub fn method(&self) -> &'static str {
-        if self.factors.is_some() { "products of layers' inputs and derivatives" } else { "gradients of single outputs" }
+        if self.factors.is_some() {
+            "products of layers' inputs and derivatives"
+        } else {
+            "gradients of single outputs"
+        }
     }
 
     /// Outputs O of an example.
@@ -363,7 +367,8 @@ mod tests {
             // In f32, against f64.
             let narrow: Vec<Tensor> = case.params.iter().map(|p| p.to_dtype(DType::F32).unwrap()).collect();
             let batch = Batch::new(&split, DType::F32, &candle_core::Device::Cpu).unwrap();
-            let found = TangentKernel::new(case.model.clone(), &narrow, &batch, Kernels::Traced).unwrap().finish().unwrap();
+            let found =
+                TangentKernel::new(case.model.clone(), &narrow, &batch, Kernels::Traced).unwrap().finish().unwrap();
             let error = error(found[0].values(), kernels(&case, Kernels::Traced)[0].values());
             assert!(error < 1e-5, "{activation:?}: {error}");
         }

@@ -16,4 +16,5 @@ mod rows;
 pub(super) use number::{Machine, Number};
 pub(super) use pass::{Forward, Scratch};
 pub use plan::{Attention, Branch, Plan};
-pub(super) use rows::combine;
+pub(super) use product::{GROUP, ROWS, Then, Weights, pack, product};
+pub(super) use rows::{bend, combine, enter};

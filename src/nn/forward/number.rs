@@ -113,7 +113,7 @@ number!(
 );
 
 /// The value of a nonlinearity alone: [`Curve`] without its derivatives.
-pub(super) trait Bend {
+pub(in crate::nn) trait Bend {
     fn value<T: Number, const FUSED: bool>(x: T) -> T;
 }
 

@@ -9,15 +9,15 @@ use crate::nn::ops::float::Float;
 use super::number::Machine;
 
 /// Channels of a panel of packed weights.
-pub(super) const PANEL: usize = 8;
+pub(in crate::nn) const PANEL: usize = 8;
 /// Rows that are a whole number of tiles on all machines.
-pub(super) const ROWS: usize = 48;
+pub(in crate::nn) const ROWS: usize = 48;
 /// Rows of a narrow tile: the least that a product works on.
-pub(super) const GROUP: usize = 16;
+pub(in crate::nn) const GROUP: usize = 16;
 
 /// The left factor: entry (k, n) is in panel `n / 8`, at `k k_step + (n % 8) n_step`.
 #[derive(Clone, Copy)]
-pub(super) struct Weights<'a, T> {
+pub(in crate::nn) struct Weights<'a, T> {
     values: &'a [T],
     k_step: usize,
     n_step: usize,
@@ -42,7 +42,7 @@ impl<'a, T> Weights<'a, T> {
 }
 
 /// `[K, N]` row-major in panels of 8 columns, `[N / 8, K, 8]`, filled up with zeros.
-pub(super) fn pack<T: Copy + Default>(weight: &[T], [k, n]: [usize; 2]) -> Vec<T> {
+pub(in crate::nn) fn pack<T: Copy + Default>(weight: &[T], [k, n]: [usize; 2]) -> Vec<T> {
     let mut packed = vec![T::default(); n.div_ceil(PANEL) * k * PANEL];
     for (at, row) in weight.chunks_exact(n).enumerate() {
         for (column, &w) in row.iter().enumerate() {
@@ -54,7 +54,7 @@ pub(super) fn pack<T: Copy + Default>(weight: &[T], [k, n]: [usize; 2]) -> Vec<T
 
 /// What becomes of a tile.
 #[derive(Clone, Copy)]
-pub(super) enum Then<T> {
+pub(in crate::nn) enum Then<T> {
     /// `y <- z`
     Store,
     /// `y <- skip y + scale z`
@@ -63,7 +63,7 @@ pub(super) enum Then<T> {
 
 /// `z(n, r) = bias(n) + sum_k w(k, n) x(k, r)`, stored or joined to y; sizes are `[k, n, rows]`, rows a multiple of 16. Rows of
 /// x and y are `step` apart; a bias has zeros up to a whole panel.
-pub(super) fn product<T: Tiles>(
+pub(in crate::nn) fn product<T: Tiles>(
     machine: Machine,
     (y, y_step): (&mut [T], usize),
     (x, x_step): (&[T], usize),
@@ -349,11 +349,10 @@ mod tests {
                         [k, n, rows],
                         then,
                     );
-                    for c in 0..n {
+                    for (c, bias) in bias.iter().enumerate().take(n) {
                         for r in 0..y_step.min(y.len() - c * y_step) {
                             let at = c * y_step + r;
-                            let sum =
-                                if r < rows { z(c, r) + if has_bias { bias[c].wide() } else { 0.0 } } else { 0.0 };
+                            let sum = if r < rows { z(c, r) + if has_bias { bias.wide() } else { 0.0 } } else { 0.0 };
                             let known = match (r < rows, joins) {
                                 (false, _) => before[at],
                                 (true, true) => 0.5 * before[at] - 2.0 * sum,

@@ -16,11 +16,25 @@ fused! {
 }
 
 fused! {
-    /// `x <- act(x)` of the first `rows` of all channels.
-    pub(super) fn bend[T, FUSED; B: Bend](x: &mut [T], pitch: usize, rows: usize) {
+    /// `h <- act(z + (a d + b e))`
+    pub(in crate::nn) fn enter[T, FUSED; B: Bend](h: &mut [T], z: &[T], d: &[T], e: &[T], site: [f64; 2]) {
+        let [a, b] = site.map(T::of);
+        for (((h, &z), &d), &e) in h.iter_mut().zip(z).zip(d).zip(e) {
+            *h = B::value::<T, FUSED>(z + (a * d + b * e));
+        }
+    }
+}
+
+fused! {
+    /// `x <- act(x)` of the first `rows` of all channels, a multiple of 16.
+    pub(in crate::nn) fn bend[T, FUSED; B: Bend](x: &mut [T], pitch: usize, rows: usize) {
         for channel in x.chunks_mut(pitch) {
-            for x in &mut channel[..rows] {
-                *x = B::value::<T, FUSED>(*x);
+            // In whole vectors: short loops of unknown length would be done number by number.
+            for group in channel[..rows].chunks_exact_mut(GROUP) {
+                let group: &mut [T; GROUP] = group.try_into().expect("a group");
+                for x in group {
+                    *x = B::value::<T, FUSED>(*x);
+                }
             }
         }
     }

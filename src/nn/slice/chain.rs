@@ -2,8 +2,8 @@
 //!
 //! The first layer is linear in the parameters, so `x (W + a D + b E) = x W + a x D + b x E`: three products, once,
 //! serve all points, and it is by far the largest layer of networks on pictures. The other layers are serial products
-//! on one core a point, in blocks of examples whose activations stay in the cache, between them one pass over memory
-//! for bias and activation. Nothing is allocated from point to point.
+//! on one core a point, in blocks of examples whose activations stay in the cache, one tile wide, examples in the lanes
+//! of vectors ([`crate::nn::forward`]); biases are where sums start. Nothing is allocated from point to point.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,8 +11,8 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::nn::batch::Batch;
-use crate::nn::ops::activation::{Curve, Gelu, Relu, Silu, Straight, Tanh};
-use crate::nn::ops::float::{Float, wide};
+use crate::nn::forward::{GROUP, Machine, Number, ROWS, Then, Weights, bend, combine, enter, pack, product};
+use crate::nn::ops::activation::{Gelu, Relu, Silu, Straight, Tanh};
 use crate::nn::ops::product::{Transposed, multiply};
 use crate::nn::spec::{Activation, LossSpec};
 
@@ -20,8 +20,8 @@ use super::directions::Directions;
 use super::outputs::Graded;
 use super::{Evaluator, Tally, Worker};
 
-/// Examples whose activations go through the layers together.
-const BLOCK: usize = 256;
+/// Examples whose activations go through the layers together: the width of a tile.
+const BLOCK: usize = ROWS;
 /// Multiplications of a piece of work, about: two to four milliseconds on one core.
 const PIECE_PRODUCTS: usize = 150_000_000;
 
@@ -32,26 +32,33 @@ struct Plane<T> {
     e: Vec<T>,
 }
 
-impl<T: Float> Plane<T> {
-    fn combine(&self, site: [f64; 2], out: &mut Vec<T>) {
+impl<T: Number> Plane<T> {
+    fn combine(&self, machine: Machine, site: [f64; 2], out: &mut Vec<T>) {
         out.resize(self.centre.len(), T::zero());
-        combine(out, &self.centre, &self.d, &self.e, site);
+        combine(machine, out, &self.centre, &self.d, &self.e, site);
+    }
+
+    fn map(self, change: impl Fn(&[T]) -> Vec<T>) -> Self {
+        Self { centre: change(&self.centre), d: change(&self.d), e: change(&self.e) }
     }
 }
 
 struct Layer<T> {
     fan_in: usize,
     fan_out: usize,
+    /// In panels, but for the first layer's.
     weight: Plane<T>,
+    /// Filled up to whole panels, likewise.
     bias: Plane<T>,
 }
 
 pub(super) struct Chain<T> {
     activation: Activation,
+    machine: Machine,
     examples: usize,
     /// Examples of a piece of work, whole blocks.
     examples_a_part: usize,
-    /// Preactivations of the first layer, `[N, width]`, and how they change along the directions.
+    /// Preactivations of the first layer, `[width, BLOCK]` for a block after another, and how they change along the directions.
     first: Plane<T>,
     width: usize,
     /// All layers but the first; the last has no activation.
@@ -70,11 +77,12 @@ struct Desk<T> {
     to: Vec<T>,
 }
 
-impl<T: Float> Chain<T> {
+impl<T: Number> Chain<T> {
     /// # Errors
     /// Parameters that aren't weights and biases in turn; labels out of range; whatever candle says of the device.
     pub fn new(
         activation: Activation,
+        machine: Machine,
         centre: &[Tensor],
         directions: &Directions,
         batch: &Batch,
@@ -106,13 +114,20 @@ impl<T: Float> Chain<T> {
         let x = inputs.flatten_all()?.to_vec1::<T>()?;
         let products: usize = layers.iter().map(|layer| layer.fan_in * layer.fan_out).sum();
         let blocks = (PIECE_PRODUCTS / (products * BLOCK).max(1)).max(1);
+        let layers = layers.into_iter().map(|Layer { fan_in, fan_out, weight, bias }| Layer {
+            fan_in,
+            fan_out,
+            weight: weight.map(|weight| pack(weight, [fan_in, fan_out])),
+            bias: bias.map(|bias| pack(bias, [1, fan_out])),
+        });
         Ok(Self {
             activation,
+            machine,
             examples: batch.len,
             examples_a_part: blocks * BLOCK,
             width: first.fan_out,
             first: first_layer(&first, &x),
-            layers,
+            layers: layers.collect(),
             graded,
             desks: Mutex::new(Vec::new()),
         })
@@ -121,46 +136,66 @@ impl<T: Float> Chain<T> {
     /// The examples `from..to`, a block.
     fn block(&self, desk: &mut Desk<T>, site: [f64; 2], from: usize, to: usize) -> Tally {
         let Desk { weights, from: h, to: next, .. } = desk;
-        let range = from * self.width..to * self.width;
-        h.resize(range.len(), T::zero());
+        let machine = self.machine;
+        let rows = (to - from).next_multiple_of(GROUP);
+        let range = from * self.width..(from + BLOCK) * self.width;
+        let widest = self.layers.iter().fold(self.width, |widest, layer| widest.max(layer.fan_out)) * BLOCK;
+        h.resize(widest, T::zero());
+        next.resize(widest, T::zero());
+        let entered = &mut h[..range.len()];
         let Plane { centre, d, e } = &self.first;
+        let (z, d, e) = (&centre[range.clone()], &d[range.clone()], &e[range]);
         match self.activation {
-            Activation::Relu => enter::<T, Relu>(h, &centre[range.clone()], &d[range.clone()], &e[range], site),
-            Activation::Gelu => enter::<T, Gelu>(h, &centre[range.clone()], &d[range.clone()], &e[range], site),
-            Activation::Tanh => enter::<T, Tanh>(h, &centre[range.clone()], &d[range.clone()], &e[range], site),
-            Activation::Silu => enter::<T, Silu>(h, &centre[range.clone()], &d[range.clone()], &e[range], site),
-            Activation::Identity => enter::<T, Straight>(h, &centre[range.clone()], &d[range.clone()], &e[range], site),
+            Activation::Relu => enter::<T, Relu>(machine, entered, z, d, e, site),
+            Activation::Gelu => enter::<T, Gelu>(machine, entered, z, d, e, site),
+            Activation::Tanh => enter::<T, Tanh>(machine, entered, z, d, e, site),
+            Activation::Silu => enter::<T, Silu>(machine, entered, z, d, e, site),
+            Activation::Identity => enter::<T, Straight>(machine, entered, z, d, e, site),
         }
         let last = self.layers.len() - 1;
         for (index, (layer, [weight, bias])) in self.layers.iter().zip(&*weights).enumerate() {
-            next.resize((to - from) * layer.fan_out, T::zero());
-            multiply(next, h, weight, [to - from, layer.fan_in, layer.fan_out], Transposed::Neither, false);
+            let Layer { fan_in, fan_out, .. } = *layer;
+            let weight = Weights::packed(weight, fan_in);
+            product(machine, (next, BLOCK), (h, BLOCK), weight, Some(bias), [fan_in, fan_out, rows], Then::Store);
             if index < last {
                 match self.activation {
-                    Activation::Relu => bend::<T, Relu>(next, bias),
-                    Activation::Gelu => bend::<T, Gelu>(next, bias),
-                    Activation::Tanh => bend::<T, Tanh>(next, bias),
-                    Activation::Silu => bend::<T, Silu>(next, bias),
-                    Activation::Identity => bend::<T, Straight>(next, bias),
+                    Activation::Relu => bend::<T, Relu>(machine, &mut next[..BLOCK * fan_out], BLOCK, rows),
+                    Activation::Gelu => bend::<T, Gelu>(machine, &mut next[..BLOCK * fan_out], BLOCK, rows),
+                    Activation::Tanh => bend::<T, Tanh>(machine, &mut next[..BLOCK * fan_out], BLOCK, rows),
+                    Activation::Silu => bend::<T, Silu>(machine, &mut next[..BLOCK * fan_out], BLOCK, rows),
+                    Activation::Identity => bend::<T, Straight>(machine, &mut next[..BLOCK * fan_out], BLOCK, rows),
                 }
             }
             std::mem::swap(h, next);
         }
-        let [_, bias] = &weights[last];
-        self.graded.tally(h, bias, from)
+        // An example after another again; the bias is in already.
+        let outputs = self.layers[last].fan_out;
+        next.resize(next.len().max((BLOCK + 1) * outputs), T::zero());
+        let (rows, zeros) = next.split_at_mut((to - from) * outputs);
+        let zeros = &mut zeros[..outputs];
+        zeros.fill(T::zero());
+        for (c, channel) in h.chunks_exact(BLOCK).take(outputs).enumerate() {
+            for (row, &x) in rows.chunks_exact_mut(outputs).zip(channel) {
+                row[c] = x;
+            }
+        }
+        self.graded.tally(rows, zeros, from)
     }
 }
 
-/// `x W + b` at the centre and along the directions, on all cores.
-fn first_layer<T: Float>(layer: &Layer<T>, x: &[T]) -> Plane<T> {
+/// `x W + b` at the centre and along the directions, on all cores, in blocks `[width, BLOCK]`.
+fn first_layer<T: Number>(layer: &Layer<T>, x: &[T]) -> Plane<T> {
     let Layer { fan_in, fan_out, weight, bias } = layer;
     let affine = |weight: &[T], bias: &[T]| {
-        let mut out = vec![T::zero(); x.len() / fan_in * fan_out];
+        let blocks = (x.len() / fan_in).div_ceil(BLOCK);
+        let mut out = vec![T::zero(); blocks * BLOCK * fan_out];
         out.par_chunks_mut(BLOCK * fan_out).zip(x.par_chunks(BLOCK * fan_in)).for_each(|(out, x)| {
-            multiply(out, x, weight, [x.len() / fan_in, *fan_in, *fan_out], Transposed::Neither, false);
-            for row in out.chunks_exact_mut(*fan_out) {
-                for (h, &b) in row.iter_mut().zip(bias) {
-                    *h += b;
+            let examples = x.len() / fan_in;
+            let mut rows = bias.repeat(examples);
+            multiply(&mut rows, x, weight, [examples, *fan_in, *fan_out], Transposed::Neither, true);
+            for (r, row) in rows.chunks_exact(*fan_out).enumerate() {
+                for (c, &z) in row.iter().enumerate() {
+                    out[c * BLOCK + r] = z;
                 }
             }
         });
@@ -169,38 +204,7 @@ fn first_layer<T: Float>(layer: &Layer<T>, x: &[T]) -> Plane<T> {
     Plane { centre: affine(&weight.centre, &bias.centre), d: affine(&weight.d, &bias.d), e: affine(&weight.e, &bias.e) }
 }
 
-wide! {
-    /// `out <- w + (a d + b e)`
-    fn combine[T: Float](out: &mut [T], w: &[T], d: &[T], e: &[T], site: [f64; 2]) {
-        let [a, b] = site.map(T::of);
-        for (((out, &w), &d), &e) in out.iter_mut().zip(w).zip(d).zip(e) {
-            *out = w + (a * d + b * e);
-        }
-    }
-}
-
-wide! {
-    /// `out <- act(z + (a d + b e))`
-    fn enter[T: Float, C: Curve](out: &mut [T], z: &[T], d: &[T], e: &[T], site: [f64; 2]) {
-        let [a, b] = site.map(T::of);
-        for (((out, &z), &d), &e) in out.iter_mut().zip(z).zip(d).zip(e) {
-            *out = C::of(z + (a * d + b * e))[0];
-        }
-    }
-}
-
-wide! {
-    /// `h <- act(h + bias)` in every row.
-    fn bend[T: Float, C: Curve](h: &mut [T], bias: &[T]) {
-        for row in h.chunks_exact_mut(bias.len()) {
-            for (h, &b) in row.iter_mut().zip(bias) {
-                *h = C::of(*h + b)[0];
-            }
-        }
-    }
-}
-
-impl<T: Float> Evaluator for Chain<T> {
+impl<T: Number> Evaluator for Chain<T> {
     fn parts(&self) -> usize {
         self.examples.div_ceil(self.examples_a_part)
     }
@@ -213,19 +217,19 @@ impl<T: Float> Evaluator for Chain<T> {
     }
 }
 
-struct AtDesk<'a, T: Float> {
+struct AtDesk<'a, T: Number> {
     chain: &'a Chain<T>,
     desk: Option<Desk<T>>,
 }
 
-impl<T: Float> Worker for AtDesk<'_, T> {
+impl<T: Number> Worker for AtDesk<'_, T> {
     fn tally(&mut self, site: [f64; 2], part: usize) -> Result<Tally> {
         let chain = self.chain;
         let Some(desk) = &mut self.desk else { return Ok(Tally::default()) };
         if desk.site != Some(site) {
             for (layer, [weight, bias]) in chain.layers.iter().zip(&mut desk.weights) {
-                layer.weight.combine(site, weight);
-                layer.bias.combine(site, bias);
+                layer.weight.combine(chain.machine, site, weight);
+                layer.bias.combine(chain.machine, site, bias);
             }
             desk.site = Some(site);
         }
@@ -241,7 +245,7 @@ impl<T: Float> Worker for AtDesk<'_, T> {
 }
 
 /// Buffers outlive the piece of work: they are as good at the next point.
-impl<T: Float> Drop for AtDesk<'_, T> {
+impl<T: Number> Drop for AtDesk<'_, T> {
     fn drop(&mut self) {
         if let Some(desk) = self.desk.take() {
             self.chain.desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn same_as_the_plain_loop<T: Float>(
+    fn same_as_the_plain_loop<T: Number>(
         activation: Activation,
         targets: Targets,
         loss: &LossSpec,
@@ -308,8 +312,8 @@ mod tests {
         directions.e.iter_mut().enumerate().for_each(|(i, e)| *e += 0.01 * (i as f32).cos());
         let batch = Batch::new(&split, dtype, &Device::Cpu).unwrap();
         let plain = AnyModel::new(&model, &centre, &directions, &batch, loss).unwrap();
-        let chain = Chain::<T>::new(activation, &centre, &directions, &batch, loss).unwrap();
-        for site in SITES {
+        for (machine, site) in Machine::all().into_iter().flat_map(|machine| SITES.map(|site| (machine, site))) {
+            let chain = Chain::<T>::new(activation, machine, &centre, &directions, &batch, loss).unwrap();
             let (known, found) = (sums(&plain, site), sums(&chain, site));
             if !known.loss.is_finite() {
                 assert_eq!(known.loss.is_nan(), found.loss.is_nan(), "{activation:?} {site:?}: {known:?} {found:?}");
@@ -363,7 +367,10 @@ mod tests {
         let centre = model.layout().unflatten(&flat, DType::F32, &Device::Cpu).unwrap();
         let directions = Directions::random(model.layout(), &flat, &Streams::new(1));
         let batch = Batch::new(&split, DType::F32, &Device::Cpu).unwrap();
-        let chain = || Chain::<f32>::new(spec.activation, &centre, &directions, &batch, &LossSpec::default()).unwrap();
+        let chain = || {
+            let here = Machine::here();
+            Chain::<f32>::new(spec.activation, here, &centre, &directions, &batch, &LossSpec::default()).unwrap()
+        };
         let used = chain();
         let first: Vec<_> = SITES.iter().map(|&site| sums(&used, site)).collect();
         for (&site, first) in SITES.iter().zip(first).rev() {

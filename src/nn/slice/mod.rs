@@ -95,9 +95,12 @@ impl Slice {
         let (evaluator, method): (Box<dyn Evaluator>, _) = match (model.chain(), &batch.inputs) {
             (Some(activation), InputTensor::Features(inputs)) if on_cpu => {
                 let method = "forward passes, first layer by linearity";
+                let here = Machine::here();
                 match inputs.dtype() {
-                    DType::F32 => (Box::new(Chain::<f32>::new(activation, centre, directions, batch, loss)?), method),
-                    _ => (Box::new(Chain::<f64>::new(activation, centre, directions, batch, loss)?), method),
+                    DType::F32 => {
+                        (Box::new(Chain::<f32>::new(activation, here, centre, directions, batch, loss)?), method)
+                    }
+                    _ => (Box::new(Chain::<f64>::new(activation, here, centre, directions, batch, loss)?), method),
                 }
             }
             _ => match model.plan().filter(|plan| on_cpu && Residual::<f64>::fits(plan, batch)) {
