@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use crate::probes::measure::{Answer, MEASUREMENTS, Measurement, Options, Value};
+use crate::nn::curvature::Kernels;
+use crate::probes::measure::{Answer, COMPARISONS, MEASUREMENTS, Measurement, Options, Value};
 use crate::run::measuring::{Order, measure_all};
 use crate::run::{device, weights_file};
 
@@ -41,6 +42,12 @@ pub fn command() -> Command {
         .value_name("N")
         .default_value("100")
         .help("Random vectors of an estimated trace; `all` computes it exactly, with a product a parameter");
+    let kernel = Arg::new("kernel")
+        .long("kernel")
+        .value_name("KIND")
+        .value_parser(["traced", "per-output", "full"])
+        .default_value("traced")
+        .help("What of the tangent kernel: the sum over outputs, one an output, or all");
     let device = Arg::new("device")
         .long("device")
         .value_name("DEVICE")
@@ -57,6 +64,10 @@ pub fn command() -> Command {
         .arg(list)
         .arg(model_files::model_flag())
         .arg(model_files::path_flag("weights", "The parameters, a safetensors file"))
+        .arg(model_files::path_flag(
+            "reference-weights",
+            "Other parameters of the network, for kernel-alignment and cka",
+        ))
         .arg(model_files::path_flag("data", "The examples, a safetensors file with the tensors x and y"))
         .arg(probe)
         .arg(model_files::dtype_flag("f64"))
@@ -65,6 +76,7 @@ pub fn command() -> Command {
         .arg(tolerance)
         .arg(number("products", "1000", "Products with the Hessian that a search may spend"))
         .arg(vectors)
+        .arg(kernel)
         .arg(number("seed", "0", "Of the random vectors"))
         .arg(json)
 }
@@ -79,6 +91,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let built = model.build()?;
     let weights_path = model_files::path(matches, "weights")?;
     let weights = weights_file::read(weights_path, built.layout())?;
+    let reference_path = matches.get_one::<PathBuf>("reference-weights");
+    let reference = reference_path.map(|path| weights_file::read(path, built.layout())).transpose()?;
     let data_path = model_files::path(matches, "data")?;
     let examples = model_files::examples(data_path, &model.shapes())?;
     let device = device::open(model_files::device(matches))?;
@@ -91,6 +105,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let order = Order {
         model: &model,
         weights: &weights,
+        reference: reference.as_deref(),
         examples: &examples,
         dtype,
         device: &device,
@@ -110,6 +125,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         "model": built.title(),
         "parameters": built.layout().total(),
         "weights": weights_path,
+        "reference_weights": reference_path,
         "data": data_path,
         "device": device::title(&device),
         "seed": order.seed,
@@ -141,13 +157,18 @@ fn probes(matches: &ArgMatches) -> anyhow::Result<Vec<&'static Measurement>> {
     let Some(wanted) = matches.get_many::<String>("probe") else {
         bail!("--probe is missing; give --probe with `all` or one of {}", ids());
     };
+    let compares = matches.contains_id("reference-weights");
     let mut found = Vec::new();
     for id in wanted {
         if id == "all" {
-            found.extend(MEASUREMENTS);
+            let possible = |one: &&&Measurement| compares || !COMPARISONS.contains(&one.id);
+            found.extend(MEASUREMENTS.iter().filter(possible));
             continue;
         }
         match MEASUREMENTS.iter().find(|one| one.id == id) {
+            Some(one) if COMPARISONS.contains(&one.id) && !compares => {
+                bail!("--probe {id} compares with other parameters; give them with --reference-weights FILE")
+            }
             Some(one) => found.push(*one),
             None => bail!("--probe can't be {id:?}; give `all` or one of {}", ids()),
         }
@@ -184,6 +205,11 @@ fn options(matches: &ArgMatches, single: bool) -> anyhow::Result<Options> {
         tolerance,
         most_products: within("products", 1, 1_000_000)?,
         test_vectors,
+        kernels: match matches.get_one::<String>("kernel").map(String::as_str) {
+            Some("per-output") => Kernels::PerOutput,
+            Some("full") => Kernels::Full,
+            _ => Kernels::Traced,
+        },
     })
 }
 
@@ -216,6 +242,10 @@ fn shown(value: &Value) -> String {
             words.join(", ")
         }
         Value::Named(_) => String::new(),
+        Value::Columns(columns) => {
+            let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+            format!("lists of {}; --json has their entries", names.join(", "))
+        }
         Value::Matrix { columns, values } => {
             format!("a matrix of {} x {columns}; --json has its entries", values.len() / (*columns).max(1))
         }

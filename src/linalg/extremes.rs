@@ -23,7 +23,8 @@ pub struct Options {
     pub top: usize,
     /// Smallest eigenvalues: the most negative first.
     pub bottom: usize,
-    /// A pair has converged when `|A y - theta y| <= tolerance max(|theta|, floor size)`.
+    /// A pair has converged when `|A y - theta y| <= tolerance max(|theta|, floor size)`, or when what is left is the
+    /// rounding of the products (see [`Pair::converged`]).
     pub tolerance: f64,
     /// Share of `size`, the largest magnitude found: smaller eigenvalues are found to this absolute accuracy only.
     pub floor: f64,
@@ -49,6 +50,8 @@ pub struct Pair {
     pub vector: Vec<f64>,
     /// `|A vector - value vector|`, computed: some eigenvalue lies within it of `value`.
     pub residual: f64,
+    /// The residual is as small as [`Options`] ask, or no larger than twice the rounding of the products, beyond which no
+    /// further product helps. The rounding shows in how far the projected matrix is from symmetric.
     pub converged: bool,
 }
 
@@ -88,7 +91,12 @@ pub struct ExtremeSearch {
     products: usize,
     /// Products left of a second look, while one is under way.
     look: Option<usize>,
+    /// Sum and number of `(<q_i, A q_j> - <A q_i, q_j>)^2`: zero but for the rounding of the products.
+    asymmetry: (f64, usize),
 }
+
+/// Share of the operator's size up to which an asymmetry is taken for rounding.
+const MOST_ROUNDING: f64 = 1e-4;
 
 impl ExtremeSearch {
     /// A search on `dim >= 1` numbers from the vectors `warm`, or from a random one if there are none. A vector of another
@@ -106,7 +114,7 @@ impl ExtremeSearch {
         let length = norm(&first);
         space.basis.push(first);
         scale(1.0 / length, &mut space.basis[0]);
-        Self { dim, options, random, space, gram: Vec::new(), starts, products: 0, look: None }
+        Self { dim, options, random, space, gram: Vec::new(), starts, products: 0, look: None, asymmetry: (0.0, 0) }
     }
 
     /// Pairs that must be in the subspace.
@@ -121,7 +129,24 @@ impl ExtremeSearch {
     }
 
     fn bound(&self, value: f64, size: f64) -> f64 {
-        self.options.tolerance * value.abs().max(self.options.floor * size)
+        let asked = self.options.tolerance * value.abs().max(self.options.floor * size);
+        asked.max(2.0 * self.rounding().min(MOST_ROUNDING * size))
+    }
+
+    /// Length of the error e of a product, if its entries are independent: those along two basis vectors make an asymmetry of
+    /// variance `2 |e|^2 / dim`.
+    fn rounding(&self) -> f64 {
+        let (squares, count) = self.asymmetry;
+        (0.5 * self.dim as f64 * squares / count.max(1) as f64).sqrt()
+    }
+
+    /// Compares the products before the last with the last.
+    fn meet(&mut self, product: &[f64]) {
+        let Some((last, before)) = self.space.basis.split_last() else { return };
+        for (q, image) in before.iter().zip(&self.space.images) {
+            self.asymmetry.0 += (dot(q, product) - dot(image, last)).powi(2);
+            self.asymmetry.1 += 1;
+        }
     }
 
     /// `|A y - theta y|` by the Gram matrix of the images: quick, and blind below some `1e-8 size`.
@@ -204,6 +229,7 @@ impl Estimator for ExtremeSearch {
         if !length.is_finite() {
             return Some(self.not_finite());
         }
+        self.meet(product);
         let (rest, rest_length) = self.space.absorb(product);
         let column = self.space.images.iter().map(|image| dot(image, product)).collect();
         self.gram.push(column);
@@ -212,8 +238,7 @@ impl Estimator for ExtremeSearch {
             return Some(self.answer(&ritz, true));
         }
         if self.products >= self.options.most_products {
-            let looked = self.look == Some(0) || self.options.second_look == 0;
-            return Some(self.answer(&ritz, looked));
+            return Some(self.answer(&ritz, self.look == Some(0)));
         }
         if let Some(start) = self.starts.pop() {
             self.space.push_orthogonal(start, &mut self.random);
@@ -230,7 +255,7 @@ impl Estimator for ExtremeSearch {
         if target.is_none() && found >= self.needed() {
             let left = self.look.unwrap_or(self.options.second_look);
             if self.look.is_none() || left == 0 {
-                let answer = self.answer(&ritz, true);
+                let answer = self.answer(&ritz, self.options.second_look > 0);
                 // Where screening was blind the residual itself says what is left to do.
                 let pairs = answer.top.iter().chain(&answer.bottom);
                 target = self.wanted(found).zip(pairs).find(|(_, pair)| !pair.converged).map(|(i, _)| i);
@@ -337,6 +362,7 @@ mod tests {
         // Without a second look copies are missed, and the answer says that it didn't look.
         let blind = search(&mut with_spectrum(&thrice), &[], Options { second_look: 0, ..strict(2, 0) });
         assert!((blind.top[0].value - 3.0).abs() < 1e-9 && (blind.top[1].value - 2.0).abs() < 1e-9, "{blind:?}");
+        assert!(!blind.looked_twice && !blind.converged() && blind.top.iter().all(|pair| pair.converged));
     }
 
     #[test]

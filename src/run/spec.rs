@@ -12,6 +12,8 @@ use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::optim::spec::{OptimizerSpec, ScheduleSpec};
 use crate::tasks::spec::TaskSpec;
 
+use super::preconditioning::SharpnessOf;
+
 /// When the heavy probes (slice, sharpness) measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -42,6 +44,8 @@ pub struct ProbeSpec {
     pub landscape_examples: usize,
     /// Training examples behind the Hessian.
     pub sharpness_examples: usize,
+    /// The largest eigenvalue of which matrix.
+    pub sharpness_of: SharpnessOf,
     /// Largest eigenvalues of the Hessian that the spectrum names one by one; 0 measures no spectrum.
     pub eigenvalues: usize,
 }
@@ -57,6 +61,7 @@ impl Default for ProbeSpec {
             landscape_radius: 1.0,
             landscape_examples: 64,
             sharpness_examples: 64,
+            sharpness_of: SharpnessOf::Hessian,
             eigenvalues: 3,
         }
     }

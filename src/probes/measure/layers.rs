@@ -1,6 +1,6 @@
 //! Activations of every layer on the whole batch.
 
-use candle_core::{DType, Result};
+use candle_core::{DType, Result, Tensor};
 
 use crate::record::TokenKind;
 
@@ -19,10 +19,20 @@ pub struct Activations {
 /// # Errors
 /// Whatever candle says of shapes and the device.
 pub fn by_layer(subject: &Subject, statistic: impl Fn(&Activations) -> f64) -> Result<Found> {
+    let layers = activations(subject, &subject.params)?;
+    let found = subject.model.layers().iter().cloned().zip(layers.iter().map(statistic)).collect();
+    Ok(Found::exact(Value::Named(found), "forward pass"))
+}
+
+/// The activations of all layers at some parameters, input side first.
+///
+/// # Errors
+/// Whatever candle says of shapes and the device.
+pub fn activations(subject: &Subject, params: &[Tensor]) -> Result<Vec<Activations>> {
     let mut taps = Vec::new();
-    subject.model.forward(&subject.params, &subject.batch.inputs, Some(&mut taps))?;
+    subject.model.forward(params, &subject.batch.inputs, Some(&mut taps))?;
     let mut found = Vec::with_capacity(taps.len());
-    for (name, tap) in subject.model.layers().iter().zip(&taps) {
+    for tap in &taps {
         let (tokens, width) = match *tap.dims() {
             [_, tokens, width] if subject.model.token_kind() == TokenKind::Tokens => (tokens, width),
             ref dims => {
@@ -31,7 +41,7 @@ pub fn by_layer(subject: &Subject, statistic: impl Fn(&Activations) -> f64) -> R
             }
         };
         let values = tap.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-        found.push((name.clone(), statistic(&Activations { values, tokens, width })));
+        found.push(Activations { values, tokens, width });
     }
-    Ok(Found::exact(Value::Named(found), "forward pass"))
+    Ok(found)
 }
