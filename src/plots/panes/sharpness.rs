@@ -62,6 +62,11 @@ fn one(kind: &Kind, recording: &Recording, cursor: TimeCursor, options: &PaneOpt
     let series = recording.scalar(&kind.series).filter(|series| !series.is_empty())?;
     let at = cursor.step(recording.newest_step());
     let mut plot = curves::over_steps(recording, cursor, kind.title, kind.y_label);
+    // Which matrix it is, the caption of the measurement knows.
+    let method = series.estimates().last().map_or("", |estimate| &estimate.circumstances.method);
+    if let Some((_, matrix)) = method.split_once(" products with ") {
+        plot.y_label = format!("largest eigenvalue of {matrix}");
+    }
     plot.y_log = options.sharpness_log;
     add_bars(&mut plot, series);
     let style = if series.len() <= MARKED { LineStyle::Marked } else { LineStyle::Solid };
@@ -129,7 +134,7 @@ fn add_threshold(plot: &mut LinePlot, kind: &Kind, recording: &Recording, sharpn
     if formula.is_empty() {
         plot.notes.push(match plain {
             true if !header.preconditioned_formula.is_empty() => {
-                "no stability line: this run's steps don't follow the plain gradient; the preconditioned sharpness has one (Measuring, Sharpness of)"
+                "no stability line here: the preconditioned sharpness has one (Measuring, Sharpness of)"
                     .into()
             }
             true => {
@@ -212,6 +217,7 @@ mod tests {
         let [Plot::Lines(plain), Plot::Lines(preconditioned)] = &both[..] else { panic!("{both:?}") };
         assert!(plain.notes[0].contains("preconditioned sharpness has one"), "{:?}", plain.notes);
         assert!(plain.lines.iter().all(|line| line.style != LineStyle::Dashed));
+        assert_eq!(preconditioned.y_label, "largest eigenvalue of P^-1/2 H P^-1/2");
         let dashed = preconditioned.lines.iter().find(|line| line.style == LineStyle::Dashed).unwrap();
         assert!(dashed.label == "38/lr" && dashed.points.iter().all(|p| p[1] == 380.0));
         assert!(
@@ -238,7 +244,8 @@ mod tests {
     }
 
     fn recording_estimate(step: u64) -> Estimate {
-        let circumstances = Default::default();
+        let method = "Lanczos on exact products with P^-1/2 H P^-1/2".into();
+        let circumstances = std::sync::Arc::new(crate::record::Circumstances { method, ..Default::default() });
         Estimate { value: 10.0 + step as f64, residual: 0.1, converged: true, products: 3, circumstances }
     }
 }
