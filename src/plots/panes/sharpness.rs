@@ -12,11 +12,9 @@ pub(crate) const PANE: Pane = Pane {
         The dashed line is where plain gradient descent with this learning rate starts to oscillate along that direction instead of settling. \
         Typical: sharpness rises until it meets the dashed line and then hovers there, the edge of stability; with small batches it stays below. \
         Raising the learning rate lowers the line, and sharpness is pushed down with it; far above the line the loss jumps or diverges. \
-        Pale bars are the residual: some eigenvalue certainly lies within them. \
-        Points marked as not converged are lower bounds from an iteration that ran out of its budget. \
+        Pale bars are the residual, within which some eigenvalue certainly lies; points marked as not converged are lower bounds from an iteration that ran out of its budget. \
         It is measured on the first few training examples only: fewer examples overestimate it. \
-        Under Adam, or with learning rates of a parametrisation, the line belongs to the preconditioned Hessian, as the steps meet it: \
-        choose it with Sharpness of, and it has a picture of its own; the caption names the matrix.",
+        Under Adam, or with learning rates of a parametrisation, the line belongs to the preconditioned Hessian: choose it with Sharpness of, and it has a picture of its own.",
     plots,
 };
 
