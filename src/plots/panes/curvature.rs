@@ -232,7 +232,7 @@ mod tests {
         let [Plot::Lines(ends), Plot::Empty { reason, .. }] = &shown[..] else { panic!("{shown:?}") };
         let dots = ends.lines.iter().find(|line| line.label == "not converged").unwrap();
         assert!(dots.points.contains(&[step as f64, value]), "{:?}", dots.points);
-        assert!(ends.notes[0].starts_with("1 of "), "{:?}", ends.notes);
+        assert!(ends.notes[0].starts_with("2 of 6 not converged"), "{:?}", ends.notes);
         assert!(reason.contains("being measured"));
     }
 
