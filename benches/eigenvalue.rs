@@ -106,7 +106,7 @@ fn subjects() -> [Subject; 2] {
         device: Device::Cpu,
         streams: Streams::new(0),
         path: Arc::new(Vec::new()),
-        layer_bound: None,
+        spec: spec.clone(),
     };
     let mut found = Vec::new();
     for step in 1..=STEPS {

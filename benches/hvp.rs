@@ -3,12 +3,14 @@
 //! `cargo bench --bench hvp -- vit 3` measures case `vit` for 3 seconds and prints one line of JSON with milliseconds,
 //! among them those of the longest piece: what a stop may have to wait for. Cases: `mlp` (64-256-256-10, GELU, 128
 //! examples), `vit` (the default network at depth 4 on 8x8 pictures, 128 examples). `gradient_ms` is one gradient of the same
-//! examples, as training computes it.
+//! examples, as training computes it; `many_ms` is the time of each of 8 products computed together (`apply_many`), `many_few_ms` and
+//! `few_ms` together and one by one on an eighth of the examples, a single piece.
 
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device};
 use landscope::base::rng::{Streams, normals};
+use landscope::linalg::operator::LinearOperator;
 use landscope::nn::autodiff::{STACK_BYTES, enable_second_derivatives};
 use landscope::nn::batch::Batch;
 use landscope::nn::build::build;
@@ -31,15 +33,17 @@ fn main() {
         _ => panic!("unknown case {case}: give mlp or vit"),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).stack_size(STACK_BYTES).build().unwrap();
-    let Times { mut products, mut gradients, piece } = pool.install(|| measure(&spec, &split, secs));
+    let Times { mut products, mut gradients, piece, many, few } = pool.install(|| measure(&spec, &split, secs));
     products.sort_by(f64::total_cmp);
     gradients.sort_by(f64::total_cmp);
     let (median, gradient) = (products[products.len() / 2], gradients[gradients.len() / 2]);
     println!(
         "{{\"case\": \"{case}\", \"products\": {}, \"median_ms\": {median:.4}, \"min_ms\": {:.4}, \"piece_ms\": {piece:.4}, \
-         \"gradient_ms\": {gradient:.4}, \"product_over_gradient\": {:.2}, \"of_minima\": {:.2}}}",
+         \"many_ms\": {many:.4}, \"few_ms\": {:.4}, \"many_few_ms\": {:.4}, \"gradient_ms\": {gradient:.4}, \"product_over_gradient\": {:.2}, \"of_minima\": {:.2}}}",
         products.len(),
         products[0],
+        few[0],
+        few[1],
         median / gradient,
         products[0] / gradients[0],
     );
@@ -51,6 +55,36 @@ struct Times {
     gradients: Vec<f64>,
     /// The median over products of the longest piece.
     piece: f64,
+    /// The median of a product among eight at a time.
+    many: f64,
+    /// On an eighth of the examples: one by one, and among eight.
+    few: [f64; 2],
+}
+
+const TOGETHER: usize = 8;
+
+/// Median milliseconds of a product: one by one, and among eight at a time; in turns.
+fn alone_and_together(hessian: &mut Hessian, secs: f64) -> [f64; 2] {
+    let vectors: Vec<Vec<f64>> =
+        (0..TOGETHER).map(|i| normals(&mut Streams::new(2).indexed("v", i as u64), hessian.dim())).collect();
+    let vectors: Vec<&[f64]> = vectors.iter().map(Vec::as_slice).collect();
+    let mut out = vec![0.0; hessian.dim()];
+    let mut times = [Vec::new(), Vec::new()];
+    let end = Instant::now() + Duration::from_secs_f64(secs);
+    while times[0].len() < 3 || Instant::now() < end {
+        let start = Instant::now();
+        for v in &vectors {
+            hessian.apply(v, &mut out).unwrap();
+        }
+        times[0].push(start.elapsed().as_secs_f64() * 1e3 / TOGETHER as f64);
+        let start = Instant::now();
+        hessian.apply_many(&vectors).unwrap();
+        times[1].push(start.elapsed().as_secs_f64() * 1e3 / TOGETHER as f64);
+    }
+    times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    })
 }
 
 fn measure(spec: &ModelSpec, split: &Split, secs: f64) -> Times {
@@ -89,7 +123,12 @@ fn measure(spec: &ModelSpec, split: &Split, secs: f64) -> Times {
         gradients.push(start.elapsed().as_secs_f64() * 1e3);
     }
     longest.sort_by(f64::total_cmp);
-    Times { products, gradients, piece: longest[longest.len() / 2] }
+    let piece = longest[longest.len() / 2];
+    let [_, many] = alone_and_together(&mut hessian, secs);
+    let few = batch.parts_of(batch.len / 8).unwrap().remove(0).batch;
+    let mut hessian = Hessian::new(model, &params, &few, &LossSpec::default()).unwrap();
+    let few = alone_and_together(&mut hessian, secs);
+    Times { products, gradients, piece, many, few }
 }
 
 fn pictures(n: usize, shape: Vec<usize>) -> Split {

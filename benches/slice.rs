@@ -164,7 +164,7 @@ fn subject(case: &str) -> (Subject, usize) {
         device: Device::Cpu,
         streams: Streams::new(0),
         path: Arc::new(Vec::new()),
-        layer_bound: None,
+        spec,
     };
     (subject, products)
 }

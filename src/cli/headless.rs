@@ -50,12 +50,7 @@ pub fn run(spec: RunSpec, folder: &Path, save_weights: Option<&Path>, json: bool
 
 /// Records what the worker tells until the run has ended, the last measurements are in and the parameters are saved;
 /// with the updates per second of the run proper.
-fn listen(
-    session: &Session,
-    progress: &Progress,
-    folder: &Path,
-    weights: &Path,
-) -> anyhow::Result<(Recording, f64)> {
+fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path) -> anyhow::Result<(Recording, f64)> {
     let mut recording = Recording::default();
     let mut started = Instant::now();
     let mut steps_per_sec = 0.0;

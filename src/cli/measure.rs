@@ -6,8 +6,9 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
+use crate::nn::curvature::Kernels;
 use crate::nn::statistics::Statistics;
-use crate::probes::measure::{Answer, MEASUREMENTS, Measurement, Options, Value};
+use crate::probes::measure::{Answer, COMPARISONS, MEASUREMENTS, Measurement, Options, Value};
 use crate::run::measuring::{Order, measure_all};
 use crate::run::model_file::ModelFile;
 use crate::run::{device, weights_file};
@@ -53,6 +54,12 @@ pub fn command() -> Command {
         .value_name("N")
         .value_parser(value_parser!(u64))
         .help("Examples of a minibatch, for --statistics batch");
+    let kernel = Arg::new("kernel")
+        .long("kernel")
+        .value_name("KIND")
+        .value_parser(["traced", "per-output", "full"])
+        .default_value("traced")
+        .help("What of the tangent kernel: the sum over outputs, one an output, or all");
     let json = Arg::new("json")
         .long("json")
         .value_name("FILE")
@@ -63,6 +70,10 @@ pub fn command() -> Command {
         .arg(list)
         .arg(model_files::model_flag())
         .arg(model_files::path_flag("weights", "The parameters, a safetensors file"))
+        .arg(model_files::path_flag(
+            "reference-weights",
+            "Other parameters of the network, for kernel-alignment and cka",
+        ))
         .arg(model_files::path_flag("data", "The examples, a safetensors file with the tensors x and y"))
         .arg(probe)
         .arg(model_files::dtype_flag("f64"))
@@ -73,6 +84,7 @@ pub fn command() -> Command {
         .arg(vectors)
         .arg(statistics)
         .arg(minibatch)
+        .arg(kernel)
         .arg(number("seed", "0", "Of the random vectors"))
         .arg(json)
 }
@@ -88,6 +100,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let built = model.measured()?;
     let weights_path = model_files::path(matches, "weights")?;
     let weights = weights_file::read(weights_path, built.layout())?;
+    let reference_path = matches.get_one::<PathBuf>("reference-weights");
+    let reference = reference_path.map(|path| weights_file::read(path, built.layout())).transpose()?;
     let data_path = model_files::path(matches, "data")?;
     let examples = model_files::examples(data_path, &model.shapes())?;
     let device = device::open(model_files::device(matches))?;
@@ -100,6 +114,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let order = Order {
         model: &model,
         weights: &weights,
+        reference: reference.as_deref(),
         examples: &examples,
         dtype,
         device: &device,
@@ -119,6 +134,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         "model": built.title(),
         "parameters": built.layout().total(),
         "weights": weights_path,
+        "reference_weights": reference_path,
         "data": data_path,
         "device": device::title(&device),
         "seed": order.seed,
@@ -165,13 +181,18 @@ fn probes(matches: &ArgMatches) -> anyhow::Result<Vec<&'static Measurement>> {
     let Some(wanted) = matches.get_many::<String>("probe") else {
         bail!("--probe is missing; give --probe with `all` or one of {}", ids());
     };
+    let compares = matches.contains_id("reference-weights");
     let mut found = Vec::new();
     for id in wanted {
         if id == "all" {
-            found.extend(MEASUREMENTS);
+            let possible = |one: &&&Measurement| compares || !COMPARISONS.contains(&one.id);
+            found.extend(MEASUREMENTS.iter().filter(possible));
             continue;
         }
         match MEASUREMENTS.iter().find(|one| one.id == id) {
+            Some(one) if COMPARISONS.contains(&one.id) && !compares => {
+                bail!("--probe {id} compares with other parameters; give them with --reference-weights FILE")
+            }
             Some(one) => found.push(*one),
             None => bail!("--probe can't be {id:?}; give `all` or one of {}", ids()),
         }
@@ -208,6 +229,11 @@ fn options(matches: &ArgMatches, single: bool) -> anyhow::Result<Options> {
         tolerance,
         most_products: within("products", 1, 1_000_000)?,
         test_vectors,
+        kernels: match matches.get_one::<String>("kernel").map(String::as_str) {
+            Some("per-output") => Kernels::PerOutput,
+            Some("full") => Kernels::Full,
+            _ => Kernels::Traced,
+        },
     })
 }
 
@@ -240,6 +266,10 @@ fn shown(value: &Value) -> String {
             words.join(", ")
         }
         Value::Named(_) => String::new(),
+        Value::Columns(columns) => {
+            let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+            format!("lists of {}; --json has their entries", names.join(", "))
+        }
         Value::Matrix { columns, values } => {
             format!("a matrix of {} x {columns}; --json has its entries", values.len() / (*columns).max(1))
         }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::record::{Recording, SeriesId, Snapshot, names};
 
 /// The scalars of a line of JSON.
-const SCALARS: [SeriesId; 7] = [
+const SCALARS: [SeriesId; 9] = [
     names::TRAIN_LOSS,
     names::TRAIN_ACCURACY,
     names::TEST_LOSS,
@@ -14,6 +14,8 @@ const SCALARS: [SeriesId; 7] = [
     names::LR,
     names::SHARPNESS,
     names::SHARPNESS_THRESHOLD,
+    names::PRECONDITIONED_SHARPNESS,
+    names::PRECONDITIONED_THRESHOLD,
 ];
 
 pub enum Progress {

@@ -18,6 +18,27 @@ pub trait Estimator {
     fn products(&self) -> usize;
 }
 
+/// Feeds several estimators side by side with the products of one operator, so that it multiplies several vectors at once
+/// ([`LinearOperator::apply_many`]): the answers of [`estimate`] for each.
+///
+/// # Errors
+/// The first error of a product.
+pub fn estimate_all<A: LinearOperator, E: Estimator>(
+    operator: &mut A,
+    machines: &mut [E],
+) -> Result<Vec<E::Output>, A::Error> {
+    let mut answers: Vec<Option<E::Output>> = machines.iter().map(|_| None).collect();
+    while answers.iter().any(Option::is_none) {
+        let open: Vec<usize> = (0..machines.len()).filter(|&i| answers[i].is_none()).collect();
+        let vectors: Vec<&[f64]> = open.iter().map(|&i| machines[i].vector()).collect();
+        let products = operator.apply_many(&vectors)?;
+        for (i, product) in open.into_iter().zip(products) {
+            answers[i] = machines[i].absorb(&product);
+        }
+    }
+    Ok(answers.into_iter().flatten().collect())
+}
+
 /// Feeds an estimator with the products of an operator until it answers.
 ///
 /// # Errors

@@ -23,7 +23,8 @@ pub struct Options {
     pub top: usize,
     /// Smallest eigenvalues: the most negative first.
     pub bottom: usize,
-    /// A pair has converged when `|A y - theta y| <= tolerance max(|theta|, floor size)`.
+    /// A pair has converged when `|A y - theta y| <= tolerance max(|theta|, floor size)`, or when what is left is the
+    /// rounding of the products (see [`Pair::converged`]).
     pub tolerance: f64,
     /// Share of `size`, the largest magnitude found: smaller eigenvalues are found to this absolute accuracy only.
     pub floor: f64,
@@ -49,6 +50,8 @@ pub struct Pair {
     pub vector: Vec<f64>,
     /// `|A vector - value vector|`, computed: some eigenvalue lies within it of `value`.
     pub residual: f64,
+    /// The residual is as small as [`Options`] ask, or no larger than twice the rounding of the products, beyond which no
+    /// further product helps. The rounding shows in how far the projected matrix is from symmetric.
     pub converged: bool,
 }
 
@@ -88,7 +91,12 @@ pub struct ExtremeSearch {
     products: usize,
     /// Products left of a second look, while one is under way.
     look: Option<usize>,
+    /// Largest `|<q_i, A q_j> - <A q_i, q_j>|` so far: zero but for the rounding of the products.
+    asymmetry: f64,
 }
+
+/// Share of the operator's size up to which an asymmetry is taken for rounding.
+const MOST_ROUNDING: f64 = 1e-4;
 
 impl ExtremeSearch {
     /// A search on `dim >= 1` numbers from the vectors `warm`, or from a random one if there are none. A vector of another
@@ -106,7 +114,7 @@ impl ExtremeSearch {
         let length = norm(&first);
         space.basis.push(first);
         scale(1.0 / length, &mut space.basis[0]);
-        Self { dim, options, random, space, gram: Vec::new(), starts, products: 0, look: None }
+        Self { dim, options, random, space, gram: Vec::new(), starts, products: 0, look: None, asymmetry: 0.0 }
     }
 
     /// Pairs that must be in the subspace.
@@ -121,10 +129,26 @@ impl ExtremeSearch {
     }
 
     fn bound(&self, value: f64, size: f64) -> f64 {
-        self.options.tolerance * value.abs().max(self.options.floor * size)
+        let asked = self.options.tolerance * value.abs().max(self.options.floor * size);
+        asked.max(2.0 * self.rounding().min(MOST_ROUNDING * size))
     }
 
-    /// `|A y - theta y|` by the Gram matrix of the images: quick, and blind below some `1e-8 size`.
+    /// Length of the error e of a product, if its entries are independent and the largest of some tens along basis vectors is
+    /// about twice as large as is usual.
+    fn rounding(&self) -> f64 {
+        0.5 * (self.dim as f64).sqrt() * self.asymmetry
+    }
+
+    /// Compares the products before the last with the last.
+    fn meet(&mut self, product: &[f64]) {
+        let Some((last, before)) = self.space.basis.split_last() else { return };
+        for (q, image) in before.iter().zip(&self.space.images) {
+            self.asymmetry = self.asymmetry.max((dot(q, product) - dot(image, last)).abs());
+        }
+    }
+
+    /// `|A y - theta y|` by the Gram matrix of the images: quick, and blind below some `1e-8 size`. Rounding r of the products
+    /// blinds it below `sqrt(r size)`, where it says too much; then the residual itself decides.
     fn screened(&self, value: f64, weights: &[f64]) -> f64 {
         let mut square = 0.0;
         for (j, column) in self.gram.iter().enumerate() {
@@ -204,6 +228,7 @@ impl Estimator for ExtremeSearch {
         if !length.is_finite() {
             return Some(self.not_finite());
         }
+        self.meet(product);
         let (rest, rest_length) = self.space.absorb(product);
         let column = self.space.images.iter().map(|image| dot(image, product)).collect();
         self.gram.push(column);
@@ -212,8 +237,7 @@ impl Estimator for ExtremeSearch {
             return Some(self.answer(&ritz, true));
         }
         if self.products >= self.options.most_products {
-            let looked = self.look == Some(0) || self.options.second_look == 0;
-            return Some(self.answer(&ritz, looked));
+            return Some(self.answer(&ritz, self.look == Some(0)));
         }
         if let Some(start) = self.starts.pop() {
             self.space.push_orthogonal(start, &mut self.random);
@@ -224,13 +248,14 @@ impl Estimator for ExtremeSearch {
         let found = ritz.values.len();
         let open = |i: &usize| {
             let (value, weights) = ritz.pair(*i);
-            self.screened(value, weights) > self.bound(value, ritz.size).max(1e-7 * ritz.size)
+            let bound = self.bound(value, ritz.size);
+            self.screened(value, weights) > bound.max(1e-7 * ritz.size) && norm(&self.error(&ritz, *i)) > bound
         };
         let mut target = self.wanted(found).find(open);
         if target.is_none() && found >= self.needed() {
             let left = self.look.unwrap_or(self.options.second_look);
             if self.look.is_none() || left == 0 {
-                let answer = self.answer(&ritz, true);
+                let answer = self.answer(&ritz, self.options.second_look > 0);
                 // Where screening was blind the residual itself says what is left to do.
                 let pairs = answer.top.iter().chain(&answer.bottom);
                 target = self.wanted(found).zip(pairs).find(|(_, pair)| !pair.converged).map(|(i, _)| i);
@@ -337,6 +362,7 @@ mod tests {
         // Without a second look copies are missed, and the answer says that it didn't look.
         let blind = search(&mut with_spectrum(&thrice), &[], Options { second_look: 0, ..strict(2, 0) });
         assert!((blind.top[0].value - 3.0).abs() < 1e-9 && (blind.top[1].value - 2.0).abs() < 1e-9, "{blind:?}");
+        assert!(!blind.looked_twice && !blind.converged() && blind.top.iter().all(|pair| pair.converged));
     }
 
     #[test]
@@ -373,6 +399,46 @@ mod tests {
         // Useless starts are none.
         let found = search(&mut a, &[vec![f64::NAN; 20], vec![0.0; 20], vec![1.0]], strict(2, 1));
         assert!(found.converged() && (found.top[1].value - 18.0).abs() < 1e-9);
+    }
+
+    /// A dense operator in single precision: what a small network's products are.
+    struct Single(Dense);
+
+    impl LinearOperator for Single {
+        type Error = std::convert::Infallible;
+
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+
+        fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<(), Self::Error> {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f64::from((0..v.len()).map(|j| self.0.get(i, j) as f32 * v[j] as f32).sum::<f32>());
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_search_ends_at_the_rounding_of_the_products() {
+        // Small eigenvalues at the lower end: a tenth of a thousandth of them is below what single precision leaves.
+        for (n, tolerance) in [(60, 1e-4), (60, 1e-6), (120, 1e-8)] {
+            let values: Vec<f64> =
+                (0..n - 3).map(|i| 1e-3 * (f64::from(i) * 0.7).sin()).chain([7.0, 3.0, 1.0]).collect();
+            let options = Options { top: 2, bottom: 2, tolerance, most_products: 1_000, ..Options::default() };
+            let mut single = Single(with_spectrum(&values));
+            let found = estimate(&mut single, &mut ExtremeSearch::new(values.len(), &[], random(1), options)).unwrap();
+            let residuals: Vec<f64> = found.top.iter().chain(&found.bottom).map(|pair| pair.residual).collect();
+            assert!(found.converged() && found.products < 400, "{} {tolerance}: {residuals:?}", found.products);
+            let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!((found.top[0].value - 7.0).abs() < 1e-5 && (found.bottom[0].value - lowest).abs() < 1e-5);
+            assert!(found.top.iter().chain(&found.bottom).all(|pair| pair.residual < 1e-5), "{found:?}");
+            // A matrix that isn't symmetric isn't taken for one with rounding.
+            let mut skewed = with_spectrum(&values).values().to_vec();
+            skewed[1] += 0.5;
+            let mut skewed = Dense::new(values.len(), skewed).unwrap();
+            assert!(!search(&mut skewed, &[], options).converged());
+        }
     }
 
     #[test]

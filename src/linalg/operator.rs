@@ -14,6 +14,21 @@ pub trait LinearOperator {
     /// # Errors
     /// Whatever the operator says; `out` then holds nothing of use.
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<(), Self::Error>;
+
+    /// The products with several vectors, equal to those one by one. Operators whose products share work, or that can do several
+    /// at a time, override it.
+    ///
+    /// # Errors
+    /// The first error of a product.
+    fn apply_many(&mut self, vectors: &[&[f64]]) -> Result<Vec<Vec<f64>>, Self::Error> {
+        let mut products = Vec::with_capacity(vectors.len());
+        for v in vectors {
+            let mut product = vec![0.0; self.dim()];
+            self.apply(v, &mut product)?;
+            products.push(product);
+        }
+        Ok(products)
+    }
 }
 
 /// An operator whose products can be interrupted, so that live probes work in pieces of some 15 ms.

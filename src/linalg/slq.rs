@@ -8,7 +8,8 @@
 
 use crate::base::rng::Stream;
 
-use super::estimator::Estimator;
+use super::estimator::{Estimator, estimate_all};
+use super::operator::LinearOperator;
 use super::spectrum::{Rule, SpectralMeasure};
 use super::trace::signs;
 use super::vectors::{axpy, dot, norm, scale};
@@ -61,6 +62,39 @@ impl LanczosQuadrature {
         };
         search.begin();
         search
+    }
+
+    /// The measure of [`Self::new`] with the same test vectors, from `together` searches side by side, one test vector each, until
+    /// all are done.
+    ///
+    /// # Errors
+    /// The first error of a product.
+    pub fn side_by_side<A: LinearOperator>(
+        operator: &mut A,
+        mut random: Stream,
+        options: Options,
+        together: usize,
+    ) -> Result<SpectralMeasure, A::Error> {
+        let dim = operator.dim();
+        let alone = Options { test_vectors: 1, ..options };
+        let (mut rules, mut products, mut left) = (Vec::new(), 0, options.test_vectors.max(1));
+        while left > 0 {
+            let count = left.min(together.max(1));
+            let mut searches: Vec<Self> = (0..count)
+                .map(|_| {
+                    let search = Self::new(dim, random.clone(), alone);
+                    // The next test vector begins where this one ends.
+                    signs(&mut random, dim);
+                    search
+                })
+                .collect();
+            for found in estimate_all(operator, &mut searches)? {
+                products += found.products;
+                rules.extend(found.rules);
+            }
+            left -= count;
+        }
+        Ok(SpectralMeasure { dim, rules, products })
     }
 
     /// The measure from the test vectors that are done, for a picture that sharpens; `None` before the first.
@@ -169,6 +203,20 @@ mod tests {
             let next = found.moment(2 * steps as i32).value / known(2 * steps as i32) - 1.0;
             assert!(next < -1e-12, "{k}: {next}");
         }
+    }
+
+    #[test]
+    fn side_by_side_is_the_same_measure() {
+        let mut a = with_spectrum(&(0..80).map(|i| (f64::from(i) * 0.7).sin()).chain([7.0]).collect::<Vec<_>>());
+        let options = Options { test_vectors: 5, steps: 9 };
+        let known = measure(&mut a, 6, 5, 9);
+        for together in [1, 2, 5, 9] {
+            let found = LanczosQuadrature::side_by_side(&mut a, random(6), options, together).unwrap();
+            assert_eq!(found, known, "{together}");
+        }
+        let mut broken = Dense::new(2, vec![f64::NAN; 4]).unwrap();
+        let found = LanczosQuadrature::side_by_side(&mut broken, random(1), options, 3).unwrap();
+        assert!(found.moment(1).value.is_nan());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rand::RngCore;
 use crate::base::rng::Stream;
 
 use super::estimator::Estimator;
+use super::operator::LinearOperator;
 use super::vectors::dot;
 
 /// Mean of independent samples.
@@ -81,6 +82,35 @@ impl Hutchinson {
         let options = Options { most_products: options.most_products.max(2), ..options };
         let test_vector = signs(&mut random, dim);
         Self { options, random, test_vector, forms: Vec::new(), squares: Vec::new() }
+    }
+}
+
+/// The trace from `test_vectors >= 2` vectors of signs, `together` of them multiplied at a time: what [`Hutchinson`] finds with the same
+/// stream when it is told to use them all.
+///
+/// # Errors
+/// The first error of a product.
+pub fn hutchinson<A: LinearOperator>(
+    operator: &mut A,
+    random: Stream,
+    test_vectors: usize,
+    together: usize,
+) -> Result<Trace, A::Error> {
+    let dim = operator.dim();
+    let options = Options { most_products: test_vectors, least_products: usize::MAX, tolerance: 0.0 };
+    let mut search = Hutchinson::new(dim, random, options);
+    loop {
+        let count = together.max(1).min(search.options.most_products - search.products());
+        // The search draws its next vector when it has taken in the product of the last: these are the same.
+        let mut ahead = search.random.clone();
+        let mut vectors = vec![search.test_vector.clone()];
+        vectors.extend((1..count).map(|_| signs(&mut ahead, dim)));
+        let vectors: Vec<&[f64]> = vectors.iter().map(Vec::as_slice).collect();
+        for product in operator.apply_many(&vectors)? {
+            if let Some(trace) = search.absorb(&product) {
+                return Ok(trace);
+            }
+        }
     }
 }
 
@@ -182,6 +212,17 @@ mod tests {
         assert_eq!(found.frobenius_squared.value, 30.0);
         let zero = estimate(&mut diagonal(&[0.0; 3]), &mut Hutchinson::new(3, random(1), Options::default())).unwrap();
         assert!(zero.value == 0.0 && zero.converged);
+    }
+
+    #[test]
+    fn several_vectors_at_once_give_the_same_trace() {
+        let mut a = with_spectrum(&(0..70).map(|i| (f64::from(i) * 0.9).cos()).collect::<Vec<_>>());
+        let known = hutchinson(&mut a, 4, 11);
+        for together in [1, 3, 4, 50] {
+            assert_eq!(super::hutchinson(&mut a, random(4), 11, together).unwrap(), known, "{together}");
+        }
+        let mut broken = Dense::new(2, vec![f64::NAN; 4]).unwrap();
+        assert!(super::hutchinson(&mut broken, random(2), 5, 3).unwrap().value.is_nan());
     }
 
     #[test]

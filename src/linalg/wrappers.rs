@@ -134,6 +134,13 @@ impl<A: LinearOperator> LinearOperator for Scaled<A> {
         }
         Ok(())
     }
+
+    fn apply_many(&mut self, vectors: &[&[f64]]) -> Result<Vec<Vec<f64>>, A::Error> {
+        let times = |v: &[f64]| v.iter().zip(&self.factors).map(|(v, factor)| factor * v).collect::<Vec<f64>>();
+        let scaled: Vec<Vec<f64>> = vectors.iter().map(|v| times(v)).collect();
+        let products = self.operator.apply_many(&scaled.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        Ok(products.iter().map(|product| times(product)).collect())
+    }
 }
 
 impl<A: PiecewiseOperator> PiecewiseOperator for Scaled<A> {

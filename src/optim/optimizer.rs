@@ -141,30 +141,35 @@ impl Optimizer {
         self.updates
     }
 
-    /// The diagonal P that Adam, AdamW and RMSprop divide by, in the shapes of the layout: `sqrt(v) / sqrt(1 - prod beta2) +
-    /// epsilon`, for RMSprop without the correction. `None` for other kinds and before the first update.
+    /// The diagonal P that the last update of Adam, AdamW or RMSprop divided its average of gradients by, in the shapes of the
+    /// layout: `w <- w - lr m / P` with
+    ///
+    /// - Adam, AdamW: `P = (1 - prod beta1) (sqrt(v / (1 - prod beta2)) + epsilon)`,
+    /// - RMSprop: `P = sqrt(v) + epsilon`, without corrections.
+    ///
+    /// Learning-rate factors aren't in it. `None` for other kinds and before the first update.
     ///
     /// At the adaptive edge of stability the largest eigenvalue of `P^-1/2 H P^-1/2` is compared with
-    /// [`crate::theory::edge_of_stability::adaptive_threshold`].
+    /// [`crate::theory::edge_of_stability::adaptive_threshold`] (Cohen et al. 2022, whose P this is).
     ///
     /// # Errors
     /// Whatever candle says of the device.
     pub fn preconditioner(&self, device: &Device) -> Result<Option<Vec<Tensor>>> {
-        let (root, epsilon) = match Rule::new(&self.spec, 1.0, self.products) {
-            _ if !matches!(self.spec.kind, OptimizerKind::Adam | OptimizerKind::AdamW | OptimizerKind::RmsProp)
-                || self.slots.is_empty() =>
-            {
-                return Ok(None);
+        if !self.spec.kind.divides_by_a_diagonal() || self.slots.is_empty() {
+            return Ok(None);
+        }
+        let of = |(i, (slot, info)): (usize, (&Slot, _))| {
+            let (correction, root, epsilon) = match Rule::new(&self.spec_of(i), 1.0, self.products) {
+                Rule::Sgd { .. } => return Ok(None),
+                Rule::Adam { step, root, epsilon, .. } => (step.recip(), root, epsilon),
+                Rule::RmsProp { epsilon, .. } => (1.0, 1.0, epsilon),
+            };
+            match slot.second_moments(info, device)? {
+                Some(second) => (((second.sqrt()? * root)? + epsilon)? * correction).map(Some),
+                None => Ok(None),
             }
-            Rule::Sgd { .. } => return Ok(None),
-            Rule::Adam { root, epsilon, .. } => (root, epsilon),
-            Rule::RmsProp { epsilon, .. } => (1.0, epsilon),
         };
-        let of = |(slot, info): (&Slot, _)| match slot.second_moments(info, device)? {
-            Some(second) => ((second.sqrt()? * root)? + epsilon).map(Some),
-            None => Ok(None),
-        };
-        self.slots.iter().zip(self.layout.infos()).map(of).collect()
+        self.slots.iter().zip(self.layout.infos()).enumerate().map(of).collect()
     }
 
     /// A copy of the memory. Before the first step it is all empty.

@@ -30,6 +30,11 @@ impl OptimizerKind {
         self != Self::Sgd
     }
 
+    /// Whether every parameter's average of gradients is divided by a number of its own: a preconditioner that is a diagonal.
+    pub fn divides_by_a_diagonal(self) -> bool {
+        matches!(self, Self::Adam | Self::AdamW | Self::RmsProp)
+    }
+
     /// Whether memory made by one kind means the same to the other.
     pub(super) fn shares_memory_with(self, other: Self) -> bool {
         let alike = |kind| matches!(kind, Self::Adam | Self::AdamW);

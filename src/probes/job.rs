@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use crate::base::rng::Streams;
 use crate::nn::batch::Batch;
 use crate::nn::model::Model;
-use crate::nn::spec::LossSpec;
+use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::record::{Reading, SeriesId};
 use crate::tasks::data::Split;
 
@@ -30,6 +30,8 @@ pub struct Subject {
     /// Updates done: these are the parameters after `step` updates.
     pub step: u64,
     pub model: Arc<dyn Model>,
+    /// What `model` was built from.
+    pub spec: ModelSpec,
     /// Detached; nobody writes to them.
     pub params: Arc<Vec<Tensor>>,
     pub loss: LossSpec,
@@ -41,8 +43,6 @@ pub struct Subject {
     pub streams: Streams,
     /// Oldest first, thinned to a few hundred; the current parameters are the last.
     pub path: Arc<Vec<PastPoint>>,
-    /// See [`crate::nn::spec::ModelSpec::layer_bound`].
-    pub layer_bound: Option<f64>,
 }
 
 impl Subject {

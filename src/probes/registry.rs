@@ -39,7 +39,8 @@ pub const PROBES: &[Probe] = &[
         cost: "up to some dozens of Hessian-vector products, each about four gradients of the examples",
         guide: "Largest eigenvalue of the training loss's Hessian. Gradient descent is stable only below the threshold \
                 (2 over the learning rate, without momentum); full-batch training often sharpens until it gets there \
-                and then hovers: the edge of stability (Cohen et al. 2021).",
+                and then hovers: the edge of stability (Cohen et al. 2021). Under Adam, or with learning rates of a \
+                parametrisation, the preconditioned Hessian has the line (Cohen et al. 2022).",
     },
     Probe {
         id: "spectrum",

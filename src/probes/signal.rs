@@ -38,7 +38,7 @@ pub fn begin(subject: &Subject, examples: usize, int8: bool) -> Result<Box<dyn J
         threads: if subject.device.is_cpu() { rayon::current_num_threads() } else { 1 },
         seen: Vec::new(),
         layers: subject.model.layers().iter().map(|_| Activations::default()).collect(),
-        bound: subject.layer_bound,
+        bound: subject.spec.layer_bound(),
         found: Vec::new(),
         wanted: STATISTICS.iter().filter(|statistic| int8 || statistic.series != INT8).collect(),
         statistics: Vec::new(),

@@ -11,9 +11,10 @@ use crate::linalg::slq::{self, LanczosQuadrature};
 use crate::linalg::spectrum::SpectralMeasure;
 use crate::nn::curvature::Hessian;
 use crate::nn::statistics::in_words;
-use crate::record::{Circumstances, Eigenvalue, Reading, Spectrum, names};
+use crate::record::{Circumstances, Eigenvalue, Estimate, Reading, SeriesId, Spectrum, names};
 
 use super::job::{Advance, Job, Subject};
+use super::sharpness;
 
 /// Where the last search ended, for the next to begin at.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +28,7 @@ const TOLERANCE: f64 = 1e-2;
 const MOST_PRODUCTS: usize = 80;
 /// Random vectors of the quadrature, each with so many products: few, as the next measurement draws new ones.
 const TEST_VECTORS: usize = 3;
-const STEPS: usize = 16;
+const STEPS: usize = 12;
 /// Width of the smoothing over the range of the spectrum.
 const SMOOTHING: f64 = 0.01;
 /// Numbers that a subspace may hold, each vector twice.
@@ -35,11 +36,18 @@ const MOST_NUMBERS: usize = 16 << 20;
 
 /// The `top` largest and two smallest eigenvalues of the Hessian of the mean loss over the first `examples` training
 /// examples ([`extremes`]), then its spectral density and trace ([`slq`]), as one reading
-/// [`names::HESSIAN_SPECTRUM`]. The trace is the mean of `v' H v` over test vectors of signs (Hutchinson).
+/// [`names::HESSIAN_SPECTRUM`]. The trace is the mean of `v' H v` over test vectors of signs (Hutchinson). As soon as the ends
+/// are found they are a reading without density and trace, and the largest eigenvalue is one of the sharpness.
+/// `sharpness` is where the last search for the largest eigenvalue alone ended.
 ///
 /// # Errors
 /// Whatever candle says of the device.
-pub fn begin(subject: &Subject, examples: usize, top: usize, warm: &Warm) -> Result<Box<dyn Job>> {
+pub fn begin(
+    subject: &Subject,
+    examples: usize,
+    top: usize,
+    (warm, sharpness): (&Warm, &sharpness::Warm),
+) -> Result<Box<dyn Job>> {
     let batch = subject.batch(examples)?;
     let hessian = Hessian::new(subject.model.clone(), &subject.params, &batch, &subject.loss)?;
     let dim = subject.model.layout().total();
@@ -51,7 +59,11 @@ pub fn begin(subject: &Subject, examples: usize, top: usize, warm: &Warm) -> Res
         subspace: (MOST_NUMBERS / dim.max(1) / 2).clamp(top + BOTTOM + 6, 40),
         ..extremes::Options::default()
     };
-    let starts = warm.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut starts = warm.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if starts.is_empty() {
+        // The first search knows one direction already.
+        starts.extend(sharpness.start());
+    }
     let search = ExtremeSearch::new(dim, &starts, subject.streams.indexed("probe/extremes", subject.step), options);
     Ok(Box::new(SpectrumJob {
         step: subject.step,
@@ -100,9 +112,17 @@ impl Job for SpectrumJob {
             let started = Instant::now();
             let found = self.piece()?;
             self.circumstances.seconds += started.elapsed().as_secs_f64();
-            if let Some((ends, measure)) = found {
-                let spectrum = self.spectrum(&ends, &measure);
-                return Ok(Advance::Done(vec![(names::HESSIAN_SPECTRUM, Reading::Spectrum(Arc::new(spectrum)))]));
+            let reading = |spectrum| (names::HESSIAN_SPECTRUM, Reading::Spectrum(Arc::new(spectrum)));
+            match found {
+                None => {}
+                Some(Piece::Ends(ends)) => {
+                    let mut readings = vec![reading(self.spectrum(&ends, None))];
+                    readings.extend(self.sharpness(&ends));
+                    return Ok(Advance::Working(readings));
+                }
+                Some(Piece::All(ends, measure)) => {
+                    return Ok(Advance::Done(vec![reading(self.spectrum(&ends, Some(&measure)))]));
+                }
             }
             if Instant::now() >= deadline || stop() {
                 return Ok(Advance::Working(Vec::new()));
@@ -111,8 +131,14 @@ impl Job for SpectrumJob {
     }
 }
 
+/// What a piece of work completes.
+enum Piece {
+    Ends(Box<Extremes>),
+    All(Box<Extremes>, SpectralMeasure),
+}
+
 impl SpectrumJob {
-    fn piece(&mut self) -> Result<Option<(Extremes, SpectralMeasure)>> {
+    fn piece(&mut self) -> Result<Option<Piece>> {
         let Self { hessian, stage, multiplying, .. } = self;
         if !*multiplying {
             let vector = match stage {
@@ -126,49 +152,70 @@ impl SpectrumJob {
         *multiplying = false;
         match stage {
             Stage::Ends(search) => {
-                if let Some(ends) = search.absorb(product) {
-                    if ends.top.iter().all(|pair| pair.value.is_finite()) {
-                        *self.warm.0.lock().unwrap_or_else(PoisonError::into_inner) = ends.next_starts.clone();
-                    }
-                    let options = slq::Options { test_vectors: TEST_VECTORS, steps: STEPS };
-                    let quadrature = LanczosQuadrature::new(self.dim, self.random.clone(), options);
-                    self.stage = Stage::Between(Box::new(quadrature), Box::new(ends));
+                let Some(ends) = search.absorb(product).map(Box::new) else { return Ok(None) };
+                if ends.top.iter().all(|pair| pair.value.is_finite()) {
+                    *self.warm.0.lock().unwrap_or_else(PoisonError::into_inner) = ends.next_starts.clone();
                 }
-                Ok(None)
+                let options = slq::Options { test_vectors: TEST_VECTORS, steps: STEPS };
+                let quadrature = LanczosQuadrature::new(self.dim, self.random.clone(), options);
+                self.stage = Stage::Between(Box::new(quadrature), ends.clone());
+                Ok(Some(Piece::Ends(ends)))
             }
             Stage::Between(quadrature, ends) => {
-                Ok(quadrature.absorb(product).map(|measure| (Extremes::clone(ends), measure)))
+                Ok(quadrature.absorb(product).map(|measure| Piece::All(ends.clone(), measure)))
             }
         }
     }
 
-    fn spectrum(&self, ends: &Extremes, measure: &SpectralMeasure) -> Spectrum {
+    fn sharpness(&self, ends: &Extremes) -> Option<(SeriesId, Reading)> {
+        let pair = ends.top.first()?;
+        let estimate = Estimate {
+            value: pair.value,
+            residual: pair.residual,
+            converged: pair.converged && ends.looked_twice,
+            products: ends.products,
+            circumstances: Arc::new(Circumstances {
+                method: "Lanczos for both ends of the spectrum, on exact Hessian-vector products".into(),
+                ..self.circumstances.clone()
+            }),
+        };
+        Some((names::SHARPNESS, Reading::Estimate(estimate)))
+    }
+
+    /// Without a measure there is no density yet, and the trace is no number.
+    fn spectrum(&self, ends: &Extremes, measure: Option<&SpectralMeasure>) -> Spectrum {
         let eigenvalue = |pair: &Pair| Eigenvalue {
             value: pair.value,
             residual: pair.residual,
             // A second look that found something new leaves all in doubt.
             converged: pair.converged && ends.looked_twice,
         };
-        let trace = measure.mean(|x| x);
-        let n = self.dim as f64;
-        let rules = measure.rules.len() as f64;
-        let nodes = measure.rules.iter().flat_map(|rule| rule.nodes.iter().zip(&rule.weights));
-        let mut ritz: Vec<[f64; 2]> = nodes.map(|(&node, &weight)| [node, weight / rules]).collect();
-        ritz.retain(|[node, weight]| node.is_finite() && weight.is_finite());
-        ritz.sort_by(|a, b| a[0].total_cmp(&b[0]));
-        let [low, high] = measure.range();
-        Spectrum {
+        let mut spectrum = Spectrum {
             matrix: "Hessian".into(),
             dim: self.dim,
             top: ends.top.iter().map(eigenvalue).collect(),
             bottom: ends.bottom.iter().map(eigenvalue).collect(),
-            ritz,
-            smoothing: if high > low { SMOOTHING * (high - low) } else { SMOOTHING * high.abs().max(1.0) },
-            trace: n * trace.value,
-            trace_error: n * trace.standard_error,
-            test_vectors: measure.rules.len(),
-            products: ends.products + measure.products,
+            ritz: Vec::new(),
+            smoothing: 0.0,
+            trace: f64::NAN,
+            trace_error: f64::NAN,
+            test_vectors: 0,
+            products: ends.products,
             circumstances: Arc::new(self.circumstances.clone()),
+        };
+        if let Some(measure) = measure {
+            let (trace, n) = (measure.mean(|x| x), self.dim as f64);
+            let rules = measure.rules.len() as f64;
+            let nodes = measure.rules.iter().flat_map(|rule| rule.nodes.iter().zip(&rule.weights));
+            spectrum.ritz = nodes.map(|(&node, &weight)| [node, weight / rules]).collect();
+            spectrum.ritz.retain(|[node, weight]| node.is_finite() && weight.is_finite());
+            spectrum.ritz.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            let [low, high] = measure.range();
+            spectrum.smoothing = if high > low { SMOOTHING * (high - low) } else { SMOOTHING * high.abs().max(1.0) };
+            (spectrum.trace, spectrum.trace_error) = (n * trace.value, n * trace.standard_error);
+            spectrum.test_vectors = measure.rules.len();
+            spectrum.products += measure.products;
         }
+        spectrum
     }
 }

@@ -78,6 +78,7 @@ fn header(steps: u64) -> Header {
         token_kind: TokenKind::Tokens,
         device: "CPU".into(),
         threshold_formula: "2(1 + momentum)/lr".into(),
+        preconditioned_formula: "2(1 + momentum)/lr".into(),
         planned_steps: steps,
     }
 }

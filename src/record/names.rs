@@ -20,6 +20,10 @@ pub const LR: SeriesId = SeriesId::from_static("lr");
 pub const SHARPNESS: SeriesId = SeriesId::from_static("sharpness");
 /// The sharpness at which gradient descent with this optimiser becomes unstable (2/lr, momentum-corrected).
 pub const SHARPNESS_THRESHOLD: SeriesId = SeriesId::from_static("sharpness_threshold");
+/// Largest eigenvalue of the Hessian as the optimiser sees it, an [`super::Estimate`]; its caption names the matrix.
+pub const PRECONDITIONED_SHARPNESS: SeriesId = SeriesId::from_static("preconditioned_sharpness");
+/// What the preconditioned sharpness is compared with.
+pub const PRECONDITIONED_THRESHOLD: SeriesId = SeriesId::from_static("preconditioned_threshold");
 /// Euclidean norm of the gradient, a vector over parameter groups.
 pub const GRADIENT_NORM: SeriesId = SeriesId::from_static("gradient_norm");
 /// Norm of the update over norm of the parameters, a vector over parameter groups.

@@ -56,6 +56,9 @@ pub struct Header {
     pub device: String,
     /// What the sharpness is compared with, such as `2(1 + momentum)/lr`; empty where nothing is.
     pub threshold_formula: String,
+    /// The same for the preconditioned sharpness; empty in recordings that are older, too.
+    #[serde(default)]
+    pub preconditioned_formula: String,
     /// Optimiser steps the run is meant to take.
     pub planned_steps: u64,
 }

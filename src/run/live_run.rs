@@ -137,14 +137,14 @@ impl LiveRun {
         self.tell_pace(outbox)?;
         if self.heavy_probes_are_due() && !must_step {
             self.probe(Mode::Resting, PIECE, interrupted, outbox)?;
-            if !self.prober.has_work(self.step(), &self.spec().probes) {
+            if !self.prober.has_work(self.step(), self.spec()) {
                 self.due = Some(self.step());
             }
             return Ok(None);
         }
         let share = self.spec().probes.budget;
         let measuring = self.spec().probes.pace == Pace::Budget && self.budget.allows(share);
-        if measuring && self.prober.has_work(self.step(), &self.spec().probes) && !must_step {
+        if measuring && self.prober.has_work(self.step(), self.spec()) && !must_step {
             self.probe(Mode::Running, PIECE, interrupted, outbox)?;
             return Ok(None);
         }
@@ -221,6 +221,12 @@ impl LiveRun {
         if let Some(line) = threshold::value(self.spec(), report.lr) {
             readings.push((names::SHARPNESS_THRESHOLD, Reading::Scalar(line)));
         }
+        let spec = self.spec();
+        if let Some(line) = threshold::preconditioned_value(spec, report.lr)
+            .filter(|_| spec.probes.sharpness_of.wants_preconditioned(spec))
+        {
+            readings.push((names::PRECONDITIONED_THRESHOLD, Reading::Scalar(line)));
+        }
         outbox.snapshot(report.step, readings)
     }
 
@@ -262,7 +268,7 @@ impl LiveRun {
 
     /// Measures the parameters at rest; false when everything is measured.
     pub fn measure_at_rest(&mut self, interrupted: &dyn Fn() -> bool, outbox: &Outbox) -> Result<bool, Stop> {
-        if self.spec().probes.budget <= 0.0 || !self.prober.has_work(self.step(), &self.spec().probes) {
+        if self.spec().probes.budget <= 0.0 || !self.prober.has_work(self.step(), self.spec()) {
             return Ok(false);
         }
         self.probe(Mode::Resting, PIECE, interrupted, outbox)?;

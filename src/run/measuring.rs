@@ -18,6 +18,8 @@ pub struct Order<'a> {
     pub model: &'a ModelFile,
     /// In the flattening order.
     pub weights: &'a [f64],
+    /// Other parameters of the same network, to compare with.
+    pub reference: Option<&'a [f64]>,
     pub examples: &'a Examples,
     pub dtype: DType,
     pub device: &'a Device,
@@ -62,13 +64,16 @@ impl Order<'_> {
     fn subject(&self) -> Result<Subject, TrainError> {
         let model = self.model.measured()?;
         let layout: &Layout = model.layout();
-        let params = layout.unflatten(self.weights, self.dtype, self.device)?;
+        let unflatten = |flat: &[f64]| layout.unflatten(flat, self.dtype, self.device);
+        let params = unflatten(self.weights)?;
+        let reference = self.reference.map(unflatten).transpose()?;
         let batch = wide_batch(self.examples, self.dtype, self.device)?;
         Ok(Subject {
             params,
+            reference,
+            spec: self.model.model.clone(),
             model,
             loss: self.model.loss.clone(),
-            layer_bound: self.model.model.layer_bound(),
             batch,
             dtype: self.dtype,
             device: self.device.clone(),

@@ -13,6 +13,7 @@ pub mod messages;
 pub mod model_file;
 mod outbox;
 pub mod parametrization;
+pub mod preconditioning;
 mod prober;
 mod recorder;
 pub mod session;

@@ -9,7 +9,8 @@ use crate::probes::{attention, landscape, plane, sharpness, signal, slice_metric
 use crate::record::{Reading, names};
 
 use super::history::History;
-use super::spec::ProbeSpec;
+use super::preconditioning;
+use super::spec::RunSpec;
 use super::trainer::{TrainError, Trainer};
 
 /// While training goes on, a slice that has been refined for so long makes room for one of fresher parameters.
@@ -19,29 +20,33 @@ const FRESH_SECS: f64 = 3.0;
 enum Kind {
     Signal,
     Sharpness,
+    Preconditioned,
     Landscape,
     Spectrum,
     Attention,
     Metric,
 }
 
-/// Shares of the probes' time.
-const KINDS: [(Kind, f64); 6] = [
-    (Kind::Signal, 1.0),
-    (Kind::Sharpness, 1.5),
-    (Kind::Landscape, 2.5),
-    (Kind::Spectrum, 1.0),
-    (Kind::Attention, 0.5),
-    (Kind::Metric, 2.5),
+/// Shares of the probes' time. A curve needs many points and each of them several products, so most goes to the sharpness.
+const KINDS: [(Kind, f64); 7] = [
+    (Kind::Signal, 0.5),
+    (Kind::Sharpness, 4.5),
+    (Kind::Preconditioned, 4.5),
+    (Kind::Landscape, 1.5),
+    (Kind::Spectrum, 0.5),
+    (Kind::Attention, 0.25),
+    (Kind::Metric, 1.5),
 ];
 
 impl Kind {
-    fn is_wanted(self, probes: &ProbeSpec) -> bool {
+    fn is_wanted(self, spec: &RunSpec) -> bool {
         match self {
-            Self::Spectrum => probes.eigenvalues > 0,
-            Self::Attention => probes.attention_example > 0,
-            Self::Metric => probes.landscape_metric.is_some(),
-            Self::Signal | Self::Sharpness | Self::Landscape => true,
+            Self::Signal | Self::Landscape => true,
+            Self::Sharpness => spec.probes.sharpness_of.wants_raw(spec),
+            Self::Preconditioned => spec.probes.sharpness_of.wants_preconditioned(spec),
+            Self::Spectrum => spec.probes.eigenvalues > 0,
+            Self::Attention => spec.probes.attention_example > 0,
+            Self::Metric => spec.probes.landscape_metric.is_some(),
         }
     }
 }
@@ -50,6 +55,7 @@ impl Kind {
 #[derive(Default)]
 struct Warm {
     sharpness: sharpness::Warm,
+    preconditioned: sharpness::Warm,
     spectrum: spectrum::Warm,
 }
 
@@ -87,6 +93,8 @@ pub struct Prober {
     planes: plane::Memory,
     finest: usize,
     slices: Slices,
+    /// Step of the last recorded sharpness: none is recorded of an earlier one.
+    sharpness: Option<u64>,
 }
 
 /// What is shown of slices while training goes on: a slice that is still coarser than the last one waits until it is as
@@ -135,21 +143,52 @@ impl Prober {
             .filter(|(kind, _)| has_attention || *kind != Kind::Attention)
             .map(|(kind, weight)| Slot { kind, weight, spent_secs: 0.0, job: None, done: None })
             .collect();
-        Self { slots, warm: Warm::default(), planes: plane::Memory::default(), finest, slices: Slices::default() }
+        Self {
+            slots,
+            warm: Warm::default(),
+            planes: plane::Memory::default(),
+            finest,
+            slices: Slices::default(),
+            sharpness: None,
+        }
     }
 
     /// Drops unfinished work (a live knob changed what is measured, or time went back).
     pub fn discard(&mut self) {
         self.slices = Slices { shown: self.slices.shown, ..Slices::default() };
+        self.sharpness = None;
         for slot in &mut self.slots {
             slot.job = None;
             slot.done = None;
         }
     }
 
+    /// A sharpness that the spectrum came upon is as good as any, unless a later one is known or one of an earlier step is
+    /// under way. Where it is of the newest parameters, none needs to be measured.
+    fn pass_on(&mut self, kind: Kind, readings: Vec<(u64, Readings)>) -> Vec<(u64, Readings)> {
+        let fits = |at: u64, slots: &[Slot], last: Option<u64>| {
+            let under_way =
+                slots.iter().filter(|slot| slot.kind == Kind::Sharpness).filter_map(|slot| slot.job.as_ref());
+            last.is_none_or(|last| last < at) && under_way.map(|(job, _)| job.step()).all(|step| step > at)
+        };
+        let mut passed = Vec::new();
+        for (at, mut found) in readings {
+            if kind == Kind::Spectrum && !fits(at, &self.slots, self.sharpness) {
+                found.retain(|(series, _)| *series != names::SHARPNESS);
+            }
+            if found.iter().any(|(series, _)| *series == names::SHARPNESS) {
+                self.sharpness = Some(at);
+                let own = self.slots.iter_mut().filter(|slot| slot.kind == Kind::Sharpness);
+                own.for_each(|slot| slot.done = Some(at));
+            }
+            passed.push((at, found));
+        }
+        passed
+    }
+
     /// Whether there is work: a measurement in progress, or one not yet made of the parameters after `step` updates.
-    pub fn has_work(&self, step: u64, probes: &ProbeSpec) -> bool {
-        let mut wanted = self.slots.iter().filter(|slot| slot.kind.is_wanted(probes));
+    pub fn has_work(&self, step: u64, spec: &RunSpec) -> bool {
+        let mut wanted = self.slots.iter().filter(|slot| slot.kind.is_wanted(spec));
         wanted.any(|slot| slot.job.is_some() || slot.done != Some(step))
     }
 
@@ -176,8 +215,8 @@ impl Prober {
             }
         }
         let behind = |a: &&mut Slot, b: &&mut Slot| (a.spent_secs / a.weight).total_cmp(&(b.spent_secs / b.weight));
-        let probes = &trainer.spec().probes;
-        let wanted = self.slots.iter_mut().filter(|slot| slot.kind.is_wanted(probes));
+        let spec = trainer.spec();
+        let wanted = self.slots.iter_mut().filter(|slot| slot.kind.is_wanted(spec));
         let candidates = wanted.filter(|slot| slot.job.is_some() || slot.done != Some(step));
         let Some(slot) = candidates.min_by(behind) else { return Ok(Findings::default()) };
         let started = Instant::now();
@@ -186,7 +225,10 @@ impl Prober {
             empty => {
                 let subject = subject(trainer, history)?;
                 let known = (&self.warm, &self.planes);
-                let job = begin(slot.kind, &subject, &trainer.spec().probes, known, self.finest)?;
+                let Some(job) = begin(slot.kind, &subject, (trainer, mode), known, self.finest)? else {
+                    slot.done = Some(step);
+                    return Ok(Findings::default());
+                };
                 empty.insert((job, started))
             }
         };
@@ -219,13 +261,15 @@ impl Prober {
             }
         }
         slot.spent_secs += started.elapsed().as_secs_f64();
-        self.forget_old_debts(probes);
+        let kind = slot.kind;
+        findings.readings = self.pass_on(kind, findings.readings);
+        self.forget_old_debts(spec);
         Ok(findings)
     }
 
     /// Keeps the accounts of the probes comparable: what was long ago doesn't starve anybody now.
-    fn forget_old_debts(&mut self, probes: &ProbeSpec) {
-        let wanted = self.slots.iter().filter(|slot| slot.kind.is_wanted(probes));
+    fn forget_old_debts(&mut self, spec: &RunSpec) {
+        let wanted = self.slots.iter().filter(|slot| slot.kind.is_wanted(spec));
         let least = wanted.map(|slot| slot.spent_secs / slot.weight).fold(f64::INFINITY, f64::min);
         for slot in &mut self.slots {
             slot.spent_secs = if least.is_finite() { (slot.spent_secs - least * slot.weight).max(0.0) } else { 0.0 };
@@ -240,17 +284,25 @@ fn points_a_side(readings: &Readings) -> usize {
     sides.max().unwrap_or(0)
 }
 
+/// `None` where there is nothing to measure: no preconditioner before the first update.
 fn begin(
     kind: Kind,
     subject: &Subject,
-    probes: &ProbeSpec,
+    (trainer, mode): (&Trainer, Mode),
     (warm, planes): (&Warm, &plane::Memory),
     finest: usize,
-) -> Result<Box<dyn Job>, TrainError> {
-    Ok(match kind {
+) -> Result<Option<Box<dyn Job>>, TrainError> {
+    let probes = &trainer.spec().probes;
+    let (examples, tolerance) = (probes.sharpness_examples, sharpness::tolerance(mode == Mode::Running));
+    Ok(Some(match kind {
         Kind::Signal => signal::begin(subject, probes.signal_examples, probes.int8)?,
-        Kind::Sharpness => sharpness::begin(subject, probes.sharpness_examples, &warm.sharpness)?,
-        Kind::Spectrum => spectrum::begin(subject, probes.sharpness_examples, probes.eigenvalues, &warm.spectrum)?,
+        Kind::Sharpness => sharpness::begin(subject, examples, tolerance, &warm.sharpness)?,
+        Kind::Preconditioned => {
+            let Some(factors) = trainer.preconditioning()? else { return Ok(None) };
+            let scaling = (factors, preconditioning::title(trainer.spec()));
+            sharpness::begin_preconditioned(subject, examples, tolerance, scaling, &warm.preconditioned)?
+        }
+        Kind::Spectrum => spectrum::begin(subject, examples, probes.eigenvalues, (&warm.spectrum, &warm.sharpness))?,
         Kind::Attention => attention::begin(subject, probes.attention_example)?,
         Kind::Landscape => {
             let options = landscape::Options {
@@ -278,7 +330,7 @@ fn begin(
             };
             slice_metric::begin(subject, &options, planes)?
         }
-    })
+    }))
 }
 
 fn subject(trainer: &Trainer, history: &History) -> Result<Subject, TrainError> {
@@ -291,7 +343,7 @@ fn subject(trainer: &Trainer, history: &History) -> Result<Subject, TrainError> 
         dtype: trainer.dtype(),
         device: trainer.device().clone(),
         streams: trainer.streams(),
-        layer_bound: trainer.spec().model.layer_bound(),
+        spec: trainer.spec().model.clone(),
         path: history.up_to(before(trainer)?, point(trainer, f32::NAN)?),
     })
 }

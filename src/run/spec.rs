@@ -15,6 +15,8 @@ use crate::probes::plane::Choice;
 use crate::record::{SliceExtent, SliceMetric};
 use crate::tasks::spec::TaskSpec;
 
+use super::preconditioning::SharpnessOf;
+
 /// When the heavy probes (slice, sharpness) measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,6 +60,8 @@ pub struct ProbeSpec {
     pub int8: bool,
     /// The training example, from 1, whose attention is recorded; 0 measures no attention.
     pub attention_example: usize,
+    /// The largest eigenvalue of which matrix.
+    pub sharpness_of: SharpnessOf,
     /// Largest eigenvalues of the Hessian that the spectrum names one by one; 0 measures no spectrum.
     pub eigenvalues: usize,
     /// What batch normalisation's statistics are taken of.
@@ -81,6 +85,7 @@ impl Default for ProbeSpec {
             signal_examples: 128,
             int8: true,
             attention_example: 1,
+            sharpness_of: SharpnessOf::Hessian,
             eigenvalues: 3,
             statistics: Statistics::Batch,
         }

@@ -27,6 +27,7 @@ use crate::tasks::noise::noisy_targets;
 use super::device::{self, DeviceError, first_line};
 use super::divergence::{self, Watch};
 use super::parametrization;
+use super::preconditioning;
 use super::spec::RunSpec;
 use super::threshold;
 use super::weights_file::{self, WeightsFileError};
@@ -199,6 +200,7 @@ impl Trainer {
             token_kind: self.model.token_kind(),
             device: device::title(&self.device),
             threshold_formula: threshold::formula(&self.spec).into(),
+            preconditioned_formula: threshold::preconditioned_formula(&self.spec).into(),
             planned_steps: self.spec.steps,
         }
     }
@@ -346,6 +348,14 @@ impl Trainer {
     /// The parameters before the last update and their step, if the specification's slices need them.
     pub fn before_the_last_update(&self) -> Option<&(u64, Vec<Tensor>)> {
         self.before.as_ref()
+    }
+
+    /// The diagonal S of the preconditioned Hessian `S H S` at the parameters as they are; see [`preconditioning::factors`].
+    ///
+    /// # Errors
+    /// [`TrainError::Tensor`].
+    pub fn preconditioning(&self) -> Result<Option<Vec<f64>>, TrainError> {
+        Ok(preconditioning::factors(&self.spec, self.model.layout(), &self.optimizer, &self.device)?)
     }
 
     pub fn params(&self) -> &Params {

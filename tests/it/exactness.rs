@@ -79,7 +79,7 @@ fn trained_with(
             device: Device::Cpu,
             streams,
             path: Arc::new(path.clone()),
-            layer_bound: None,
+            spec: spec.clone(),
         }
     };
     for step in 0..steps {
@@ -286,7 +286,7 @@ fn measuring_changes_no_bit_of_training() {
     let (_, plain) = trained_with(&spec, &split, DType::F32, 6, |_| {});
     let (_, watched) = trained_with(&spec, &split, DType::F32, 6, |subject| {
         measured(landscape::begin(subject, 1.0, 32, 9).unwrap());
-        measured(sharpness::begin(subject, 32, &warm).unwrap());
+        measured(sharpness::begin(subject, 32, sharpness::tolerance(true), &warm).unwrap());
         measured(signal::begin(subject, 32, true).unwrap());
         measured(attention::begin(subject, 1).unwrap());
     });
@@ -301,7 +301,8 @@ fn a_network_that_has_blown_up_gives_readings_and_no_errors() {
     subject.params = Arc::new(broken);
     let slice = measured(landscape::begin(&subject, 1.0, 20, 9).unwrap());
     assert!(surfaces(&slice)[0].loss.iter().all(|loss| loss.is_nan()));
-    let sharp = measured(sharpness::begin(&subject, 20, &sharpness::Warm::default()).unwrap());
+    let sharp =
+        measured(sharpness::begin(&subject, 20, sharpness::tolerance(false), &sharpness::Warm::default()).unwrap());
     assert!(matches!(&sharp[0].1, Reading::Estimate(estimate) if estimate.value.is_nan() && !estimate.converged));
     assert!(!measured(signal::begin(&subject, 20, true).unwrap()).is_empty());
     assert!(!measured(attention::begin(&subject, 20).unwrap()).is_empty());
@@ -347,8 +348,17 @@ fn the_spectrum_is_that_of_the_dense_hessian() {
         let spectra: Vec<Spectrum> = (0..12)
             .map(|seed| {
                 let subject = Subject { streams: Streams::new(seed), ..subject.clone() };
-                let job = spectrum::begin(&subject, usize::MAX, 3, &spectrum::Warm::default()).unwrap();
-                let [(_, Reading::Spectrum(found))] = &measured(job)[..] else { panic!("one spectrum") };
+                let job =
+                    spectrum::begin(&subject, usize::MAX, 3, (&spectrum::Warm::default(), &sharpness::Warm::default()))
+                        .unwrap();
+                let readings = measured(job);
+                let [(_, Reading::Spectrum(ends)), (series, Reading::Estimate(sharp)), (_, Reading::Spectrum(found))] =
+                    &readings[..]
+                else {
+                    panic!("the ends, the sharpness among them, then all: {readings:?}")
+                };
+                assert!(ends.top == found.top && ends.ritz.is_empty() && ends.trace.is_nan());
+                assert!(*series == names::SHARPNESS && sharp.value == found.top[0].value && sharp.converged);
                 Spectrum::clone(found)
             })
             .collect();

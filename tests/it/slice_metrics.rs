@@ -82,8 +82,15 @@ fn alone(subject: &Subject, metric: SliceMetric, [a, b]: [f64; 2]) -> f64 {
         dtype: subject.dtype,
         device: subject.device.clone(),
         streams: subject.streams,
-        layer_bound: subject.layer_bound,
-        options: measure::Options { top_k: 1, tolerance: 1e-9, most_products: 1_000, test_vectors: 2 },
+        spec: subject.spec.clone(),
+        reference: None,
+        options: measure::Options {
+            top_k: 1,
+            tolerance: 1e-9,
+            most_products: 1_000,
+            test_vectors: 2,
+            ..measure::Options::default()
+        },
     };
     let measured = |id: &str| {
         let measurement = MEASUREMENTS.iter().find(|one| one.id == id).unwrap();

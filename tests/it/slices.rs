@@ -67,7 +67,7 @@ fn subject(kind: ModelKind) -> (Subject, Params) {
         device: Device::Cpu,
         streams: Streams::new(3),
         path: Arc::new(vec![point(0, 0.5), point(11, 1.0)]),
-        layer_bound: None,
+        spec,
     };
     (subject, params)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
+use rayon::prelude::*;
 
 use crate::linalg::operator::{LinearOperator, PiecewiseOperator};
 use crate::nn::autodiff::GradientGraph;
@@ -61,19 +62,28 @@ impl Piece {
 
 impl PieceProduct for Piece {
     fn product(&mut self, at: &Frozen, direction: &[Tensor]) -> Result<Vec<f64>> {
+        Ok(self.products(at, std::slice::from_ref(&direction))?.remove(0))
+    }
+
+    fn products<D: AsRef<[Tensor]> + Sync>(&mut self, at: &Frozen, directions: &[D]) -> Result<Vec<Vec<f64>>> {
         let shared = match std::mem::replace(&mut self.shared, Shared::Nothing) {
             Shared::Nothing => self.share(at)?,
             made => made,
         };
-        let product = match &shared {
-            Shared::ByHand(trace) => trace.product(direction)?,
-            Shared::Graph(graph) => at.model.layout().flatten(&graph.hvp(direction)?)?,
+        let product = |direction: &D| match &shared {
+            Shared::ByHand(trace) => trace.product(direction.as_ref()),
+            Shared::Graph(graph) => at.model.layout().flatten(&graph.hvp(direction.as_ref())?),
             Shared::Nothing => unreachable!("it was just made"),
+        };
+        let products = match directions {
+            [one] => vec![product(one)?],
+            // Beside each other where pieces leave threads idle.
+            several => several.par_iter().map(product).collect::<Result<_>>()?,
         };
         if at.keep_graphs {
             self.shared = shared;
         }
-        Ok(product)
+        Ok(products)
     }
 }
 
@@ -119,6 +129,10 @@ impl LinearOperator for Hessian {
 
     fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<()> {
         self.sum.apply(v, out)
+    }
+
+    fn apply_many(&mut self, vectors: &[&[f64]]) -> Result<Vec<Vec<f64>>> {
+        self.sum.apply_many(vectors)
     }
 }
 
@@ -174,6 +188,15 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         pool.install(|| hessian.apply(&v, &mut again)).unwrap();
         assert_eq!(product, again);
+        // Several at once have the same bits, with kept graphs and without.
+        let u = normals(&mut Streams::new(5).stream("u"), flat.len());
+        hessian.apply(&u, &mut again).unwrap();
+        for keep in [true, false] {
+            hessian.sum.at.keep_graphs = keep;
+            assert_eq!(hessian.apply_many(&[&v, &u]).unwrap(), [product.clone(), again.clone()]);
+            let alone = pool.install(|| hessian.apply_many(&[&v, &u, &v])).unwrap();
+            assert_eq!(alone, [product.clone(), again.clone(), product.clone()]);
+        }
 
         // The embeddings are small numbers under a normalisation: third derivatives are large, so steps are small.
         let step = 1e-6;

@@ -81,6 +81,14 @@ pub(super) trait PieceProduct: Send {
     /// # Errors
     /// Whatever candle says of shapes and the device.
     fn product(&mut self, at: &Frozen, direction: &[Tensor]) -> Result<Vec<f64>>;
+
+    /// The products with several directions.
+    ///
+    /// # Errors
+    /// The first error of a product.
+    fn products<D: AsRef<[Tensor]> + Sync>(&mut self, at: &Frozen, directions: &[D]) -> Result<Vec<Vec<f64>>> {
+        directions.iter().map(|direction| self.product(at, direction.as_ref())).collect()
+    }
 }
 
 /// A sum over pieces, done on the threads of the current rayon pool and added up in the order of the pieces, in f64: equal bits
@@ -127,6 +135,25 @@ impl<P: PieceProduct> Sum<P> {
                 return Ok(());
             }
         }
+    }
+}
+
+impl<P: PieceProduct> Sum<P> {
+    /// As [`Self::apply`] for each vector, with the same bits: pieces are added in the same order. What the products of a piece share
+    /// is made once for all vectors, also where it isn't kept.
+    pub fn apply_many(&mut self, vectors: &[&[f64]]) -> Result<Vec<Vec<f64>>> {
+        let Self { at, pieces, sum, .. } = self;
+        let directions: Vec<Vec<Tensor>> = vectors.iter().map(|v| at.unflatten(v)).collect::<Result<_>>()?;
+        let mut sums = vec![vec![0.0; sum.len()]; vectors.len()];
+        let mut done = 0;
+        while done < pieces.len() {
+            for products in wave(pieces, &mut done, |piece| piece.products(at, &directions))? {
+                for (sum, product) in sums.iter_mut().zip(&products) {
+                    axpy(1.0, product, sum);
+                }
+            }
+        }
+        Ok(sums)
     }
 }
 

@@ -263,6 +263,32 @@ fn the_preconditioner_is_what_the_step_divides_by() {
     }
 }
 
+/// With momentum, too: `w <- w - lr m / P` with the plain averages m, so P holds both bias corrections.
+#[test]
+fn adams_preconditioner_divides_the_plain_average() {
+    let (layout, beta) = (layout(), 0.9);
+    let epsilons = [1.0, 3.0, 0.5];
+    let spec =
+        OptimizerSpec { kind: OptimizerKind::Adam, momentum: beta, weight_decay: 0.0, ..OptimizerSpec::default() };
+    let spec = OptimizerSpec { epsilon: 0.1, ..spec };
+    let params = params(&layout, DType::F64);
+    let mut optimizer = Optimizer::new(&spec, &layout).with_decay_and_epsilon_factors(vec![1.0; 3], epsilons.to_vec());
+    let mut average = vec![0.0; layout.total()];
+    for t in 0..4 {
+        let gradient = gradient(&layout, t, DType::F64);
+        let before = layout.flatten(&params.frozen().unwrap()).unwrap();
+        optimizer.step(&params, &gradient, 0.1).unwrap();
+        let after = layout.flatten(&params.tensors()).unwrap();
+        for (m, g) in average.iter_mut().zip(layout.flatten(&gradient).unwrap()) {
+            *m = beta * *m + (1.0 - beta) * g;
+        }
+        let p = layout.flatten(&optimizer.preconditioner(&Device::Cpu).unwrap().unwrap()).unwrap();
+        let moved: Vec<_> = before.iter().zip(&after).map(|(b, a)| b - a).collect();
+        let known: Vec<_> = average.iter().zip(&p).map(|(m, p)| 0.1 * m / p).collect();
+        close(&moved, &known, 1e-13, &t);
+    }
+}
+
 /// Sharpness-aware minimisation of `|w|^2 / 2`: the gradient uphill is `w (1 + rho / |w|)`.
 #[test]
 fn uphill_is_along_the_gradient_and_back_is_exact() {

@@ -95,6 +95,15 @@ fn eigenvalues(recording: &Recording, cursor: TimeCursor, series: &HeavySeries, 
         }
     }
     plot.add("± residual", bars, LineStyle::Faint, 0);
+    let unsure = spectra.iter().flat_map(|(step, spectrum)| {
+        let found = spectrum.top.iter().chain(&spectrum.bottom).filter(|found| !found.converged);
+        found.flat_map(|found| [[*step, found.value], [*step, f64::NAN]])
+    });
+    let unsure: Vec<_> = unsure.collect();
+    if !unsure.is_empty() {
+        // Newest first to stay: a picture has room for so many.
+        plot.add("not converged", unsure[unsure.len().saturating_sub(2 * BARS)..].to_vec(), LineStyle::Solid, 4);
+    }
     notes(&mut plot, here, at);
     Plot::Lines(plot)
 }
@@ -134,7 +143,7 @@ fn trace(recording: &Recording, cursor: TimeCursor, series: &HeavySeries, at: u6
     plot.add("trace", points, style(spectra.len()), 0);
     plot.add_value("trace", here.map(|(_, spectrum)| spectrum.trace));
     plot.add("± standard error", bars.collect(), LineStyle::Faint, 0);
-    if let Some((_, s)) = here {
+    if let Some((_, s)) = here.filter(|(_, spectrum)| spectrum.test_vectors > 0) {
         let mean = words::number(s.trace / s.dim.max(1) as f64);
         plot.notes.push(format!("Hutchinson, {} test vectors; mean eigenvalue {mean}", s.test_vectors));
     }
@@ -145,6 +154,9 @@ fn trace(recording: &Recording, cursor: TimeCursor, series: &HeavySeries, at: u6
 /// Eigenvalues per unit of the axis, smoothed.
 fn density(spectrum: &Spectrum, step: u64, at: u64) -> Plot {
     let title = "Spectral density";
+    if spectrum.test_vectors == 0 {
+        return Plot::Empty { title: title.into(), reason: "The ends are known, the density is being measured".into() };
+    }
     let singles: Vec<f64> = spectrum.top.iter().chain(&spectrum.bottom).map(|found| found.value).collect();
     let places = spectrum.ritz.iter().map(|[node, _]| *node).chain(singles.iter().copied()).filter(|x| x.is_finite());
     let (low, high) = places.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
@@ -177,8 +189,8 @@ fn density(spectrum: &Spectrum, step: u64, at: u64) -> Plot {
     let dots = singles.into_iter().flat_map(|x| [[x, single], [x, f64::NAN]]).collect();
     plot.add("found one by one", dots, LineStyle::Solid, 1);
     plot.notes = vec![
-        format!("quadrature with {} test vectors, smoothed by {}", spectrum.test_vectors, words::number(width)),
         format!("trace {} ± {}", words::number(spectrum.trace), words::number(spectrum.trace_error)),
+        format!("quadrature with {} test vectors, smoothed by {}", spectrum.test_vectors, words::number(width)),
         words::age(step, at),
     ];
     Plot::Lines(plot)
@@ -200,11 +212,30 @@ mod tests {
         let [ends, _] = &shown(CurvatureView::Eigenvalues, TimeCursor::At(200))[..] else { panic!() };
         let labels: Vec<_> = ends.lines.iter().map(|line| line.label.as_str()).collect();
         assert_eq!(labels[0], "largest");
-        assert!(labels.contains(&"smallest") && labels.contains(&"largest 2") && labels.last() == Some(&"± residual"));
+        assert!(labels.contains(&"smallest") && labels.contains(&"largest 2") && labels.contains(&"± residual"));
         let recording = example::recording(400);
         let Some((_, Reading::Spectrum(known))) = recording.latest_at(&names::HESSIAN_SPECTRUM, 200) else { panic!() };
         assert!(ends.at_cursor.contains(&("largest".into(), known.top[0].value)));
         assert!(ends.notes.iter().any(|note| note.contains("products")), "{:?}", ends.notes);
+    }
+
+    #[test]
+    fn what_has_not_converged_is_marked_and_counted_and_ends_come_before_their_density() {
+        let mut recording = example::recording(400);
+        let Some((_, Reading::Spectrum(known))) = recording.latest_at(&names::HESSIAN_SPECTRUM, 400) else { panic!() };
+        let mut spectrum = Spectrum::clone(known);
+        spectrum.top[1].converged = false;
+        (spectrum.test_vectors, spectrum.trace) = (0, f64::NAN);
+        spectrum.ritz.clear();
+        let (value, step) = (spectrum.top[1].value, recording.newest_step() + 1);
+        let readings = vec![(names::HESSIAN_SPECTRUM, Reading::Spectrum(std::sync::Arc::new(spectrum)))];
+        recording.push(&crate::record::Snapshot { track: crate::record::TrackId(0), step, readings }).unwrap();
+        let shown = plots(&recording, TimeCursor::Following, &PaneOptions::default());
+        let [Plot::Lines(ends), Plot::Empty { reason, .. }] = &shown[..] else { panic!("{shown:?}") };
+        let dots = ends.lines.iter().find(|line| line.label == "not converged").unwrap();
+        assert!(dots.points.contains(&[step as f64, value]), "{:?}", dots.points);
+        assert!(ends.notes[0].starts_with("2 of 6 not converged"), "{:?}", ends.notes);
+        assert!(reason.contains("being measured"));
     }
 
     #[test]

@@ -12,6 +12,6 @@ pub const MEASUREMENT: Measurement = Measurement {
     cost: "one forward pass",
     source: "definition; thresholds are ours",
     measure: |subject| {
-        by_layer(subject, |layer| propagation::dead_share(&layer.values, layer.width, subject.layer_bound))
+        by_layer(subject, |layer| propagation::dead_share(&layer.values, layer.width, subject.spec.layer_bound()))
     },
 };

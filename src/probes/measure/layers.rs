@@ -1,6 +1,6 @@
 //! Activations of every layer on the whole batch.
 
-use candle_core::{DType, Result};
+use candle_core::{DType, Result, Tensor};
 
 use crate::record::TokenKind;
 
@@ -19,7 +19,8 @@ pub struct Activations {
 /// # Errors
 /// Whatever candle says of shapes and the device.
 pub fn by_layer(subject: &Subject, statistic: impl Fn(&Activations) -> f64) -> Result<Found> {
-    let found = layers(subject)?.into_iter().map(|(name, layer)| (name, statistic(&layer))).collect();
+    let layers = activations(subject, &subject.params)?;
+    let found = subject.model.layers().iter().cloned().zip(layers.iter().map(statistic)).collect();
     Ok(Found::exact(Value::Named(found), "forward pass"))
 }
 
@@ -33,18 +34,22 @@ pub fn several_by_layer<const N: usize>(
     statistics: impl Fn(&Activations) -> [f64; N],
 ) -> Result<Found> {
     let mut found = Vec::new();
-    for (name, layer) in layers(subject)? {
-        let numbers = statistics(&layer);
+    for (name, layer) in subject.model.layers().iter().zip(&activations(subject, &subject.params)?) {
+        let numbers = statistics(layer);
         found.extend(titles.iter().zip(numbers).map(|(title, number)| (format!("{name}: {title}"), number)));
     }
     Ok(Found::exact(Value::Named(found), "forward pass"))
 }
 
-fn layers(subject: &Subject) -> Result<Vec<(String, Activations)>> {
+/// The activations of all layers at some parameters, input side first.
+///
+/// # Errors
+/// Whatever candle says of shapes and the device.
+pub fn activations(subject: &Subject, params: &[Tensor]) -> Result<Vec<Activations>> {
     let mut taps = Vec::new();
-    subject.model.forward(&subject.params, &subject.batch.inputs, Some(&mut taps))?;
+    subject.model.forward(params, &subject.batch.inputs, Some(&mut taps))?;
     let mut found = Vec::with_capacity(taps.len());
-    for (name, tap) in subject.model.layers().iter().zip(&taps) {
+    for tap in &taps {
         let (tokens, width) = match *tap.dims() {
             [_, tokens, width] if subject.model.token_kind() == TokenKind::Tokens => (tokens, width),
             ref dims => {
@@ -53,7 +58,7 @@ fn layers(subject: &Subject) -> Result<Vec<(String, Activations)>> {
             }
         };
         let values = tap.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-        found.push((name.clone(), Activations { values, tokens, width }));
+        found.push(Activations { values, tokens, width });
     }
     Ok(found)
 }

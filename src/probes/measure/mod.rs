@@ -5,20 +5,30 @@
 
 mod accuracy;
 mod attention_entropy;
+mod block_sharpness;
+mod cka;
 mod dead_units;
 mod directional_sharpness;
 mod effective_rank;
 mod eigenvalues;
+mod ends;
+mod gauss_newton;
 mod gradient;
 mod gradient_roles;
 mod gram;
+mod hutch_plus_plus;
 mod int8;
+mod kernel_alignment;
+mod kernel_eigenvalues;
 mod kurtosis;
 mod layers;
 mod loss;
 mod max_median_ratio;
 mod mean_token_distance;
+mod preconditioned_sharpness;
 mod sharpness;
+mod smallest_eigenvalues;
+mod spectral_density;
 mod stable_rank;
 mod tangent_kernel;
 mod token_cosine;
@@ -33,10 +43,10 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::base::rng::Streams;
 use crate::nn::batch::Batch;
-use crate::nn::curvature::Hessian;
+use crate::nn::curvature::{Hessian, Kernels};
 use crate::nn::model::Model;
 use crate::nn::params::Params;
-use crate::nn::spec::LossSpec;
+use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::nn::statistics::in_words;
 use crate::record::Circumstances;
 
@@ -47,10 +57,21 @@ pub const MEASUREMENTS: &[&Measurement] = &[
     &gradient::MEASUREMENT,
     &gradient_roles::MEASUREMENT,
     &sharpness::MEASUREMENT,
+    &preconditioned_sharpness::MEASUREMENT,
+    &block_sharpness::MEASUREMENT,
     &eigenvalues::MEASUREMENT,
+    &smallest_eigenvalues::MEASUREMENT,
+    &spectral_density::MEASUREMENT,
     &trace::MEASUREMENT,
+    &hutch_plus_plus::MEASUREMENT,
     &directional_sharpness::MEASUREMENT,
+    &gauss_newton::GGN,
+    &gauss_newton::FISHER,
+    &gauss_newton::EMPIRICAL_FISHER,
     &tangent_kernel::MEASUREMENT,
+    &kernel_eigenvalues::MEASUREMENT,
+    &kernel_alignment::MEASUREMENT,
+    &cka::MEASUREMENT,
     &kurtosis::MEASUREMENT,
     &max_median_ratio::MEASUREMENT,
     &token_cosine::MEASUREMENT,
@@ -63,6 +84,12 @@ pub const MEASUREMENTS: &[&Measurement] = &[
     &int8::ACTIVATIONS,
     &int8::WEIGHTS,
 ];
+
+/// Ids of the measurements that compare with other parameters.
+pub const COMPARISONS: &[&str] = &["kernel-alignment", "cka"];
+
+/// What a comparison says that has nothing to compare with.
+const NO_REFERENCE: &str = "not measured: it needs the other parameters of --reference-weights";
 
 /// A measurement and what there is to know of it beforehand.
 pub struct Measurement {
@@ -90,16 +117,26 @@ pub struct Options {
     pub most_products: usize,
     /// Random vectors of an estimated trace; 0 asks for the exact one, a product a parameter.
     pub test_vectors: usize,
+    /// What of the tangent kernel is wanted.
+    pub kernels: Kernels,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { top_k: 5, tolerance: 1e-8, most_products: 1_000, test_vectors: 100, kernels: Kernels::Traced }
+    }
 }
 
 /// Parameters and examples, with all that a measurement needs.
 pub struct Subject {
     pub model: Arc<dyn Model>,
+    /// What `model` was built from.
+    pub spec: ModelSpec,
     /// Detached, in the order of the layout.
     pub params: Vec<Tensor>,
+    /// Other parameters of the same network, to compare with.
+    pub reference: Option<Vec<Tensor>>,
     pub loss: LossSpec,
-    /// See [`crate::nn::spec::ModelSpec::layer_bound`].
-    pub layer_bound: Option<f64>,
     /// All of it is used.
     pub batch: Batch,
     pub dtype: DType,
@@ -144,6 +181,8 @@ pub enum Value {
     List(Vec<f64>),
     /// One number a layer, or a group of parameters.
     Named(Vec<(String, f64)>),
+    /// Lists by name, not all of one length.
+    Columns(Vec<(String, Vec<f64>)>),
     /// Row-major.
     Matrix {
         columns: usize,
@@ -235,6 +274,7 @@ impl Serialize for Value {
             Self::Number(value) => serializer.serialize_f64(*value),
             Self::List(values) => values.serialize(serializer),
             Self::Named(values) => by_name(values, serializer),
+            Self::Columns(columns) => by_name(columns, serializer),
             Self::Matrix { columns, values } => {
                 values.chunks((*columns).max(1)).collect::<Vec<_>>().serialize(serializer)
             }
@@ -243,7 +283,7 @@ impl Serialize for Value {
 }
 
 /// An object in the order of the list: layers from the input side on.
-fn by_name<S: Serializer>(values: &[(String, f64)], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+fn by_name<T: Serialize, S: Serializer>(values: &[(String, T)], serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(values.len()))?;
     for (name, value) in values {
         map.serialize_entry(name, value)?;

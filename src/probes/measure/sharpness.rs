@@ -2,7 +2,9 @@
 
 use candle_core::Result;
 
-use crate::linalg::lanczos::{Lanczos, Options, Progress};
+use crate::base::rng::Stream;
+use crate::linalg::estimator::estimate;
+use crate::linalg::lanczos::{Lanczos, Options};
 use crate::linalg::operator::LinearOperator;
 
 use super::{Found, Measurement, Subject, Value};
@@ -20,26 +22,32 @@ pub const MEASUREMENT: Measurement = Measurement {
 const MOST_NUMBERS: usize = 32 << 20;
 
 fn measure(subject: &Subject) -> Result<Found> {
-    let mut hessian = subject.hessian()?;
-    let dim = hessian.dim();
+    let random = subject.streams.stream("probe/sharpness");
+    largest(&mut subject.hessian()?, subject, random, "Lanczos on exact Hessian-vector products")
+}
+
+/// The largest eigenvalue of an operator.
+///
+/// # Errors
+/// The first error of a product.
+pub fn largest(
+    operator: &mut impl LinearOperator<Error = candle_core::Error>,
+    subject: &Subject,
+    random: Stream,
+    method: &str,
+) -> Result<Found> {
+    let dim = operator.dim();
     let options = Options {
         tolerance: subject.options.tolerance,
         most_products: subject.options.most_products,
         least_products: 3,
         subspace: (MOST_NUMBERS / dim.max(1) / 2).clamp(6, 60),
     };
-    let mut search = Lanczos::new(dim, None, subject.streams.stream("probe/sharpness"), options);
-    let mut product = vec![0.0; dim];
-    let pair = loop {
-        hessian.apply(search.vector(), &mut product)?;
-        if let Progress::Finished(pair) = search.absorb(&product) {
-            break pair;
-        }
-    };
+    let pair = estimate(operator, &mut Lanczos::new(dim, None, random, options))?;
     Ok(Found {
         residuals: vec![pair.residual],
         converged: Some(pair.converged),
         products: pair.products,
-        ..Found::exact(Value::Number(pair.value), "Lanczos on exact Hessian-vector products")
+        ..Found::exact(Value::Number(pair.value), method)
     })
 }

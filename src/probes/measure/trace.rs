@@ -2,9 +2,8 @@
 
 use candle_core::Result;
 
-use crate::linalg::estimator::estimate;
 use crate::linalg::operator::LinearOperator;
-use crate::linalg::trace::{Hutchinson, Options};
+use crate::linalg::trace::hutchinson;
 
 use super::{Found, Measurement, Subject, Value};
 
@@ -17,15 +16,16 @@ pub const MEASUREMENT: Measurement = Measurement {
     measure,
 };
 
+/// Test vectors that are multiplied at a time.
+pub const TOGETHER: usize = 8;
+
 fn measure(subject: &Subject) -> Result<Found> {
     let mut hessian = subject.hessian()?;
     if subject.options.test_vectors == 0 {
         return exact(&mut hessian);
     }
-    // All test vectors are used: stopping early would favour low guesses of the error.
-    let options = Options { most_products: subject.options.test_vectors, least_products: usize::MAX, tolerance: 0.0 };
-    let mut search = Hutchinson::new(hessian.dim(), subject.streams.stream("probe/trace"), options);
-    let found = estimate(&mut hessian, &mut search)?;
+    let random = subject.streams.stream("probe/trace");
+    let found = hutchinson(&mut hessian, random, subject.options.test_vectors, TOGETHER)?;
     Ok(Found {
         standard_error: Some(found.standard_error),
         products: found.products,
@@ -33,15 +33,19 @@ fn measure(subject: &Subject) -> Result<Found> {
     })
 }
 
-fn exact(hessian: &mut impl LinearOperator<Error = candle_core::Error>) -> Result<Found> {
-    let dim = hessian.dim();
+/// The sum of the diagonal, a product a parameter.
+///
+/// # Errors
+/// The first error of a product.
+pub fn exact(matrix: &mut impl LinearOperator<Error = candle_core::Error>) -> Result<Found> {
+    let dim = matrix.dim();
     let (mut basis, mut product) = (vec![0.0; dim], vec![0.0; dim]);
     let mut trace = 0.0;
     for i in 0..dim {
         basis[i] = 1.0;
-        hessian.apply(&basis, &mut product)?;
+        matrix.apply(&basis, &mut product)?;
         basis[i] = 0.0;
         trace += product[i];
     }
-    Ok(Found { products: dim, ..Found::exact(Value::Number(trace), "diagonal of the Hessian, a product a parameter") })
+    Ok(Found { products: dim, ..Found::exact(Value::Number(trace), "sum of the diagonal, a product a parameter") })
 }

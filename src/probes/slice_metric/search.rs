@@ -167,12 +167,14 @@ fn measured(subject: &Subject, params: Vec<Tensor>, batch: &Batch) -> measure::S
         dtype: subject.dtype,
         device: subject.device.clone(),
         streams: subject.streams,
-        layer_bound: subject.layer_bound,
+        spec: subject.spec.clone(),
+        reference: None,
         options: measure::Options {
             top_k: 1,
             tolerance: TOLERANCE,
             most_products: MOST_PRODUCTS,
             test_vectors: TEST_VECTORS,
+            ..measure::Options::default()
         },
     }
 }

@@ -184,6 +184,23 @@ pub(super) const KNOBS: &[Knob] = &[
         relevant: always,
     },
     Knob {
+        id: "sharpness-of",
+        label: "Sharpness of",
+        group: Group::Measuring,
+        liveness: Liveness::Live,
+        kind: KnobKind::Choice(&[
+            ("hessian", "The Hessian"),
+            ("preconditioned", "The preconditioned Hessian"),
+            ("both", "Both, in turns"),
+        ]),
+        definition: "The largest eigenvalue of which matrix: of the Hessian H, or of H as the optimiser's steps meet it.",
+        formula: "w ← w − η S² m,  S H S with S² = R (rates of the parametrisation), for Adam R/P, P = (1 − β₁ᵗ)(√(v/(1 − β₂ᵗ)) + ε);  stable below 2(1 + β)/η, for Adam 2(1 + β₁)/((1 − β₁)η): 38/η at β₁ = 0.9",
+        effect: "Where coordinates move at rates of their own, only the preconditioned Hessian has a stability line (Cohen et al. 2022). Both cost twice the products.",
+        get: |s| name_of(&s.probes.sharpness_of),
+        set: |s, v| s.probes.sharpness_of = named(v),
+        relevant: crate::run::preconditioning::exists,
+    },
+    Knob {
         id: "eigenvalues",
         label: "Eigenvalues",
         group: Group::Measuring,
