@@ -70,9 +70,19 @@ fn convnets_are_those_of_pytorch_under_every_policy() {
             close(&product, &list(&known["product"]), 1e-9, &format!("{what}, product"));
 
             let examples = Examples { split, wide_inputs: Some(x), wide_targets: None };
-            let options = Options { top_k: 1, tolerance: 1e-10, most_products: 500, test_vectors: 2 };
+            let options =
+                Options { top_k: 1, tolerance: 1e-10, most_products: 500, test_vectors: 2, ..Options::default() };
             let (model, weights, device) = (&file, &weights[..], &Device::Cpu);
-            let order = Order { model, weights, examples: &examples, dtype: DType::F64, device, seed: 0, options };
+            let order = Order {
+                model,
+                weights,
+                reference: None,
+                examples: &examples,
+                dtype: DType::F64,
+                device,
+                seed: 0,
+                options,
+            };
             measure_all(&order, &wanted, |answer| {
                 let Value::Number(value) = answer.value else { panic!("a number") };
                 let known = match answer.id {
@@ -149,8 +159,8 @@ fn probes_say_whose_statistics_they_used() {
         let subject = Subject { model: under(subject.model.clone(), statistics, 5), ..subject.clone() };
         let jobs = [
             landscape::begin(&subject, 1.0, 12, 9).unwrap(),
-            sharpness::begin(&subject, 12, &sharpness::Warm::default()).unwrap(),
-            spectrum::begin(&subject, 12, 1, &spectrum::Warm::default()).unwrap(),
+            sharpness::begin(&subject, 12, sharpness::tolerance(false), &sharpness::Warm::default()).unwrap(),
+            spectrum::begin(&subject, 12, 1, (&spectrum::Warm::default(), &sharpness::Warm::default())).unwrap(),
         ];
         for (_, reading) in jobs.into_iter().flat_map(measured) {
             let about = match reading {

@@ -278,9 +278,18 @@ fn units_that_a_bias_kills_are_counted() {
         let mut weights = network.weights.clone();
         // The first bias behind the matrix [5, 4].
         weights[20] = bias;
-        let options = Options { top_k: 1, tolerance: 1e-6, most_products: 1, test_vectors: 2 };
+        let options = Options { top_k: 1, tolerance: 1e-6, most_products: 1, test_vectors: 2, ..Options::default() };
         let (examples, dtype) = (&network.examples, DType::F64);
-        let order = Order { model: &model, weights: &weights, examples, dtype, device: &Device::Cpu, seed: 0, options };
+        let order = Order {
+            model: &model,
+            weights: &weights,
+            reference: None,
+            examples,
+            dtype,
+            device: &Device::Cpu,
+            seed: 0,
+            options,
+        };
         let dead = MEASUREMENTS.iter().find(|one| one.id == "dead-units").unwrap();
         let mut found = f64::NAN;
         measure_all(&order, &[dead], |answer| {
