@@ -24,7 +24,7 @@ pub struct Trace<T> {
 }
 
 /// A part of the batch that multiplies.
-pub trait Product: Send + Sync {
+pub trait Product: Send {
     /// `H_part v` in the flattening order, times the part's share; v in the shapes and the dtype of the parameters.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
-use rayon::prelude::*;
 
 use crate::linalg::operator::{LinearOperator, PiecewiseOperator};
 use crate::nn::autodiff::GradientGraph;
@@ -75,11 +74,7 @@ impl PieceProduct for Piece {
             Shared::Graph(graph) => at.model.layout().flatten(&graph.hvp(direction.as_ref())?),
             Shared::Nothing => unreachable!("it was just made"),
         };
-        let products = match directions {
-            [one] => vec![product(one)?],
-            // Beside each other where pieces leave threads idle.
-            several => several.par_iter().map(product).collect::<Result<_>>()?,
-        };
+        let products = directions.iter().map(product).collect::<Result<_>>()?;
         if at.keep_graphs {
             self.shared = shared;
         }
@@ -132,7 +127,16 @@ impl LinearOperator for Hessian {
     }
 
     fn apply_many(&mut self, vectors: &[&[f64]]) -> Result<Vec<Vec<f64>>> {
-        self.sum.apply_many(vectors)
+        if !self.sum.at.keep_graphs {
+            return self.sum.apply_many(vectors);
+        }
+        // What products share is kept anyway, and one sum at a time stays in the cache.
+        let product = |v: &&[f64]| {
+            let mut out = vec![0.0; v.len()];
+            self.sum.apply(v, &mut out)?;
+            Ok(out)
+        };
+        vectors.iter().map(product).collect()
     }
 }
 
