@@ -73,6 +73,10 @@ pub fn begin(
         random: subject.streams.indexed("probe/quadrature", subject.step),
         multiplying: false,
         warm: warm.clone(),
+        ends_method: in_words(
+            "Lanczos for both ends of the spectrum, on exact Hessian-vector products",
+            &*subject.model,
+        ),
         circumstances: Circumstances {
             examples: batch.len,
             dtype: subject.dtype.as_str().into(),
@@ -99,6 +103,8 @@ struct SpectrumJob {
     /// A product has been begun.
     multiplying: bool,
     warm: Warm,
+    /// How the largest eigenvalue alone came about.
+    ends_method: String,
     circumstances: Circumstances,
 }
 
@@ -174,10 +180,7 @@ impl SpectrumJob {
             residual: pair.residual,
             converged: pair.converged && ends.looked_twice,
             products: ends.products,
-            circumstances: Arc::new(Circumstances {
-                method: "Lanczos for both ends of the spectrum, on exact Hessian-vector products".into(),
-                ..self.circumstances.clone()
-            }),
+            circumstances: Arc::new(Circumstances { method: self.ends_method.clone(), ..self.circumstances.clone() }),
         };
         Some((names::SHARPNESS, Reading::Estimate(estimate)))
     }

@@ -7,13 +7,15 @@ use landscope::linalg::operator::LinearOperator;
 use landscope::nn::batch::Batch;
 use landscope::nn::curvature::Hessian;
 use landscope::nn::params::Params;
+use landscope::nn::slice::directions::{DirectionKind, Normalisation};
 use landscope::nn::spec::{ModelKind, ModelSpec};
 use landscope::nn::statistics::{Statistics, under};
 use landscope::nn::training;
 use landscope::probes::job::Subject;
 use landscope::probes::measure::{MEASUREMENTS, Measurement, Options, Value};
-use landscope::probes::{landscape, sharpness, spectrum};
-use landscope::record::Reading;
+use landscope::probes::plane::{self, Choice};
+use landscope::probes::{landscape, sharpness, slice_metric, spectrum};
+use landscope::record::{Reading, SliceExtent, SliceMetric};
 use landscope::run::measuring::{Order, measure_all};
 use landscope::run::model_file::ModelFile;
 use landscope::run::spec::RunSpec;
@@ -157,7 +159,17 @@ fn probes_say_whose_statistics_they_used() {
         (Statistics::Frozen, "BN frozen"),
     ] {
         let subject = Subject { model: under(subject.model.clone(), statistics, 5), ..subject.clone() };
+        let metric = slice_metric::Options {
+            metric: SliceMetric::GradientNorm,
+            extent: SliceExtent::Axes,
+            directions: DirectionKind::Random,
+            normalisation: Normalisation::Filter,
+            choice: Choice::Middle,
+            radius: 1.0,
+            examples: 12,
+        };
         let jobs = [
+            slice_metric::begin(&subject, &metric, &plane::Memory::default()).unwrap(),
             landscape::begin(&subject, 1.0, 12, 9).unwrap(),
             sharpness::begin(&subject, 12, sharpness::tolerance(false), &sharpness::Warm::default()).unwrap(),
             spectrum::begin(&subject, 12, 1, (&spectrum::Warm::default(), &sharpness::Warm::default())).unwrap(),

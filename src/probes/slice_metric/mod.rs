@@ -13,6 +13,7 @@ use crate::linalg::vectors::axpy;
 use crate::nn::batch::Batch;
 use crate::nn::slice::Slice;
 use crate::nn::slice::directions::{DirectionKind, Normalisation};
+use crate::nn::statistics::in_words;
 use crate::record::{Circumstances, Reading, SliceExtent, SliceMetric, Surface};
 
 use super::job::{Advance, Job, Readings, Subject};
@@ -50,6 +51,10 @@ pub fn begin(subject: &Subject, options: &Options, memory: &Memory) -> Result<Bo
         candle_core::bail!("a slice can't be computed on no examples; give at least one");
     }
     let Options { directions, normalisation, choice, examples, .. } = *options;
+    // Statistics that are to be frozen are those of the centre, at every point.
+    let inputs = subject.batch(examples)?.inputs;
+    let model = subject.model.measured_at(&subject.params, &inputs)?.unwrap_or_else(|| subject.model.clone());
+    let subject = &Subject { model, ..subject.clone() };
     Ok(Box::new(Metric {
         preparation: Some(prepare(subject, directions, normalisation, choice, examples, memory)?),
         subject: subject.clone(),
@@ -174,7 +179,7 @@ impl Metric {
             circumstances: Arc::new(Circumstances {
                 examples: batch.len,
                 dtype: self.subject.dtype.as_str().into(),
-                method: self.method(),
+                method: in_words(&self.method(), &*self.subject.model),
                 seconds: self.seconds,
             }),
         };
