@@ -26,12 +26,12 @@ pub struct Options {
     pub radius: f64,
     /// The first so many training examples.
     pub examples: usize,
-    /// Points a side in the end: 9, 17, 33 or 65.
+    /// Points a side in the end, one of [`crate::nn::slice::grid::LEVELS`].
     pub finest: usize,
 }
 
 /// A slice of `radius` around the subject's parameters, over its first `examples` training examples, from 9x9 points
-/// to `finest` a side (9, 17, 33 or 65), along two filter-normalised random directions. Every finished level is a reading [`names::LANDSCAPE`] that replaces the last.
+/// to `finest` a side, along two filter-normalised random directions. Every finished level is a reading [`names::LANDSCAPE`] that replaces the last.
 ///
 /// # Errors
 /// A level or radius that can't be; whatever candle says of the device.

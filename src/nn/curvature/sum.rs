@@ -11,6 +11,8 @@ use crate::nn::cost::Cost;
 use crate::nn::model::Model;
 use crate::nn::parts::Part;
 
+/// Examples from which on a batch has two pieces at least, so that two cores share the work.
+const LEAST_TO_HALVE: usize = 32;
 /// Examples of a piece on a GPU.
 const GPU_EXAMPLES: usize = 4096;
 /// Bytes that the graph of a gradient holds for a byte of activations at the taps.
@@ -48,7 +50,8 @@ impl Frozen {
         let cost = Cost::of(&*model, params, batch)?;
         let vars: Vec<Var> = params.iter().map(Var::from_tensor).collect::<Result<_>>()?;
         let (dtype, device) = (params[0].dtype(), params[0].device().clone());
-        let examples = if device.is_cpu() { cost.examples(passes) } else { GPU_EXAMPLES };
+        let half = if batch.len < LEAST_TO_HALVE { batch.len } else { batch.len.div_ceil(2) };
+        let examples = if device.is_cpu() { cost.examples(passes).min(half) } else { GPU_EXAMPLES };
         // As equal as can be.
         let parts = batch.parts_for(&*model, batch.len.div_ceil(batch.len.div_ceil(examples)))?;
         let gradients = parts.len() * model.layout().total();
