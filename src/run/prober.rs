@@ -14,7 +14,7 @@ use super::spec::RunSpec;
 use super::trainer::{TrainError, Trainer};
 
 /// While training goes on, a slice that has been refined for so long makes room for one of fresher parameters.
-const FRESH_SECS: f64 = 3.0;
+const FRESH_SECS: f64 = 4.0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -27,15 +27,16 @@ enum Kind {
     Metric,
 }
 
-/// Shares of the probes' time. A curve needs many points and each of them several products, so most goes to the sharpness.
+/// Shares of the probes' time: a curve of the sharpness needs many points and each of them several products; a slice with
+/// less than a tenth of a second before it is stale stays at 9x9 points.
 const KINDS: [(Kind, f64); 7] = [
-    (Kind::Signal, 0.5),
-    (Kind::Sharpness, 4.5),
-    (Kind::Preconditioned, 4.5),
-    (Kind::Landscape, 1.5),
-    (Kind::Spectrum, 0.5),
-    (Kind::Attention, 0.25),
-    (Kind::Metric, 1.5),
+    (Kind::Signal, 0.6),
+    (Kind::Sharpness, 2.7),
+    (Kind::Preconditioned, 2.7),
+    (Kind::Landscape, 2.7),
+    (Kind::Spectrum, 1.2),
+    (Kind::Attention, 0.3),
+    (Kind::Metric, 2.7),
 ];
 
 impl Kind {

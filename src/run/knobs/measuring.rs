@@ -29,7 +29,7 @@ pub(super) const KNOBS: &[Knob] = &[
         label: "Heavy probes",
         group: Group::Measuring,
         liveness: Liveness::Cold,
-        kind: KnobKind::Choice(&[("budget", "When the budget allows"), ("steps", "Every so many steps")]),
+        kind: KnobKind::Choice(&[("budget", "By budget"), ("steps", "By steps")]),
         definition: "When slice and sharpness are measured.",
         formula: "budget: whenever time is left;  steps: every `probe-every` steps, to the end",
         effect: "By steps, two equal runs give equal recordings; by budget, the picture stays fresh.",
@@ -71,7 +71,7 @@ pub(super) const KNOBS: &[Knob] = &[
     },
     Knob {
         id: "landscape-normalisation",
-        label: "Random directions scaled",
+        label: "Directions scaled",
         group: Group::Measuring,
         liveness: Liveness::Live,
         kind: KnobKind::Choice(&[
@@ -110,7 +110,7 @@ pub(super) const KNOBS: &[Knob] = &[
         group: Group::Measuring,
         liveness: Liveness::Live,
         kind: KnobKind::Choice(&[
-            ("none", "Loss and accuracy alone"),
+            ("none", "Loss alone"),
             ("sharpness", "Sharpness"),
             ("gradient-norm", "Gradient norm"),
             ("directional-sharpness", "Directional sharpness"),
@@ -178,7 +178,7 @@ pub(super) const KNOBS: &[Knob] = &[
         kind: KnobKind::Int { min: 1, max: 100_000, scale: Scale::Logarithmic, zero_means: None },
         definition: "Training examples behind the Hessian (the first so many).",
         formula: "H = 1/n Σ ∇²ℓᵢ(w)",
-        effect: "Fewer are quicker and overestimate the largest eigenvalue.",
+        effect: "Fewer are quicker and overestimate the largest eigenvalue, that of the preconditioned Hessian by a factor of several: to hold it against its line, take as many as a step sees.",
         get: |s| KnobValue::Int(s.probes.sharpness_examples as u64),
         set: |s, v| s.probes.sharpness_examples = int(v) as usize,
         relevant: always,

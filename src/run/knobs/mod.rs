@@ -34,7 +34,7 @@ pub enum KnobKind {
         smallest: f64,
         scale: Scale,
     },
-    /// `min..=max`; `zero_means` says what 0 stands for where it isn't a number (`all`, `full batch`).
+    /// `min..=max`; `zero_means` says what 0 stands for where it isn't a number (`all`, `full`).
     Int {
         min: u64,
         max: u64,

@@ -10,7 +10,7 @@ pub(super) const KNOBS: &[Knob] = &[
         label: "Batch size",
         group: Group::Training,
         liveness: Liveness::Live,
-        kind: KnobKind::Int { min: 1, max: 16_384, scale: Scale::Logarithmic, zero_means: Some("full batch") },
+        kind: KnobKind::Int { min: 1, max: 16_384, scale: Scale::Logarithmic, zero_means: Some("full") },
         definition: "Training examples behind each step's gradient; 0 takes them all.",
         formula: "g = 1/B Σ ∇ℓᵢ;  noise of the gradient ∝ 1/√B",
         effect: "Small batches are noisy and find flatter minima; the full batch shows progressive sharpening up to 2/η.",
