@@ -10,6 +10,7 @@ mod matrix;
 mod muon;
 mod norms;
 pub mod optimizer;
+pub mod rates;
 mod rule;
 mod sam;
 pub mod schedule;

@@ -228,7 +228,7 @@ impl Optimizer {
         let clip = clip_factor(self.spec.clip_norm, grads)?;
         let mut squares = vec![Squares::default(); layout.groups().len()];
         for (i, ((info, var), gradient)) in layout.infos().iter().zip(params.vars()).zip(grads).enumerate() {
-            let lr = lr * self.rate_factors[i];
+            let lr = lr * self.rate_factors[i] * self.spec.rates.of(info.role);
             let spec = self.spec_of(i);
             let step = Step { spec: &spec, lr, products: self.products, update: self.updates };
             let handling = Handling::new(&spec, info.role.decays(), lr, clip);

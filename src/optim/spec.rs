@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::rates::RateSpec;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
@@ -90,6 +92,8 @@ pub struct OptimizerSpec {
     pub precondition_every: u64,
     /// Shampoo and SOAP leave dimensions longer than this alone.
     pub precondition_longest: usize,
+    /// Factors on the learning rate by role.
+    pub rates: RateSpec,
 }
 
 impl Default for OptimizerSpec {
@@ -108,6 +112,7 @@ impl Default for OptimizerSpec {
             grafting: Grafting::Adam,
             precondition_every: 10,
             precondition_longest: 512,
+            rates: RateSpec::default(),
         }
     }
 }

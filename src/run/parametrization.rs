@@ -42,8 +42,15 @@ pub fn optimizer(spec: &RunSpec, layout: &Arc<Layout>) -> Optimizer {
     optimizer.with_rate_factors(factors.iter().map(|f| f.lr).collect()).with_decay_and_epsilon_factors(decay, epsilon)
 }
 
+/// Whether all parameters move at the run's learning rate itself.
+pub fn has_one_rate(spec: &RunSpec) -> bool {
+    spec.model.parametrization.kind == Parametrization::Standard && spec.optimizer.rates.is_one()
+}
+
 /// The factor on the learning rate of each tensor, as the run's optimiser has it: the preconditioner R of
 /// `R^1/2 H R^1/2`, whose largest eigenvalue is to be compared with the edge of stability at the run's learning rate.
 pub fn preconditioner(spec: &RunSpec, layout: &Layout) -> Vec<f64> {
-    learning_rate_factors(&spec.model, layout, update_kind(spec.optimizer.kind))
+    let factors = learning_rate_factors(&spec.model, layout, update_kind(spec.optimizer.kind));
+    let roles = layout.infos().iter().map(|info| spec.optimizer.rates.of(info.role));
+    factors.into_iter().zip(roles).map(|(factor, role)| factor * role).collect()
 }

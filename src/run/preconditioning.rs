@@ -3,7 +3,6 @@
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::nn::parametrization::Parametrization;
 use crate::nn::params::Layout;
 use crate::optim::Optimizer;
 use crate::optim::spec::OptimizerKind;
@@ -24,11 +23,10 @@ pub enum SharpnessOf {
 }
 
 /// Whether updates multiply the (average) gradient by a diagonal that isn't a constant: under Adam, AdamW and RMSprop, and
-/// under SGD with learning rates of a parametrisation. Muon, Shampoo and SOAP mix the entries of a matrix.
+/// under SGD with learning rates by role or of a parametrisation. Muon, Shampoo and SOAP mix the entries of a matrix.
 pub fn exists(spec: &RunSpec) -> bool {
     let kind = spec.optimizer.kind;
-    kind.divides_by_a_diagonal()
-        || (kind == OptimizerKind::Sgd && spec.model.parametrization.kind != Parametrization::Standard)
+    kind.divides_by_a_diagonal() || (kind == OptimizerKind::Sgd && !parametrization::has_one_rate(spec))
 }
 
 impl SharpnessOf {
@@ -42,8 +40,8 @@ impl SharpnessOf {
     }
 }
 
-/// The diagonal S of the preconditioned Hessian `S H S`, in the flattening order: with the parametrisation's learning-rate
-/// factors R ([`parametrization::preconditioner`]) and, where the optimiser has one, its P ([`Optimizer::preconditioner`]),
+/// The diagonal S of the preconditioned Hessian `S H S`, in the flattening order: with the learning-rate
+/// factors R of roles and parametrisation ([`parametrization::preconditioner`]) and, where the optimiser has one, its P ([`Optimizer::preconditioner`]),
 /// `S = (R / P)^(1/2)`, so that an update is `w <- w - lr S^2 m`. The same operator in both forms of a parametrisation, up to a
 /// change of basis. `None` where [`exists`] is false, before the first update, and where an entry isn't finite.
 ///
@@ -74,7 +72,7 @@ pub fn factors(
 
 /// The matrix, for captions.
 pub fn title(spec: &RunSpec) -> &'static str {
-    match (spec.optimizer.kind.divides_by_a_diagonal(), spec.model.parametrization.kind != Parametrization::Standard) {
+    match (spec.optimizer.kind.divides_by_a_diagonal(), !parametrization::has_one_rate(spec)) {
         (true, true) => "(R/P)^1/2 H (R/P)^1/2",
         (true, false) => "P^-1/2 H P^-1/2",
         (false, _) => "R^1/2 H R^1/2",

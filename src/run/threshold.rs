@@ -1,9 +1,9 @@
 //! The lines that a run's sharpness is compared with.
 
-use crate::nn::parametrization::Parametrization;
 use crate::optim::spec::OptimizerKind;
 use crate::theory::edge_of_stability as theory;
 
+use super::parametrization::has_one_rate;
 use super::preconditioning;
 use super::spec::RunSpec;
 
@@ -69,8 +69,7 @@ fn moves_by_the_gradient(spec: &RunSpec) -> bool {
 
 fn has_line(spec: &RunSpec) -> bool {
     // All parameters must move at the same learning rate.
-    let one_rate = spec.model.parametrization.kind == Parametrization::Standard;
-    spec.optimizer.kind == OptimizerKind::Sgd && one_rate && moves_by_the_gradient(spec)
+    spec.optimizer.kind == OptimizerKind::Sgd && has_one_rate(spec) && moves_by_the_gradient(spec)
 }
 
 fn has_preconditioned_line(spec: &RunSpec) -> bool {
@@ -80,6 +79,7 @@ fn has_preconditioned_line(spec: &RunSpec) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::parametrization::Parametrization;
 
     #[test]
     fn only_plain_gradient_steps_at_one_rate_have_a_line() {
@@ -88,12 +88,13 @@ mod tests {
         sgd.optimizer.kind = OptimizerKind::Sgd;
         sgd.optimizer.momentum = 0.0;
         assert_eq!((value(&sgd, 0.1), formula(&sgd)), (Some(20.0), "2/lr"));
-        let changes: [fn(&mut RunSpec); 5] = [
+        let changes: [fn(&mut RunSpec); 6] = [
             |spec| spec.optimizer.sam_rho = 0.05,
             |spec| spec.optimizer.clip_norm = 1.0,
             |spec| spec.optimizer.kind = OptimizerKind::RmsProp,
             |spec| spec.optimizer.kind = OptimizerKind::Muon,
             |spec| spec.model.parametrization.kind = Parametrization::Mup,
+            |spec| spec.optimizer.rates.output = 0.5,
         ];
         for change in changes {
             let mut none = sgd.clone();

@@ -32,7 +32,7 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
 fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) {
     let id = ui.make_persistent_id(("group", group.title()));
     // The block's two dozen switches would push the rest out of sight.
-    let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(group != Group::Block);
+    let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(!matches!(group, Group::Block | Group::Rates));
     if header(ui, group.title(), open) {
         open = !open;
         ui.data_mut(|data| data.insert_temp(id, open));

@@ -3,6 +3,7 @@
 use crate::nn::params::Role;
 
 use super::*;
+use crate::optim::rates::RateSpec;
 
 const RATES: [f64; 6] = [0.1, 0.05, 0.2, 0.1, 0.1, 0.02];
 
@@ -202,6 +203,37 @@ fn each_tensor_moves_at_its_own_rate() {
         }
         assert_eq!(run(Some(vec![1.0; 3]), 1.0), run(None, 1.0));
     }
+}
+
+/// Roles' rates are the tensors' own, from the step on at which they are set; 0 freezes.
+#[test]
+fn roles_move_at_their_own_rates_also_when_these_change() {
+    for spec in all_specs() {
+        let layout = layout();
+        let run = |rates: RateSpec, factors: [f64; 3]| {
+            let params = params(&layout, DType::F32);
+            let mut optimizer = Optimizer::new(&spec, &layout).with_rate_factors(factors.to_vec());
+            for t in 0..4 {
+                if t == 2 {
+                    optimizer.set_hyperparameters(&OptimizerSpec { rates, ..spec.clone() });
+                }
+                let factors = if t < 2 { [1.0; 3] } else { factors };
+                optimizer = optimizer.with_rate_factors(factors.to_vec());
+                optimizer.step(&params, &gradient(&layout, t, DType::F32), 0.1).unwrap();
+            }
+            layout.flatten(&params.tensors()).unwrap()
+        };
+        let by_role = RateSpec { input: 0.25, hidden: 3.0, vectors: 0.0, ..RateSpec::default() };
+        assert_eq!(run(by_role, [1.0; 3]), run(RateSpec::default(), [0.25, 0.0, 3.0]), "{spec:?}");
+    }
+    let frozen = OptimizerSpec { rates: RateSpec { input: 0.0, ..RateSpec::default() }, ..specs()[2].clone() };
+    let (layout, mut optimizer) = (layout(), Optimizer::new(&frozen, &layout()));
+    let params = params(&layout, DType::F32);
+    let before = layout.flatten(&params.tensors()).unwrap();
+    optimizer.step(&params, &gradient(&layout, 0, DType::F32), 0.1).unwrap();
+    let after = layout.flatten(&params.tensors()).unwrap();
+    assert_eq!(before[layout.range(0)], after[layout.range(0)]);
+    assert!(before[layout.range(2)].iter().zip(&after[layout.range(2)]).all(|(a, b)| a != b));
 }
 
 /// A factor on a setting is that setting: what the tensor would do alone under the multiplied one.

@@ -4,6 +4,7 @@ mod block;
 mod measuring;
 mod model;
 mod optimizer;
+mod rates;
 mod task;
 mod training;
 
@@ -63,6 +64,7 @@ pub enum KnobValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     Training,
+    Rates,
     Model,
     Block,
     Task,
@@ -70,11 +72,12 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [Self::Training, Self::Model, Self::Block, Self::Task, Self::Measuring];
+    pub const ALL: [Self; 6] = [Self::Training, Self::Rates, Self::Model, Self::Block, Self::Task, Self::Measuring];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Training => "Training",
+            Self::Rates => "Learning rates by role",
             Self::Model => "Model",
             Self::Block => "Block",
             Self::Task => "Task",
@@ -106,7 +109,8 @@ pub struct Knob {
 /// All knobs of the Playground, in the order of the panel.
 pub fn all() -> impl Iterator<Item = &'static Knob> {
     let model = block::PRESET.iter().chain(model::KNOBS).chain(block::KNOBS);
-    optimizer::KNOBS.iter().chain(training::KNOBS).chain(model).chain(task::KNOBS).chain(measuring::KNOBS)
+    let training = optimizer::KNOBS.iter().chain(training::KNOBS).chain(rates::KNOBS);
+    training.chain(model).chain(task::KNOBS).chain(measuring::KNOBS)
 }
 
 pub fn find(id: &str) -> Option<&'static Knob> {
