@@ -239,7 +239,9 @@ fn options(matches: &ArgMatches, single: bool) -> anyhow::Result<Options> {
 
 fn print(answer: &Answer) {
     let circumstances = &answer.circumstances;
-    println!("{}: {}{}", answer.id, shown(&answer.value), sureness(answer));
+    let line = format!("{}{}", shown(&answer.value), sureness(answer));
+    // A value by name stands below.
+    println!("{}: {}", answer.id, line.trim_start_matches(", "));
     for (name, value) in &answer.parts {
         println!("    {name:32} {value:.6e}");
     }

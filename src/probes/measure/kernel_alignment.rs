@@ -18,7 +18,7 @@ pub const MEASUREMENT: Measurement = Measurement {
 
 fn measure(subject: &Subject) -> Result<Found> {
     let Some(reference) = &subject.reference else { return Ok(Found::exact(Value::Number(f64::NAN), NO_REFERENCE)) };
-    let (here, there) = (traced(subject, &subject.params)?, traced(subject, reference)?);
+    let ((here, method), (there, _)) = (traced(subject, &subject.params)?, traced(subject, reference)?);
     let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
     let plain = Centring::Uncentred;
     Ok(Found {
@@ -27,9 +27,6 @@ fn measure(subject: &Subject) -> Result<Found> {
             ("relative_change".into(), number(relative_change(&here, &there, plain))),
             ("centred".into(), number(alignment(&here, &there, Centring::Centred))),
         ],
-        ..Found::exact(
-            Value::Number(number(alignment(&here, &there, plain))),
-            "two kernels from gradients of single outputs",
-        )
+        ..Found::exact(Value::Number(number(alignment(&here, &there, plain))), &format!("two kernels from {method}"))
     })
 }

@@ -15,13 +15,13 @@ pub const MEASUREMENT: Measurement = Measurement {
 };
 
 fn measure(subject: &Subject) -> Result<Found> {
-    let kernel = traced(subject, &subject.params)?;
+    let (kernel, method) = traced(subject, &subject.params)?;
     let trace = (0..kernel.side()).map(|n| kernel.get(n, n)).sum();
     let mut values = kernel.symmetric_eigenvalues().unwrap_or_else(|| vec![f64::NAN; kernel.side()]);
     values.reverse();
     values.truncate(subject.options.top_k);
     Ok(Found {
         parts: vec![("trace".into(), trace)],
-        ..Found::exact(Value::List(values), "dense eigendecomposition of the kernel")
+        ..Found::exact(Value::List(values), &format!("dense eigendecomposition of the kernel, made of {method}"))
     })
 }

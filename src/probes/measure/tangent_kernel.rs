@@ -17,23 +17,26 @@ pub const MEASUREMENT: Measurement = Measurement {
 };
 
 fn measure(subject: &Subject) -> Result<Found> {
-    let kernels = of(subject, &subject.params, subject.options.kernels)?;
+    let (kernels, method) = of(subject, &subject.params, subject.options.kernels)?;
     let columns = kernels.first().map_or(0, Dense::side);
     let values = kernels.iter().flat_map(|kernel| kernel.values().iter().copied()).collect();
-    Ok(Found::exact(Value::Matrix { columns, values }, "gradients of single outputs"))
+    Ok(Found::exact(Value::Matrix { columns, values }, method))
 }
 
-/// The kernel summed over outputs, `[N, N]`.
+/// The kernel summed over outputs, `[N, N]`, and how it was made.
 ///
 /// # Errors
 /// Whatever candle says of shapes and the device.
-pub fn traced(subject: &Subject, params: &[Tensor]) -> Result<Dense> {
-    match of(subject, params, Kernels::Traced)?.into_iter().next() {
-        Some(kernel) => Ok(kernel),
+pub fn traced(subject: &Subject, params: &[Tensor]) -> Result<(Dense, &'static str)> {
+    let (kernels, method) = of(subject, params, Kernels::Traced)?;
+    match kernels.into_iter().next() {
+        Some(kernel) => Ok((kernel, method)),
         None => candle_core::bail!("a network without outputs has no tangent kernel"),
     }
 }
 
-fn of(subject: &Subject, params: &[Tensor], kernels: Kernels) -> Result<Vec<Dense>> {
-    TangentKernel::new(subject.model.clone(), params, &subject.batch, kernels)?.finish()
+fn of(subject: &Subject, params: &[Tensor], kernels: Kernels) -> Result<(Vec<Dense>, &'static str)> {
+    let kernel = TangentKernel::new(subject.model.clone(), params, &subject.batch, kernels)?;
+    let method = kernel.method();
+    Ok((kernel.finish()?, method))
 }
