@@ -29,6 +29,7 @@ const STEPS: usize = 60;
 const LATER: usize = 10;
 
 fn main() {
+    landscope::base::memory::keep_freed();
     enable_second_derivatives();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let case = arguments.first().map_or("cold", String::as_str).to_owned();

@@ -127,6 +127,7 @@ fn memory() {
 }
 
 fn main() {
+    landscope::base::memory::keep_freed();
     landscope::nn::autodiff::enable_second_derivatives();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);

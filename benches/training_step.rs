@@ -21,6 +21,7 @@ use landscope::optim::spec::{OptimizerKind, OptimizerSpec};
 use landscope::tasks::data::{Inputs, Split, Targets};
 
 fn main() {
+    landscope::base::memory::keep_freed();
     enable_second_derivatives();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let case = arguments.first().map_or("vit", String::as_str);

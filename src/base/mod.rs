@@ -1,5 +1,6 @@
-//! Leaf helpers without a subject of their own: named random streams, statistics, numbers in words.
+//! Leaf helpers without a subject of their own: named random streams, statistics, numbers in words, memory.
 
 pub mod digits;
+pub mod memory;
 pub mod rng;
 pub mod statistics;
