@@ -137,3 +137,34 @@ fn flags_may_repeat_the_files_but_not_contradict_them() {
     }
     assert!(!home.path().join("o/recording.landscope").exists(), "nothing was begun");
 }
+
+/// 20 examples, 2 outputs: the full kernel's blocks are the outputs', and what is traced is their sum.
+#[test]
+fn kernels_come_in_three_kinds_and_are_compared_with_other_weights() {
+    let home = prepared();
+    let measure = |flags: &str| {
+        let said = say(home.path(), &format!("measure --model m --weights w --data t --json - {flags}"));
+        let object: Json = serde_json::from_str(&stdout(&said)).unwrap();
+        object["measurements"][0].clone()
+    };
+    let rows = |kind: &str| -> Vec<Vec<f64>> {
+        serde_json::from_value(measure(&format!("--probe tangent-kernel --kernel {kind}"))["value"].clone()).unwrap()
+    };
+    let [traced, each, full] = ["traced", "per-output", "full"].map(rows);
+    assert_eq!([&traced, &each, &full].map(|rows| [rows.len(), rows[0].len()]), [[20, 20], [40, 20], [40, 40]]);
+    for (n, m) in [(0, 0), (3, 7), (19, 4)] {
+        let size = traced[n][n].abs();
+        assert!((traced[n][m] - each[n][m] - each[20 + n][m]).abs() < 1e-12 * size);
+        assert!((each[20 + n][m] - full[2 * n + 1][2 * m + 1]).abs() < 1e-12 * size);
+    }
+    for probe in ["kernel-alignment", "cka"] {
+        let alone =
+            output(home.path(), &["measure", "--model", "m", "--weights", "w", "--data", "t", "--probe", probe]);
+        assert!(!alone.status.success() && stderr(&alone).contains("--reference-weights"), "{}", stderr(&alone));
+    }
+    let same = measure("--probe kernel-alignment --reference-weights w");
+    assert!((same["value"].as_f64().unwrap() - 1.0).abs() < 1e-12, "{same}");
+    say(home.path(), "init --model m --seed 5 --out v");
+    let other = measure("--probe kernel-alignment --reference-weights v")["value"].as_f64().unwrap();
+    assert!(other > 0.0 && other < 0.9999, "{other}");
+}
