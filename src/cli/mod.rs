@@ -76,10 +76,21 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_breath(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, but for those that the message before has in it already.
+fn in_one_breath(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }
 
 /// A parser's message without its usage block, in one line.
@@ -100,6 +111,16 @@ mod tests {
     #[test]
     fn the_grammar_is_consistent() {
         grammar().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || anyhow::anyhow!("no such file");
+        assert_eq!(
+            in_one_breath(&cause().context("can't read it: no such file; look again")),
+            "can't read it: no such file; look again"
+        );
+        assert_eq!(in_one_breath(&cause().context("can't read it")), "can't read it: no such file");
     }
 
     #[test]

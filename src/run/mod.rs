@@ -17,6 +17,7 @@ pub mod preconditioning;
 mod prober;
 mod recorder;
 pub mod session;
+mod side_work;
 pub mod spec;
 mod threshold;
 pub mod trainer;

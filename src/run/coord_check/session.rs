@@ -1,16 +1,11 @@
 //! A check on a thread of its own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use crossbeam::channel::Receiver;
 
-use crossbeam::channel::{Receiver, bounded};
-
-use crate::nn::autodiff::STACK_BYTES;
 use crate::record::CoordCheck;
 use crate::run::outbox::Wake;
+use crate::run::side_work::{SideWork, Teller};
 use crate::run::spec::RunSpec;
-use crate::run::worker::{start_helpers, yield_to_the_window};
 
 use super::{CoordCheckOptions, CoordCheckProgress, coord_check};
 
@@ -24,11 +19,7 @@ pub enum CoordCheckEvent {
 }
 
 /// A running check. Dropping it stops the check before its next update and waits for that.
-pub struct CoordCheckSession {
-    events: Receiver<CoordCheckEvent>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct CoordCheckSession(SideWork<CoordCheckEvent>);
 
 impl CoordCheckSession {
     /// Starts the check. `wake` is called after events were sent.
@@ -36,62 +27,30 @@ impl CoordCheckSession {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(spec: RunSpec, options: CoordCheckOptions, wake: Wake) -> std::io::Result<Self> {
-        let (told, events) = bounded(64);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let body = move || {
-            yield_to_the_window();
-            start_helpers();
-            let mut go_on = |progress| {
-                // A listener that is busy misses some.
-                if told.try_send(CoordCheckEvent::Progress(progress)).is_ok() {
-                    wake();
-                }
-                !stopped.load(Ordering::Acquire)
-            };
-            let last = match coord_check(&spec, &options, &mut go_on) {
-                Ok(Some(check)) => CoordCheckEvent::Done(Box::new(check)),
-                Ok(None) => {
-                    drop(told);
-                    wake();
-                    return;
-                }
-                Err(error) => CoordCheckEvent::Failed(error.to_string()),
-            };
-            // Waits for room; an error says that nobody listens any more.
-            let _ = told.send(last);
-            wake();
+        let work = move |teller: &Teller<CoordCheckEvent>| {
+            let mut go_on = |progress| teller.go_on(CoordCheckEvent::Progress(progress));
+            match coord_check(&spec, &options, &mut go_on) {
+                Ok(check) => check.map(|check| CoordCheckEvent::Done(Box::new(check))),
+                Err(error) => Some(CoordCheckEvent::Failed(error.to_string())),
+            }
         };
-        let thread = std::thread::Builder::new().name("coord check".into()).stack_size(STACK_BYTES).spawn(body)?;
-        Ok(Self { events, stop, thread: Some(thread) })
+        SideWork::start("coord check", wake, work).map(Self)
     }
 
     /// Ends the check before its next update, without waiting: the channel then closes without a last word.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.0.stop();
     }
 
     pub fn events(&self) -> &Receiver<CoordCheckEvent> {
-        &self.events
-    }
-}
-
-impl Drop for CoordCheckSession {
-    fn drop(&mut self) {
-        self.stop();
-        if let Some(thread) = self.thread.take() {
-            while !thread.is_finished() {
-                // Room for the last word.
-                while self.events.try_recv().is_ok() {}
-                std::thread::sleep(std::time::Duration::from_millis(2));
-            }
-            let _ = thread.join();
-        }
+        self.0.events()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::nn::spec::ModelKind;
 
     use super::*;
