@@ -3,10 +3,12 @@
 mod budget;
 pub mod connectivity;
 pub mod coord_check;
+pub mod curvature;
 pub mod device;
 mod divergence;
 mod history;
 pub mod knobs;
+pub mod linear_networks;
 mod live_run;
 pub mod measuring;
 pub mod messages;
