@@ -4,6 +4,7 @@
 pub mod claim;
 mod experiment;
 pub mod lab;
+pub mod lesson;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
