@@ -56,7 +56,9 @@ pub trait Lab: Sync {
     fn claims(&self) -> &'static [Claim];
 
     /// What to look at, step by step: the text of `assets/lessons/<id>.md`; [`super::lesson`] has its grammar.
-    fn lesson(&self) -> &'static str;
+    fn lesson(&self) -> &'static str {
+        ""
+    }
 
     /// Every theory line that the lab draws, as plain numbers, for any knobs and inputs.
     ///
