@@ -3,7 +3,6 @@
 use crate::record::chart::{Axis, Best, Chart, ColorBy, Panel, PanelKind, SeriesLine, Stroke, TrackFilter};
 use crate::run::bench::Values;
 
-use super::consistency::QUANTITIES;
 use super::knobs::{self, is_linear};
 use super::row::Row;
 
@@ -20,7 +19,8 @@ pub fn all(values: &Values) -> Vec<Chart> {
         charts.push(parts(&rows, axis));
     }
     charts.push(distance(&rows, axis, linear));
-    charts.push(drift(&rows, with_parts));
+    charts.push(consistency(&rows));
+    charts.push(exponents(&rows));
     if with_parts && !linear {
         charts.push(kernel(&rows, axis));
         charts.push(eigenvalues(&rows, axis));
@@ -114,11 +114,7 @@ fn parts(rows: &[Row], axis: &str) -> Chart {
 }
 
 fn distance(rows: &[Row], axis: &str, linear: bool) -> Chart {
-    let mut lines = Vec::new();
-    for quantity in QUANTITIES {
-        lines.push(SeriesLine::new(&format!("{quantity}-distance"), quantity, Stroke::Marked));
-        lines.push(SeriesLine::new(&format!("{quantity}-fit"), "", Stroke::Dashed));
-    }
+    let lines = vec![SeriesLine::new("distance", "", Stroke::Marked), SeriesLine::new("fit", "a Nᵇ", Stroke::Dashed)];
     let kind = PanelKind::Profile {
         lines,
         x_series: Some("sizes".into()),
@@ -127,20 +123,32 @@ fn distance(rows: &[Row], axis: &str, linear: bool) -> Chart {
     };
     let guide = "How far each width is from the widest, |y_N/y_max − 1|, at the cursor: sharpness, loss and the largest eigenvalue of the kernel. Dashed: the power law a N^b through the \
                  points. Scrub the cursor: under muP the loss's points rise with time and the sharpness's don't.";
-    chart("distance", "Distance to the widest", guide, 4, panels(rows, "distance", &["row"], &ColorBy::Track, &kind))
+    chart(
+        "distance",
+        "Distance to the widest",
+        guide,
+        4,
+        panels(rows, "distance", &["comparison"], &ColorBy::Track, &kind),
+    )
 }
 
-fn drift(rows: &[Row], with_kernel: bool) -> Chart {
-    let shown = if with_kernel { 3 } else { 2 };
-    let lines = QUANTITIES[..shown]
-        .iter()
-        .map(|quantity| SeriesLine::new(&format!("{quantity}-spread"), quantity, Stroke::Solid))
-        .collect();
+fn consistency(rows: &[Row]) -> Chart {
+    let lines = vec![SeriesLine::new("spread", "", Stroke::Solid)];
     let kind =
         PanelKind::Steps { lines, x_label: "step".into(), y: Axis::log("distance, root mean square over sizes") };
     let guide = "The distances to the widest network, root mean square over the others, against the step: what is super consistent stays low all along, what accumulates \
-         the error of a finite width rises.";
-    chart("consistency", "Consistency over time", guide, 4, panels(rows, "spread", &["row"], &ColorBy::Track, &kind))
+                 the error of a finite width rises.";
+    let panels = panels(rows, "distance over time", &["comparison"], &ColorBy::Track, &kind);
+    chart("consistency", "Consistency over time", guide, 4, panels)
+}
+
+fn exponents(rows: &[Row]) -> Chart {
+    let lines = vec![SeriesLine::new("exponent", "", Stroke::Solid)];
+    let kind = PanelKind::Steps { lines, x_label: "step".into(), y: Axis::linear("exponent b of a Nᵇ") };
+    let guide = "The exponent of the power law of the distance in the width, against the step: −1/2 is the scatter of independent starts, −1 a mean over units. It comes from few widths and one start \
+                 each, so look at its trend, not at its digits.";
+    let panels = panels(rows, "exponent", &["comparison"], &ColorBy::Track, &kind);
+    chart("exponents", "Exponents of the distance", guide, 4, panels)
 }
 
 fn kernel(rows: &[Row], axis: &str) -> Chart {

@@ -5,14 +5,12 @@ use crate::run::bench::{Bench, Halt, Values};
 use crate::run::linear_networks::{LinearRun, Start};
 use crate::theory::linear_network::{LinearNetwork, Regression};
 
-use super::consistency::{self, Measured};
+use super::consistency::{Compared, Measured};
 use super::problem::{Problem, limit, network, weights};
 use super::row::Row;
 
 /// Draws of the weights behind each point of the sweep.
 const REPEATS: u64 = 3;
-/// Measurements of the curves' sharpness for one of the networks'.
-const RARER: u64 = 4;
 
 /// A curve of the exact model.
 struct Curve {
@@ -36,7 +34,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     }
     for step in (0..=steps).step_by(every as usize) {
         for ((curves, compared), row) in &mut curves {
-            measure(bench, step, curves, *compared)?;
+            measure(bench, step, curves, compared)?;
             for curve in curves {
                 (0..every).for_each(|_| curve.model.step(row.eta0));
             }
@@ -50,7 +48,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
         bench.round()?;
     }
     for ((curves, compared), row) in &curves {
-        beside(bench, &values, row, &problem, curves, *compared)?;
+        beside(bench, &values, row, &problem, curves, compared)?;
     }
     Ok(())
 }
@@ -60,9 +58,9 @@ fn sizes(values: &Values) -> impl Iterator<Item = usize> {
 }
 
 /// The tracks of a row: the edge, the comparison, the limit and one a width.
-fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row, task: &Regression) -> Result<(Vec<Curve>, TrackId), Halt> {
+fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row, task: &Regression) -> Result<(Vec<Curve>, Compared), Halt> {
     super::edge(bench, row, values.int("steps") as u64)?;
-    let compared = bench.track(&row.title(), &attributes(row, "row", &[]))?;
+    let compared = Compared::begin(bench, row)?;
     let track = bench.track("width ∞", &attributes(row, "limit", &[]))?;
     let mut curves = vec![Curve { track, size: None, model: limit(task, row, bench.streams()) }];
     for n in sizes(values) {
@@ -81,7 +79,7 @@ fn attributes<'a>(row: &'a Row, kind: &'a str, more: &[(&'a str, &'a str)]) -> V
 }
 
 /// Records what is exact at this step, and how far the widths are from the limit.
-fn measure(bench: &mut Bench<'_>, step: u64, curves: &[Curve], compared: TrackId) -> Result<(), Halt> {
+fn measure(bench: &mut Bench<'_>, step: u64, curves: &[Curve], compared: &Compared) -> Result<(), Halt> {
     let mut measured = vec![Measured::default(); 3];
     for curve in curves {
         let loss = curve.model.loss();
@@ -102,7 +100,7 @@ fn measure(bench: &mut Bench<'_>, step: u64, curves: &[Curve], compared: TrackId
         let scalars: Vec<(&str, f64)> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         bench.record_scalars(curve.track, step, &scalars)?;
     }
-    consistency::record(bench, compared, step, &measured)
+    compared.record(bench, step, &measured)
 }
 
 /// The loss after some steps at each rate and width.
@@ -135,7 +133,7 @@ fn beside(
     row: &Row,
     problem: &Problem,
     curves: &[Curve],
-    compared: TrackId,
+    compared: &Compared,
 ) -> Result<(), Halt> {
     let (steps, every) = (values.int("steps") as u64, values.int("every") as u64);
     let task = problem.regression();
@@ -150,9 +148,7 @@ fn beside(
             let known = exact.loss();
             if step % every == 0 {
                 let mut scalars = vec![("network-loss", run.loss()?)];
-                if step % (RARER * every) == 0
-                    && let (Some(found), Some(known)) = (run.hessian_sharpness()?, exact.sharpness())
-                {
+                if let (Some(found), Some(known)) = (run.hessian_sharpness()?, exact.sharpness()) {
                     scalars.push(("network-sharpness", found));
                     worst = worst.max((found / known.hessian - 1.0).abs());
                 }
@@ -167,7 +163,7 @@ fn beside(
         bench.round()?;
     }
     if worst > 0.0 {
-        bench.record_scalars(compared, steps, &[("network-deviation", worst)])?;
+        bench.record_scalars(compared.sharpness(), steps, &[("network-deviation", worst)])?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use crate::record::{Reading, SeriesId, TrackId};
 use crate::run::bench::{Bench, Halt};
 use crate::theory::power_law::PowerLaw;
 
+use super::row::Row;
+
 /// What is compared, as the series are called.
 pub const QUANTITIES: [&str; 3] = ["sharpness", "loss", "kernel"];
 
@@ -42,11 +44,14 @@ impl Comparison {
         mean(&squares).map_or(f64::NAN, f64::sqrt)
     }
 
-    fn readings(&self, quantity: &str) -> Vec<(SeriesId, Reading)> {
+    fn readings(&self) -> Vec<(SeriesId, Reading)> {
         let narrow = |values: &[f64]| Reading::Vector(values.iter().map(|value| *value as f32).collect());
-        let named = |what: &str, reading| (SeriesId::owned(format!("{quantity}-{what}")), reading);
-        let mut readings =
-            vec![named("distance", narrow(&self.distances)), named("spread", Reading::Scalar(self.spread()))];
+        let named = |what: &'static str, reading| (SeriesId::owned(what), reading);
+        let mut readings = vec![
+            named("sizes", narrow(&self.sizes)),
+            named("distance", narrow(&self.distances)),
+            named("spread", Reading::Scalar(self.spread())),
+        ];
         if let Some(law) = &self.law {
             let line: Vec<f64> = self.sizes.iter().map(|size| law.at(*size)).collect();
             readings.push(named("fit", narrow(&line)));
@@ -64,21 +69,43 @@ pub struct Measured {
     pub limit: Option<f64>,
 }
 
-/// Records the comparison of each of [`QUANTITIES`] that has been measured.
-///
-/// # Errors
-/// [`Halt`] if the protocol is to begin anew or to end.
-pub fn record(bench: &mut Bench<'_>, track: TrackId, step: u64, measured: &[Measured]) -> Result<(), Halt> {
-    let mut readings = Vec::new();
-    for (quantity, measured) in QUANTITIES.iter().zip(measured) {
-        let Some(comparison) = Comparison::of(&measured.values, measured.limit) else { continue };
-        if readings.is_empty() {
-            let sizes = comparison.sizes.iter().map(|size| *size as f32).collect();
-            readings.push((SeriesId::owned("sizes"), Reading::Vector(sizes)));
-        }
-        readings.extend(comparison.readings(quantity));
+/// The tracks of a row's comparisons, one for each of [`QUANTITIES`].
+pub struct Compared([TrackId; 3]);
+
+impl Compared {
+    /// # Errors
+    /// [`Halt`] if the protocol is to begin anew or to end.
+    pub fn begin(bench: &mut Bench<'_>, row: &Row) -> Result<Self, Halt> {
+        let mut track = |quantity: &str| {
+            let parametrization = row.parametrization.as_str();
+            let attributes = [
+                ("place", row.place),
+                ("parametrization", parametrization),
+                ("kind", "comparison"),
+                ("quantity", quantity),
+            ];
+            bench.track(quantity, &attributes)
+        };
+        Ok(Self([track(QUANTITIES[0])?, track(QUANTITIES[1])?, track(QUANTITIES[2])?]))
     }
-    if readings.is_empty() { Ok(()) } else { bench.record(track, step, readings) }
+
+    /// That of the sharpness.
+    pub fn sharpness(&self) -> TrackId {
+        self.0[0]
+    }
+
+    /// Records the comparison of each quantity that has been measured.
+    ///
+    /// # Errors
+    /// [`Halt`] if the protocol is to begin anew or to end.
+    pub fn record(&self, bench: &mut Bench<'_>, step: u64, measured: &[Measured]) -> Result<(), Halt> {
+        for (track, measured) in self.0.iter().zip(measured) {
+            if let Some(comparison) = Comparison::of(&measured.values, measured.limit) {
+                bench.record(*track, step, comparison.readings())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ impl Lab for SuperConsistency {
     }
 
     fn knobs(&self) -> &'static [LabKnob] {
-        knobs::KNOBS
+        knobs::all()
     }
 
     fn check(&self, values: &Values) -> Result<(), String> {

@@ -6,7 +6,7 @@ use crate::run::curvature::{Curvature, CurvatureProbe, Wanted, squared_error_fac
 use crate::run::knobs;
 use crate::run::spec::RunSpec;
 
-use super::consistency::{self, Measured};
+use super::consistency::{Compared, Measured};
 use super::knobs::title;
 use super::row::Row;
 
@@ -58,7 +58,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
             }
             if step % every == 0 {
                 bench.record_scalars(*edge, step, &[("edge", 2.0 / (row.eta0 * factor))])?;
-                consistency::record(bench, *compared, step, &measured)?;
+                compared.record(bench, step, &measured)?;
             }
         }
         bench.round()?;
@@ -67,11 +67,11 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
 }
 
 /// The edge, the comparison and the curves of a row.
-fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row) -> Result<(TrackId, TrackId, Vec<Curve>), Halt> {
+fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row) -> Result<(TrackId, Compared, Vec<Curve>), Halt> {
     let axis = values.choice("axis");
     let edge = super::edge_track(bench, row)?;
     let base = [("place", row.place), ("parametrization", row.parametrization.as_str())];
-    let compared = bench.track(&row.title(), &[base[0], base[1], ("kind", "row")])?;
+    let compared = Compared::begin(bench, row)?;
     let mut curves = Vec::new();
     for &size in values.numbers("sizes") {
         let text = size.to_string();
@@ -140,8 +140,9 @@ fn sweep(bench: &mut Bench<'_>, values: &Values, rows: &[Row], steps: u64) -> Re
     let mut fleet = Fleet::default();
     let mut factors = Vec::new();
     for row in rows.iter().chain(third) {
+        let rates = if row.parametrization == "standard" { "rates-standard" } else { "rates" };
         for &size in values.numbers("sizes") {
-            for &eta0 in values.numbers("rates") {
+            for &eta0 in values.numbers(rates) {
                 let (text, rate) = (size.to_string(), eta0.to_string());
                 let attributes = [
                     ("place", row.place),
