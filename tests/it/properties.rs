@@ -170,7 +170,7 @@ proptest! {
     ) {
         let split = examples(network.kind, 6);
         let mut specs = [Form::Absorbed, Form::Explicit].map(|form| {
-            let parametrization = ParametrizationSpec { kind, form, base_width, base_depth, gamma0 };
+            let parametrization = ParametrizationSpec { kind, form, base_width, base_depth, gamma0, gamma_exponent: 0.3 };
             ModelSpec { parametrization, ..network.clone() }
         });
         specs.iter_mut().for_each(|spec| spec.block.branch_gain_init = 0.6);
