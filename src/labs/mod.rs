@@ -5,6 +5,7 @@ pub mod claim;
 mod experiment;
 pub mod lab;
 pub mod lesson;
+pub mod page;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};

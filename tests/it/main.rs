@@ -19,6 +19,7 @@ mod exactness;
 mod figures;
 mod headless;
 mod instruments;
+mod labs;
 mod matching;
 mod measures;
 mod mup_attention;
