@@ -71,13 +71,12 @@ pub struct JacobianNorms {
     pub values: f64,
 }
 
-/// What the Jacobians are made of: Grams of inputs, queries, keys and values, and `|A X|_F^2`.
+/// What the Jacobians are made of: Grams of inputs, keys and values, and the queries' squares.
 pub struct Parts<'a> {
     pub inputs: &'a Gram,
-    pub queries: &'a Gram,
+    pub queries: &'a [f64],
     pub keys: &'a Gram,
     pub values: &'a Gram,
-    pub mixed_square: f64,
     /// Columns of `W_V`.
     pub value_width: usize,
     /// `tau / sqrt(d_k)`.
@@ -98,10 +97,10 @@ impl JacobianNorms {
         let rows = MatRef::from_row_major_slice(&a, n, n);
         let under = |gram: &[f64]| product(rows, MatRef::from_row_major_slice(gram, n, n));
         let (inputs, keys, values) = (parts.inputs.of_rests(), parts.keys.of_rests(), parts.values.of_rests());
-        let of_values = under(&values);
-        let covariances = |gram: &[f64]| -> Vec<f64> {
+        let (of_inputs, of_keys, of_values) = (under(&inputs), under(&keys), under(&values));
+        let covariances = |gram: &[f64], of_gram: &[f64]| -> Vec<f64> {
             let both: Vec<f64> = gram.iter().zip(&values).map(|(k, v)| k * v).collect();
-            let (of_gram, of_both) = (under(gram), under(&both));
+            let of_both = under(&both);
             let mut squares = Vec::with_capacity(n);
             for i in 0..n {
                 let row = i * n..(i + 1) * n;
@@ -116,13 +115,17 @@ impl JacobianNorms {
             }
             squares
         };
-        let weighted = |squares: Vec<f64>, by: &Gram| -> f64 {
-            parts.scale.powi(2) * squares.iter().zip(by.squares()).map(|(c, x)| c * x).sum::<f64>()
+        let weighted = |squares: Vec<f64>, by: &[f64]| -> f64 {
+            parts.scale.powi(2) * squares.iter().zip(by).map(|(c, x)| c * x).sum::<f64>()
         };
+        // |A X|^2 = sum_i |mean + sum_j a_ij rest_j|^2.
+        let with_mean = parts.inputs.with_mean();
+        let mixed: f64 = (0..n * n).map(|at| a[at] * (2.0 * with_mean[at % n] + of_inputs[at])).sum::<f64>()
+            + n as f64 * parts.inputs.mean_square();
         Self {
-            queries: weighted(covariances(&keys), parts.inputs),
-            keys: weighted(covariances(&inputs), parts.queries),
-            values: parts.value_width as f64 * parts.mixed_square,
+            queries: weighted(covariances(&keys, &of_keys), &parts.inputs.squares()),
+            keys: weighted(covariances(&inputs, &of_inputs), parts.queries),
+            values: parts.value_width as f64 * mixed,
         }
     }
 }
@@ -171,13 +174,11 @@ mod tests {
         fn norms(&self) -> JacobianNorms {
             let (q, k, v) = (self.x.times(&self.queries), self.x.times(&self.keys), self.x.times(&self.values));
             let weights = Weights::softmax(&q, &k, self.scale);
-            let mixed_square = self.x.mixed(&weights.common, &weights.rest).gram().square();
             let parts = Parts {
                 inputs: &self.x.gram(),
-                queries: &q.gram(),
+                queries: &q.squares(),
                 keys: &k.gram(),
                 values: &v.gram(),
-                mixed_square,
                 value_width: WIDTH,
                 scale: self.scale,
             };

@@ -6,6 +6,7 @@
 //! uniform attention with a linear MLP, [`mean_field`] the wide limit with a rectifier and normalisation.
 
 pub mod attention;
+pub mod ensemble;
 pub mod mean_field;
 pub mod tokens;
 
@@ -129,10 +130,9 @@ impl Network {
         };
         let parts = Parts {
             inputs: &read_gram,
-            queries: &queries.gram(),
+            queries: &queries.squares(),
             keys: &keys.gram(),
             values: &values.gram(),
-            mixed_square: read.mixed(&weights.common, &weights.rest).gram().square(),
             value_width: d,
             scale,
         };

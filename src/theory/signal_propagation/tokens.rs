@@ -59,6 +59,13 @@ impl Tokens {
         self.rows.split_at(self.d)
     }
 
+    /// `|x_i|^2`.
+    pub fn squares(&self) -> Vec<f64> {
+        let (mean, rest) = self.split();
+        let mean_square = dot(mean, mean);
+        rest.chunks_exact(self.d).map(|row| mean_square + 2.0 * dot(mean, row) + dot(row, row)).collect()
+    }
+
     pub fn gram(&self) -> Gram {
         let rows = self.view();
         Gram { n: self.n, entries: product(rows, rows.transpose()) }
@@ -97,7 +104,7 @@ impl Tokens {
 
     /// X times the number that makes `|X|_F^2 = n d`.
     pub fn of_mean_square_one(mut self) -> Self {
-        let square = self.gram().square();
+        let square: f64 = self.squares().iter().sum();
         if square > 0.0 {
             let by = ((self.n * self.d) as f64 / square).sqrt();
             self.rows.iter_mut().for_each(|x| *x *= by);
@@ -122,16 +129,8 @@ impl Tokens {
         let gain = 2.0_f64.sqrt();
         let (mean, rest) = self.rows.split_at_mut(self.d);
         for row in rest.chunks_exact_mut(self.d) {
-            for (y, &m) in row.iter_mut().zip(mean.iter()) {
-                // relu(m + y) - relu(m), exact where both sides have one sign.
-                let change = match (m > 0.0, m + *y > 0.0) {
-                    (true, true) => *y,
-                    (false, false) => 0.0,
-                    (true, false) => -m,
-                    (false, true) => m + *y,
-                };
-                *y = gain * change;
-            }
+            // relu(m + y) - relu(m), exact where both sides have one sign: max(y, -m) above zero, max(m + y, 0) below.
+            row.iter_mut().zip(mean.iter()).for_each(|(y, &m)| *y = gain * (m.min(0.0) + *y).max(-m.max(0.0)));
         }
         mean.iter_mut().for_each(|m| *m = gain * m.max(0.0));
         self.centred()
@@ -139,22 +138,22 @@ impl Tokens {
 
     /// Layer normalisation without gain and bias: features of mean 0 and mean square 1, token by token.
     pub fn normalised(mut self) -> Self {
+        let ones = vec![1.0; self.d];
         for row in self.rows.chunks_exact_mut(self.d) {
-            let mean = row.iter().sum::<f64>() / row.len() as f64;
+            let mean = dot(row, &ones) / row.len() as f64;
             row.iter_mut().for_each(|x| *x -= mean);
         }
-        let gram = self.gram();
-        let n = self.n;
-        let mean_square = gram.square() / n as f64;
+        let (mean, rest) = self.rows.split_at_mut(self.d);
+        // |x_i|^2 = mean_square (1 + e_i), without the difference of two large numbers.
+        let rest_squares: Vec<f64> = rest.chunks_exact(self.d).map(|row| dot(row, row)).collect();
+        let rest_square = rest_squares.iter().sum::<f64>() / self.n as f64;
+        let mean_square = dot(mean, mean) + rest_square;
         if mean_square == 0.0 {
             return self;
         }
-        // |x_i|^2 = mean_square (1 + e_i), without the difference of two large numbers.
-        let rest_square = gram.rest_square() / n as f64;
         let scale = (self.d as f64 / mean_square).sqrt();
-        let (mean, rest) = self.rows.split_at_mut(self.d);
-        for (i, row) in rest.chunks_exact_mut(self.d).enumerate() {
-            let excess = (2.0 * gram.at(0, i + 1) + gram.at(i + 1, i + 1) - rest_square) / mean_square;
+        for (row, square) in rest.chunks_exact_mut(self.d).zip(rest_squares) {
+            let excess = (2.0 * dot(mean, row) + square - rest_square) / mean_square;
             // (1 + e)^(-1/2) - 1
             let change = (-0.5 * excess.ln_1p()).exp_m1();
             row.iter_mut().zip(mean.iter()).for_each(|(y, m)| *y = scale * (*y * (1.0 + change) + m * change));
@@ -168,8 +167,10 @@ impl Tokens {
         let (mean, rest) = self.rows.split_at_mut(self.d);
         let mut common = vec![0.0; self.d];
         for row in rest.chunks_exact(self.d) {
-            common.iter_mut().zip(row).for_each(|(c, y)| *c += y / self.n as f64);
+            common.iter_mut().zip(row).for_each(|(c, y)| *c += y);
         }
+        let each = (self.n as f64).recip();
+        common.iter_mut().for_each(|c| *c *= each);
         for row in rest.chunks_exact_mut(self.d) {
             row.iter_mut().zip(&common).for_each(|(y, c)| *y -= c);
         }
@@ -217,6 +218,11 @@ impl Gram {
         (1..=self.n).map(|i| self.token_product(i, i)).collect()
     }
 
+    /// `mean . rest_i`.
+    pub fn with_mean(&self) -> Vec<f64> {
+        (1..=self.n).map(|i| self.at(0, i)).collect()
+    }
+
     /// `rest_i . rest_j`, `[n, n]`.
     pub fn of_rests(&self) -> Vec<f64> {
         let n = self.n;
@@ -237,6 +243,17 @@ impl Gram {
     fn token_product(&self, i: usize, j: usize) -> f64 {
         self.at(0, 0) + self.at(0, i) + self.at(0, j) + self.at(i, j)
     }
+}
+
+/// In eight sums side by side, which fill vector registers.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// `a b`, row by row.
