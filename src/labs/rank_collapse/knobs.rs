@@ -230,7 +230,7 @@ pub(super) static KNOBS: &[LabKnob] = &[
             effect: "Deeper is slower to compute, and harder to train without scaling.",
         },
         group: TRAINING,
-        presets: ["16", "4, 16", "6, 12, 24, 48"],
+        presets: ["12", "4, 12, 24", "6, 12, 24, 48"],
         relevant: trains,
     },
     LabKnob {
@@ -244,7 +244,7 @@ pub(super) static KNOBS: &[LabKnob] = &[
             effect: "More rates are fairer and slower.",
         },
         group: TRAINING,
-        presets: ["0.003", "0.003, 0.01, 0.03", "0.001, 0.003, 0.01, 0.03, 0.1"],
+        presets: ["0.003, 0.01", "0.001, 0.003, 0.01, 0.03", "0.001, 0.003, 0.01, 0.03, 0.1"],
         relevant: trains,
     },
     LabKnob {
@@ -258,7 +258,7 @@ pub(super) static KNOBS: &[LabKnob] = &[
             effect: "More rates are fairer and slower.",
         },
         group: TRAINING,
-        presets: ["0.0003", "0.0003, 0.001, 0.003", "0.0001, 0.0003, 0.001, 0.003, 0.01"],
+        presets: ["3e-4, 0.001", "1e-4, 3e-4, 0.001, 0.003", "1e-4, 3e-4, 0.001, 0.003, 0.01"],
         relevant: trains,
     },
     LabKnob {
@@ -272,7 +272,7 @@ pub(super) static KNOBS: &[LabKnob] = &[
             effect: "Longer shows who is slow and who is stuck.",
         },
         group: TRAINING,
-        presets: ["100", "100", "2000"],
+        presets: ["80", "100", "2000"],
         relevant: trains,
     },
 ];

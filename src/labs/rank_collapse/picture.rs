@@ -115,9 +115,17 @@ pub(super) fn record(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let values = bench.values().clone();
     let (n, d, cosine) = (values.int("tokens"), values.int("width"), values.float("rho-0"));
     let shown = shown(&values);
-    let networks: Vec<_> = shown.iter().map(|shown| (shown.network, cosine)).collect();
+    // The chosen network may be one of the others.
+    let mut networks: Vec<(Network, f64)> = Vec::new();
+    for shown in &shown {
+        if !networks.contains(&(shown.network, cosine)) {
+            networks.push((shown.network, cosine));
+        }
+    }
     let found = ensembles(&networks, n, d, values.int("draws"), bench.streams());
-    for (shown, ensemble) in shown.iter().zip(&found) {
+    for shown in &shown {
+        let of = networks.iter().position(|(network, _)| *network == shown.network);
+        let Some(ensemble) = of.map(|k| &found[k]) else { continue };
         let track = bench.track(shown.label, &[("stage", "initialisation"), ("network", shown.id)])?;
         record_network(bench, track, shown, ensemble, predicted(&shown.network, n, d, cosine))?;
     }
@@ -165,6 +173,7 @@ fn record_network(
                 ("contrast_theory", predicted.contrast[l]),
                 ("queries_theory", queries),
                 ("values_theory", values),
+                ("queries_over_values_theory", queries / values),
             ]);
         }
         if let Some(cubed) = cubed.as_ref().and_then(|cubed| cubed[l]) {
@@ -215,7 +224,7 @@ fn record_over_cosines(bench: &mut Bench<'_>, values: &Values) -> Result<(), Hal
     let track = bench.track("one layer", &[("stage", "over-correlation")])?;
     let mut readings = vec![vector("rho", &cosines)];
     for (mixing, names) in [
-        (Mixing::Uniform, ["queries_uniform", "values_uniform", "ratio_uniform"]),
+        (Mixing::Uniform, ["queries", "values", "ratio"]),
         (Mixing::Softmax, ["queries_softmax", "values_softmax", "ratio_softmax"]),
     ] {
         let networks: Vec<_> = cosines.iter().map(|cosine| (Network { mixing, ..layer }, *cosine)).collect();
@@ -241,7 +250,8 @@ pub(super) fn gradients_at(tokens: usize, width: usize, cosine: f64, inverse_tem
 fn record_over_depths(bench: &mut Bench<'_>, values: &Values) -> Result<(), Halt> {
     let (n, d, cosine) = (values.int("tokens"), values.int("width"), values.float("rho-0"));
     let (alpha_1, alpha_2) = (values.float("alpha-1"), values.float("alpha-2"));
-    let linear = Network { skip: true, mixing: Mixing::Uniform, mlp: Mlp::Linear, norm: Position::None, ..chosen(values) };
+    let linear =
+        Network { skip: true, mixing: Mixing::Uniform, mlp: Mlp::Linear, norm: Position::None, ..chosen(values) };
     let track = bench.track("at the end", &[("stage", "over-depth")])?;
     let depths: Vec<f64> = DEPTHS.iter().map(|l| *l as f64).collect();
     let limit = cosine_at_infinite_depth(n, cosine, alpha_1 * alpha_1);

@@ -3,10 +3,7 @@
 use crate::labs::{Inputs, Table};
 use crate::run::bench::Values;
 use crate::theory::signal_propagation::tokens::Tokens;
-use crate::theory::signal_propagation::{Position, mean_field};
-use crate::theory::token_alignment::{
-    Alignment, Moments, cosine_at_infinite_depth, query_gradient, value_gradient,
-};
+use crate::theory::token_alignment::{Alignment, Moments, cosine_at_infinite_depth, query_gradient, value_gradient};
 
 use super::picture;
 
@@ -27,7 +24,7 @@ pub(super) fn tables(values: &Values, inputs: &Inputs) -> Result<Vec<Table>, Str
         let gram = Tokens::new(n, &array.values).gram();
         // Lengths don't matter to correlations: per token, as the unit tokens of the closed form have it.
         start = gram.moments();
-        tables.push(of_tokens(inputs, n, d, gram.relative_residual(), start)?);
+        tables.push(of_tokens(inputs, chosen.inverse_temperature, gram.relative_residual(), start)?);
     } else if !inputs.0.is_empty() {
         return Err("keys and values need a matrix tokens beside them; give all three".into());
     }
@@ -66,7 +63,8 @@ pub(super) fn tables(values: &Values, inputs: &Inputs) -> Result<Vec<Table>, Str
     Ok(tables)
 }
 
-fn of_tokens(inputs: &Inputs, n: usize, d: usize, residual: f64, moments: Moments) -> Result<Table, String> {
+fn of_tokens(inputs: &Inputs, tau: f64, residual: f64, moments: Moments) -> Result<Table, String> {
+    let (n, d) = inputs.get("tokens").map_or((0, 0), |tokens| (tokens.rows, tokens.columns));
     let array = |name: &str| {
         inputs.get(name).map(|a| {
             if a.rows != d {
@@ -76,16 +74,21 @@ fn of_tokens(inputs: &Inputs, n: usize, d: usize, residual: f64, moments: Moment
         })
     };
     let tokens = inputs.get("tokens").map(|a| faer::Mat::from_fn(n, d, |i, j| a.values[i * d + j]));
-    let mut table = Table::new("given_tokens", "Of the given tokens: C, M, mean cosine by moments, |X - 1 mean'|_F/|X|_F")
-        .column("c", vec![moments.sum])
-        .column("m", vec![moments.square])
-        .column("cosine", vec![moments.cosine(n)])
-        .column("residual", vec![residual]);
+    let mut table =
+        Table::new("given_tokens", "Of the given tokens: C, M, mean cosine by moments, |X - 1 mean'|_F/|X|_F")
+            .column("c", vec![moments.sum])
+            .column("m", vec![moments.square])
+            .column("cosine", vec![moments.cosine(n)])
+            .column("residual", vec![residual]);
     if let Some(x) = tokens {
         table = table.column("values_gradient", vec![value_gradient(x.as_ref())]);
-        if let (Some(keys), Some(values)) = (array("keys").transpose()?, array("values").transpose()?) {
-            let found = query_gradient(x.as_ref(), keys.as_ref(), values.as_ref(), 1.0);
-            table = table.column("queries_gradient_at_zero_queries", vec![found]);
+        match (array("keys").transpose()?, array("values").transpose()?) {
+            (Some(keys), Some(values)) => {
+                let found = query_gradient(x.as_ref(), keys.as_ref(), values.as_ref(), tau);
+                table = table.column("queries_gradient_at_zero_queries", vec![found]);
+            }
+            (None, None) => {}
+            _ => return Err("keys and values belong together; give both or neither".into()),
         }
     }
     Ok(table)

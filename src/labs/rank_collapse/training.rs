@@ -3,10 +3,11 @@
 
 use rayon::prelude::*;
 
-use crate::record::{Reading, SeriesId, TrackId};
+use crate::record::TrackId;
 use crate::run::bench::{Bench, Fleet, Halt, Member, Values};
 use crate::run::knobs;
 use crate::run::spec::RunSpec;
+use crate::run::trainer::TrainError;
 
 /// Weight of the newest loss in the curve that is shown.
 const NEWEST: f64 = 0.1;
@@ -38,12 +39,22 @@ struct Job {
 
 /// What is known of one that is being trained.
 struct Curve {
-    job: Job,
-    /// The smoothed loss at each step.
-    losses: Vec<f64>,
-    /// On the test split, (step, loss, accuracy).
-    tests: Vec<(u64, f64, f64)>,
+    track: TrackId,
+    setting: usize,
+    depth: usize,
+    updates: u64,
+    /// Smoothed.
+    loss: f64,
     diverged: bool,
+}
+
+impl Curve {
+    /// A plain mean to begin with, then a running one.
+    fn see(&mut self, loss: f64) {
+        let weight = NEWEST.max(((self.updates + 1) as f64).recip());
+        self.loss += weight * (loss - self.loss);
+        self.updates += 1;
+    }
 }
 
 fn jobs(values: &Values) -> Vec<Job> {
@@ -105,84 +116,83 @@ impl Job {
     }
 }
 
-/// Trains them side by side, then says which rate was best for whom.
+/// Trains them side by side; beside their curves that of the best rate of each depth and setting at each step.
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let values = bench.values().clone();
     let steps = values.int("steps") as u64;
-    let mut fleet = Fleet::default();
-    let mut curves = Vec::new();
-    let many = values.numbers("depths").len() > 1;
+    let (mut fleet, mut curves, mut best) = (Fleet::default(), Vec::new(), Vec::new());
     for job in jobs(&values) {
-        let depth = if many { format!(", L = {}", job.depth) } else { String::new() };
-        let label = format!("{}{depth}, rate {}", SETTINGS[job.setting].label, job.rate);
-        let track = job.track(bench, "training", &label)?;
+        if best.last().is_none_or(|(_, depth, setting)| (*depth, *setting) != (job.depth, job.setting)) {
+            let track = job.track(bench, "best", SETTINGS[job.setting].label)?;
+            best.push((track, job.depth, job.setting));
+        }
+        let track = job.track(bench, "training", &format!("{}, rate {}", SETTINGS[job.setting].label, job.rate))?;
         fleet.0.push(Member::new(track, job.spec(&values)?)?);
-        curves.push(Curve { job, losses: Vec::new(), tests: Vec::new(), diverged: false });
+        let Job { depth, setting, .. } = job;
+        curves.push(Curve { track, setting, depth, updates: 0, loss: 0.0, diverged: false });
+        // A restart is felt between two networks.
         bench.record(track, 0, Vec::new())?;
     }
     let every = steps.div_ceil(EVALUATIONS);
     bench.plan(steps + 1);
     for step in 0..=steps {
         let is_tested = step == steps || step.is_multiple_of(every);
-        let found: Vec<_> = fleet
-            .0
-            .par_iter_mut()
-            .map(|member| {
-                let test = if is_tested && member.diverged().is_none() { Some(member.trainer().evaluate()?) } else { None };
-                let report = if step < steps { member.step()? } else { None };
-                Ok((member.track, member.diverged().is_some(), test, report))
-            })
-            .collect::<Result<_, crate::run::trainer::TrainError>>()?;
-        for ((track, diverged, test, report), curve) in found.into_iter().zip(&mut curves) {
+        let advanced = advance(&mut fleet, step < steps, is_tested)?;
+        let mut tests = vec![None; curves.len()];
+        for (k, (curve, now)) in curves.iter_mut().zip(advanced).enumerate() {
             let mut scalars = Vec::new();
-            if let Some(report) = report {
-                let loss = curve.losses.last().map_or(report.loss, |last| {
-                    // A plain mean to begin with.
-                    let weight = NEWEST.max((curve.losses.len() as f64 + 1.0).recip());
-                    last + weight * (report.loss - last)
-                });
-                curve.losses.push(loss);
-                scalars.push(("loss", loss));
+            if let Some(loss) = now.loss {
+                curve.see(loss);
+                scalars.push(("loss", curve.loss));
             }
-            if let Some(test) = test {
-                let accuracy = test.accuracy.unwrap_or(f64::NAN);
-                curve.tests.push((step, test.loss, accuracy));
-                scalars.extend([("test_loss", test.loss), ("test_accuracy", accuracy)]);
+            if let Some(test) = now.test {
+                scalars.extend([("test_loss", test.0), ("test_accuracy", test.1)]);
             }
-            if diverged && !curve.diverged {
+            tests[k] = now.test;
+            if now.diverged && !curve.diverged {
                 curve.diverged = true;
-                scalars.push(("diverged", step as f64));
+                scalars.push(("diverged_at", step as f64));
             }
             if !scalars.is_empty() {
-                bench.record_scalars(track, step, &scalars)?;
+                bench.record_scalars(curve.track, step, &scalars)?;
+            }
+        }
+        for (track, depth, setting) in &best {
+            let is_of = |curve: &Curve| curve.depth == *depth && curve.setting == *setting && !curve.diverged;
+            let of = || curves.iter().zip(&tests).filter(|(curve, _)| is_of(curve));
+            let lowest = of().filter(|_| step < steps).map(|(curve, _)| curve.loss).reduce(f64::min);
+            let test = of().filter_map(|(_, test)| *test).min_by(|a, b| a.0.total_cmp(&b.0));
+            let mut scalars: Vec<_> = lowest.map(|loss| ("best", loss)).into_iter().collect();
+            scalars.extend(test.into_iter().flat_map(|t| [("best_test_loss", t.0), ("best_test_accuracy", t.1)]));
+            if !scalars.is_empty() {
+                bench.record_scalars(*track, step, &scalars)?;
             }
         }
         bench.round()?;
     }
-    record_best(bench, &values, &curves)
+    Ok(())
 }
 
-/// For each depth and setting the curve whose test loss at the end is the lowest; none where all rates diverged.
-fn record_best(bench: &mut Bench<'_>, values: &Values, curves: &[Curve]) -> Result<(), Halt> {
-    for &depth in values.numbers("depths") {
-        for setting in 0..SETTINGS.len() {
-            let ended = |curve: &&Curve| {
-                curve.job.depth == depth as usize && curve.job.setting == setting && !curve.diverged
-            };
-            let last = |curve: &Curve| curve.tests.last().map_or(f64::INFINITY, |test| test.1);
-            let best = curves.iter().filter(ended).min_by(|a, b| last(a).total_cmp(&last(b)));
-            let Some(best) = best else { continue };
-            let track = best.job.track(bench, "best", SETTINGS[setting].label)?;
-            for (step, loss) in best.losses.iter().enumerate() {
-                bench.record_scalars(track, step as u64, &[("loss", *loss)])?;
-            }
-            for (step, loss, accuracy) in &best.tests {
-                let readings = [("test_loss", *loss), ("test_accuracy", *accuracy)];
-                let readings =
-                    readings.map(|(name, value)| (SeriesId::from_static(name), Reading::Scalar(value))).to_vec();
-                bench.record(track, *step, readings)?;
-            }
-        }
-    }
-    Ok(())
+/// What one network did in a step.
+struct Advance {
+    /// Of the step's batch.
+    loss: Option<f64>,
+    /// Loss and accuracy on the test split before it.
+    test: Option<(f64, f64)>,
+    diverged: bool,
+}
+
+/// One update of each network, in parallel: networks share nothing, so that their numbers don't depend on it.
+fn advance(fleet: &mut Fleet, is_updated: bool, is_tested: bool) -> Result<Vec<Advance>, TrainError> {
+    let one = |member: &mut Member| {
+        let is_tested = is_tested && member.diverged().is_none();
+        let test = if is_tested { Some(member.trainer().evaluate()?) } else { None };
+        let report = if is_updated { member.step()? } else { None };
+        Ok(Advance {
+            loss: report.map(|report| report.loss),
+            test: test.map(|test| (test.loss, test.accuracy.unwrap_or(f64::NAN))),
+            diverged: member.diverged().is_some(),
+        })
+    };
+    fleet.0.par_iter_mut().map(one).collect()
 }
