@@ -9,7 +9,7 @@ pub(super) fn charts(values: &Values) -> Vec<Chart> {
     let mut charts = vec![correlation(), matrices(), gradients(), rank_one(), distance(), with_first(), exact()];
     charts.extend([over_correlation(), over_depth()]);
     if values.toggle("training") {
-        charts.extend([training(values), best(values)]);
+        charts.extend([training(values), best(values), of_the_loss(values)]);
     }
     charts
 }
@@ -324,5 +324,33 @@ fn best(values: &Values) -> Chart {
         "Test loss at the end, for each optimiser and scale, against the learning rate at the deepest depth, and with the best \
          rate against the depth. With α = 1/√L depth costs little, and the best rates are higher.",
         panels,
+    )
+}
+
+fn of_the_loss(values: &Values) -> Chart {
+    let deepest = values.numbers("depths").last().map_or_else(String::new, ToString::to_string);
+    let rate = values.numbers("sgd-rates").first().map_or_else(String::new, ToString::to_string);
+    let profile = |title: &str, scaled: &str| {
+        let tracks = stage("training")
+            .and("depth", &[&deepest])
+            .and("optimizer", &["sgd"])
+            .and("scaled", &[scaled])
+            .and("rate", &[&rate]);
+        let kind = PanelKind::Profile {
+            lines: vec![solid("queries", "queries"), solid("keys", "keys"), solid("values", "values")],
+            x_series: None,
+            x: Axis::linear("block, from 0"),
+            y: Axis::log("|∂loss/∂W|"),
+        };
+        panel(title, tracks, ColorBy::Series, kind)
+    };
+    chart(
+        "loss-gradients",
+        "What SGD sees",
+        4,
+        "Norms of the gradient of the loss by the matrices of each block of the deepest trained network, on the batch of the \
+         cursor's step; go to step 0 for the network as it was drawn. Without scaling the gradients of queries and keys fall \
+         away from block to block, because the tokens that these blocks read are all alike.",
+        vec![profile("SGD, α = 1", "false"), profile("SGD, α = 1/√L", "true")],
     )
 }

@@ -223,6 +223,36 @@ pub(super) static CLAIMS: &[Claim] = &[
         },
     },
     Claim {
+        id: "loss-gradients",
+        statement: "What SGD sees: without scaling, deep blocks' queries and keys get far smaller gradients of the loss than \
+                    values",
+        check_text: "Norm of the loss's gradient by the queries over that by the values at the last block of the deepest \
+                     network before training: α = 1 over α = 1/√L.",
+        known_failure: "",
+        check: |recording| {
+            let numbers = || {
+                let deepest =
+                    stage(recording, "training").filter_map(|track| track.number("depth")).reduce(f64::max)?;
+                let ratio = |scaled: &str| {
+                    let is_asked = |track: &&Track| {
+                        track.number("depth") == Some(deepest)
+                            && track.attributes.get("scaled").is_some_and(|s| s == scaled)
+                    };
+                    let track = stage(recording, "training").find(is_asked)?;
+                    let at_start = |series: &str| track.vector(series)?.latest_at(0)?.1.last().copied();
+                    Some(f64::from(at_start("queries")? / at_start("values")?))
+                };
+                let (free, scaled) = (ratio("false")?, ratio("true")?);
+                Some(vec![
+                    Number::at_most("ratio, α = 1, over that with α = 1/√L", free / scaled, 0.3),
+                    Number::told("ratio, α = 1", free),
+                    Number::told("ratio, α = 1/√L", scaled),
+                ])
+            };
+            Check::of_all(numbers(), "the networks that are trained")
+        },
+    },
+    Claim {
         id: "scaling-trains",
         statement: "Deep Post-LN networks train with branches over √L, and hardly without",
         check_text: "Test loss at the end at the deepest depth, best rate each: α = 1 less α = 1/√L.",

@@ -3,11 +3,11 @@
 
 use rayon::prelude::*;
 
-use crate::record::TrackId;
+use crate::record::{ParamRole, Reading, SeriesId, TrackId};
 use crate::run::bench::{Bench, Fleet, Halt, Member, Values};
 use crate::run::knobs;
 use crate::run::spec::RunSpec;
-use crate::run::trainer::TrainError;
+use crate::run::trainer::{TrainError, Trainer};
 
 /// Weight of the newest loss in the curve that is shown.
 const NEWEST: f64 = 0.1;
@@ -145,6 +145,9 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
                 curve.see(loss);
                 scalars.push(("loss", curve.loss));
             }
+            if let Some(by_role) = &now.by_role {
+                bench.record(curve.track, step, by_block(fleet.0[k].trainer(), by_role))?;
+            }
             if let Some(test) = now.test {
                 scalars.extend([("test_loss", test.0), ("test_accuracy", test.1)]);
             }
@@ -179,7 +182,20 @@ struct Advance {
     loss: Option<f64>,
     /// Loss and accuracy on the test split before it.
     test: Option<(f64, f64)>,
+    /// Norms of the batch's gradient by the trainer's parts, every now and then.
+    by_role: Option<Vec<f32>>,
     diverged: bool,
+}
+
+/// Norms of the loss's gradient by queries, keys and values, `[depth]` each.
+fn by_block(trainer: &Trainer, norms: &[f32]) -> Vec<(SeriesId, Reading)> {
+    let parts = trainer.header().parameter_parts;
+    [(ParamRole::Queries, "queries"), (ParamRole::Keys, "keys"), (ParamRole::Values, "values")]
+        .map(|(role, name)| {
+            let of_role = parts.iter().zip(norms).filter(|(part, _)| part.role == role);
+            (SeriesId::from_static(name), Reading::Vector(of_role.map(|(_, norm)| *norm).collect()))
+        })
+        .to_vec()
 }
 
 /// One update of each network, in parallel: networks share nothing, so that their numbers don't depend on it.
@@ -189,7 +205,8 @@ fn advance(fleet: &mut Fleet, is_updated: bool, is_tested: bool) -> Result<Vec<A
         let test = if is_tested { Some(member.trainer().evaluate()?) } else { None };
         let report = if is_updated { member.step()? } else { None };
         Ok(Advance {
-            loss: report.map(|report| report.loss),
+            loss: report.as_ref().map(|report| report.loss),
+            by_role: report.and_then(|report| report.by_role).map(|norms| norms.gradient),
             test: test.map(|test| (test.loss, test.accuracy.unwrap_or(f64::NAN))),
             diverged: member.diverged().is_some(),
         })
