@@ -54,6 +54,10 @@ impl Lab for RankCollapse {
         claims::CLAIMS
     }
 
+    fn lesson(&self) -> &'static str {
+        include_str!("../../../assets/lessons/rank-collapse.md")
+    }
+
     fn theory(&self, values: &Values, inputs: &Inputs) -> Result<Vec<Table>, String> {
         theory::tables(values, inputs)
     }
