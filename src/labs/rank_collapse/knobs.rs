@@ -6,7 +6,7 @@ use crate::run::knobs::{Knob, KnobKind, Liveness, Scale};
 const NETWORK: &str = "Chosen network";
 const TRAINING: &str = "Training";
 
-fn scaled_freely(values: &Values) -> bool {
+fn has_skips(values: &Values) -> bool {
     values.toggle("skip")
 }
 
@@ -35,7 +35,7 @@ pub(super) static KNOBS: &[LabKnob] = &[
         },
         group: NETWORK,
         presets: ["1", "1", "1"],
-        relevant: scaled_freely,
+        relevant: has_skips,
     },
     LabKnob {
         knob: Knob {
@@ -63,7 +63,7 @@ pub(super) static KNOBS: &[LabKnob] = &[
         },
         group: NETWORK,
         presets: ["none", "none", "none"],
-        relevant: scaled_freely,
+        relevant: has_skips,
     },
     LabKnob {
         knob: Knob {
