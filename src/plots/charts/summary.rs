@@ -1,6 +1,6 @@
 //! A number a track, against what sets the tracks apart: U-curves, and heat maps over two knobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::statistics::{mean, standard_error};
 use crate::plots::lines::{Band, Line, LineColor, LineStyle};
@@ -113,29 +113,50 @@ fn optimum(points: &[[f64; 2]], best: Best) -> Option<[f64; 2]> {
 }
 
 pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> Plot {
-    let mut cells: BTreeMap<(Place, Place), Vec<f64>> = BTreeMap::new();
-    for (track, _) in &shown.tracks {
-        if let (Some(x), Some(y)) = (Place::of(track, &by[0]), Place::of(track, &by[1])) {
-            // A cell without a number is there, and empty.
-            cells.entry((y, x)).or_default().extend(value(shown, track, series));
-        }
-    }
-    if cells.values().all(Vec::is_empty) {
+    let tracks = || shown.tracks.iter().map(|(track, _)| *track);
+    let [columns, rows] = places(tracks(), by);
+    if columns.is_empty() || rows.is_empty() {
         return shown.empty();
     }
-    let columns: std::collections::BTreeSet<_> = cells.keys().map(|(_, x)| x.clone()).collect();
-    let rows: std::collections::BTreeSet<_> = cells.keys().map(|(y, _)| y.clone()).collect();
-    let mut values = Vec::with_capacity(columns.len() * rows.len());
-    for y in &rows {
-        for x in &columns {
-            let cell = cells.get(&(y.clone(), x.clone())).and_then(|cell| mean(cell));
-            values.push(cell.map_or(f32::NAN, |v| v as f32));
-        }
+    let mut cells = vec![Vec::new(); columns.len() * rows.len()];
+    let mut crossed = vec![false; cells.len()];
+    for track in tracks() {
+        let place = |k: usize, places: &[Place]| Some(places.binary_search(&Place::of(track, &by[k])?).ok()?);
+        let (Some(x), Some(y)) = (place(0, &columns), place(1, &rows)) else { continue };
+        let index = y * columns.len() + x;
+        cells[index].extend(value(shown, track, series));
+        crossed[index] |= track.attributes.get(STATUS).is_some_and(|status| CROSSED.contains(&status.as_str()));
     }
+    // A cell without a number is there, and empty.
+    let values = cells.iter().map(|cell| mean(cell).map_or(f32::NAN, |v| v as f32)).collect();
     let mut plot = heat::field(shown, style, columns.len(), rows.len(), values);
     plot.x_range = [0.0, columns.len() as f64];
     plot.y_range = [0.0, rows.len() as f64];
     plot.row_labels = rows.iter().map(|row| row.text.clone()).collect();
     plot.column_labels = columns.iter().map(|column| column.text.clone()).collect();
+    if crossed.contains(&true) {
+        plot.crossed = crossed;
+        plot.notes.push("hatched: failed or diverged".into());
+    }
     Plot::Field(plot)
+}
+
+/// The attribute of a sweep's cell that says how it is, and what crosses it out.
+const STATUS: &str = "status";
+const CROSSED: [&str; 2] = ["failed", "diverged"];
+
+/// The values that two attributes take, in order.
+fn places<'a>(tracks: impl Iterator<Item = &'a Track> + Clone, by: &[String; 2]) -> [Vec<Place>; 2] {
+    [0, 1].map(|k| {
+        let all: BTreeSet<_> = tracks.clone().filter_map(|track| Place::of(track, &by[k])).collect();
+        all.into_iter().collect()
+    })
+}
+
+/// The tracks behind a place of a grid.
+pub fn tracks_at<'a>(tracks: &[&'a Track], by: &[String; 2], at: [f64; 2]) -> Vec<&'a Track> {
+    let places = places(tracks.iter().copied(), by);
+    let wanted = |k: usize| places[k].get(at[k].floor().max(0.0) as usize);
+    let is_there = |track: &Track| (0..2).all(|k| Place::of(track, &by[k]).as_ref() == wanted(k));
+    tracks.iter().copied().filter(|track| is_there(track)).collect()
 }
