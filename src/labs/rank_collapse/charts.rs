@@ -329,6 +329,9 @@ fn best(values: &Values) -> Chart {
 
 fn of_the_loss(values: &Values) -> Chart {
     let deepest = values.numbers("depths").last().map_or_else(String::new, ToString::to_string);
+    // Collapse halves the distance in every block: both panels reach as far.
+    let deep = values.numbers("depths").last().copied().unwrap_or(1.0);
+    let y = Axis { label: "|∂loss/∂W|".into(), log: true, range: Some([0.3 * 2.0_f64.powf(-deep), 3.0]) };
     let rate = values.numbers("sgd-rates").first().map_or_else(String::new, ToString::to_string);
     let profile = |title: &str, scaled: &str| {
         let tracks = stage("training")
@@ -340,7 +343,7 @@ fn of_the_loss(values: &Values) -> Chart {
             lines: vec![solid("queries", "queries"), solid("keys", "keys"), solid("values", "values")],
             x_series: None,
             x: Axis::linear("block, from 0"),
-            y: Axis::log("|∂loss/∂W|"),
+            y: y.clone(),
         };
         panel(title, tracks, ColorBy::Series, kind)
     };
