@@ -11,6 +11,8 @@ use crate::run::trainer::{TrainError, Trainer};
 
 /// Weight of the newest loss in the curve that is shown.
 const NEWEST: f64 = 0.1;
+/// Networks that are stepped between two looks at the commands.
+const PIECE: usize = 4;
 /// Evaluations of the test split during training, beside the one at the start.
 const EVALUATIONS: u64 = 4;
 
@@ -137,26 +139,26 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     bench.plan(steps + 1);
     for step in 0..=steps {
         let is_tested = step == steps || step.is_multiple_of(every);
-        let advanced = advance(&mut fleet, step < steps, is_tested)?;
-        let mut tests = vec![None; curves.len()];
-        for (k, (curve, now)) in curves.iter_mut().zip(advanced).enumerate() {
-            let mut scalars = Vec::new();
-            if let Some(loss) = now.loss {
-                curve.see(loss);
-                scalars.push(("loss", curve.loss));
-            }
-            if let Some(by_role) = &now.by_role {
-                bench.record(curve.track, step, by_block(fleet.0[k].trainer(), by_role))?;
-            }
-            if let Some(test) = now.test {
-                scalars.extend([("test_loss", test.0), ("test_accuracy", test.1)]);
-            }
-            tests[k] = now.test;
-            if now.diverged && !curve.diverged {
-                curve.diverged = true;
-                scalars.push(("diverged_at", step as f64));
-            }
-            if !scalars.is_empty() {
+        let mut tests = Vec::with_capacity(curves.len());
+        for (members, curves) in fleet.0.chunks_mut(PIECE).zip(curves.chunks_mut(PIECE)) {
+            let advanced = advance(members, step < steps, is_tested)?;
+            for ((member, curve), now) in members.iter().zip(curves).zip(advanced) {
+                let mut scalars = Vec::new();
+                if let Some(loss) = now.loss {
+                    curve.see(loss);
+                    scalars.push(("loss", curve.loss));
+                }
+                if let Some(test) = now.test {
+                    scalars.extend([("test_loss", test.0), ("test_accuracy", test.1)]);
+                }
+                tests.push(now.test);
+                if now.diverged && !curve.diverged {
+                    curve.diverged = true;
+                    scalars.push(("diverged_at", step as f64));
+                }
+                if let Some(by_role) = &now.by_role {
+                    bench.record(curve.track, step, by_block(member.trainer(), by_role))?;
+                }
                 bench.record_scalars(curve.track, step, &scalars)?;
             }
         }
@@ -199,7 +201,7 @@ fn by_block(trainer: &Trainer, norms: &[f32]) -> Vec<(SeriesId, Reading)> {
 }
 
 /// One update of each network, in parallel: networks share nothing, so that their numbers don't depend on it.
-fn advance(fleet: &mut Fleet, is_updated: bool, is_tested: bool) -> Result<Vec<Advance>, TrainError> {
+fn advance(members: &mut [Member], is_updated: bool, is_tested: bool) -> Result<Vec<Advance>, TrainError> {
     let one = |member: &mut Member| {
         let is_tested = is_tested && member.diverged().is_none();
         let test = if is_tested { Some(member.trainer().evaluate()?) } else { None };
@@ -211,5 +213,5 @@ fn advance(fleet: &mut Fleet, is_updated: bool, is_tested: bool) -> Result<Vec<A
             diverged: member.diverged().is_some(),
         })
     };
-    fleet.0.par_iter_mut().map(one).collect()
+    members.par_iter_mut().map(one).collect()
 }
