@@ -6,6 +6,7 @@ mod experiment;
 pub mod lab;
 pub mod lesson;
 pub mod page;
+mod rank_collapse;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -14,7 +15,7 @@ pub use lab::{Lab, Paper};
 pub use table::{Inputs, Table};
 
 /// All labs, in the order of the window's list.
-pub const LABS: &[&dyn Lab] = &[];
+pub const LABS: &[&dyn Lab] = &[&rank_collapse::RankCollapse];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {

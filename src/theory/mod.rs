@@ -5,4 +5,5 @@ pub mod linear_network;
 pub mod random_walk;
 pub mod shaped_paths;
 pub mod shaped_transformer;
+pub mod signal_propagation;
 pub mod token_alignment;

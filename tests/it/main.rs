@@ -33,6 +33,7 @@ mod preconditioned;
 mod program;
 mod propagation;
 mod properties;
+mod rank_collapse;
 mod real_window;
 mod recording_file;
 mod reference;

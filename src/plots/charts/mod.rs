@@ -119,11 +119,15 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The colour of a track's `k`th line.
-    fn color(&self, of_track: LineColor, k: usize) -> LineColor {
+    /// The colour of a track's `k`th line. What is named after a line before it (`cosine_theory` after `cosine`) belongs to it.
+    fn color(&self, of_track: LineColor, lines: &[SeriesLine], k: usize) -> LineColor {
+        let belongs = |to: &SeriesLine| {
+            lines[k].series.strip_prefix(&to.series).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let own = || lines[..k].iter().position(belongs).unwrap_or(k);
         match self.panel.color {
-            ColorBy::Series => k.into(),
-            ColorBy::Track if self.tracks.len() == 1 => k.into(),
+            ColorBy::Series => own().into(),
+            ColorBy::Track if self.tracks.len() == 1 => own().into(),
             ColorBy::Track | ColorBy::Attribute(_) => of_track,
         }
     }
