@@ -173,9 +173,8 @@ fn euler(shaped: &Shaped, v: &[f64], draws: &[f64], dt: f64, stream: &mut Stream
         return times_transposed(m, &l, &l);
     }
     let bridge: Vec<f64> = normals(stream, draws.len());
-    let half = |sign: f64| -> Vec<f64> {
-        draws.iter().zip(&bridge).map(|(w, z)| 0.5 * (w + sign * dt.sqrt() * z)).collect()
-    };
+    let half =
+        |sign: f64| -> Vec<f64> { draws.iter().zip(&bridge).map(|(w, z)| 0.5 * (w + sign * dt.sqrt() * z)).collect() };
     let (first, second) = (half(1.0), half(-1.0));
     let middle = euler(shaped, v, &first, 0.5 * dt, stream, halvings - 1);
     if !middle.iter().all(|x| x.abs() < EXPLODED) {

@@ -1,6 +1,6 @@
 use super::super::shaped_paths::EXPLODED;
-use super::super::shaped_transformer::{correlation, equal_tokens};
 use super::super::shaped_transformer::tests::{V, close, shaped};
+use super::super::shaped_transformer::{correlation, equal_tokens};
 use super::*;
 use crate::base::statistics::quantile;
 
@@ -59,7 +59,8 @@ fn one_layer(m: usize, start: &[f64]) {
     }
     let sigma = shaped.covariance(start);
     for at in 0..square * square {
-        let products: Vec<f64> = (0..draws).map(|i| n as f64 * changes[at / square][i] * changes[at % square][i]).collect();
+        let products: Vec<f64> =
+            (0..draws).map(|i| n as f64 * changes[at / square][i] * changes[at % square][i]).collect();
         let (mean, error) = mean_and_error(&products);
         assert!((mean - sigma[at]).abs() < 4.5 * error + 0.01, "{at}: {mean} ± {error}, {}", sigma[at]);
     }
