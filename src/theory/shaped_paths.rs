@@ -184,7 +184,7 @@ fn euler(shaped: &Shaped, v: &[f64], draws: &[f64], dt: f64, stream: &mut Stream
 }
 
 /// Whether V is `L L'` up to rounding.
-fn in_cone(m: usize, v: &[f64]) -> bool {
+pub fn in_cone(m: usize, v: &[f64]) -> bool {
     let l = root(m, v);
     let back = times_transposed(m, &l, &l);
     let size = (0..m).map(|a| v[a * m + a].abs()).fold(0.0, f64::max);

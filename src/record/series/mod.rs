@@ -33,10 +33,10 @@ impl HeavySeries {
     }
 
     fn push(&mut self, step: u64, reading: Reading) {
-        if self.entries.last().is_some_and(|(s, _)| *s == step) {
-            self.entries.pop();
+        match self.entries.binary_search_by_key(&step, |(s, _)| *s) {
+            Ok(at) => self.entries[at].1 = reading,
+            Err(at) => self.entries.insert(at, (step, reading)),
         }
-        self.entries.push((step, reading));
     }
 
     /// Keeps every second entry of all but the newest quarter; the newest stays.
@@ -87,10 +87,10 @@ impl Series {
         }
     }
 
-    /// Whether `reading` is of this series' kind (and width) and not earlier than its last entry.
+    /// Whether `reading` is of this series' kind (and width), and later than all entries or in the place of one.
     pub(in crate::record) fn accepts(&self, step: u64, reading: &Reading) -> bool {
         let in_order = self.last_step().is_none_or(|last| step >= last);
-        in_order
+        (in_order || self.has(step))
             && match (self, reading) {
                 (Self::Scalar(series), Reading::Scalar(_)) => !series.has_estimates(),
                 (Self::Scalar(series), Reading::Estimate(_)) => series.is_empty() || series.has_estimates(),
@@ -121,6 +121,15 @@ impl Series {
             Self::Scalar(series) => series.truncate(series.index_at(step).map_or(0, |i| i + 1)),
             Self::Vector(series) => series.truncate(series.index_at(step).map_or(0, |i| i + 1)),
             Self::Heavy(series) => series.entries.truncate(series.entries.partition_point(|(s, _)| *s <= step)),
+        }
+    }
+
+    fn has(&self, step: u64) -> bool {
+        match self {
+            Self::Scalar(series) => series.steps().binary_search(&step).is_ok(),
+            Self::Vector(series) => series.steps().binary_search(&step).is_ok(),
+            // Thinned, it may have lost the entry that is measured again.
+            Self::Heavy(series) => !series.is_empty(),
         }
     }
 
