@@ -57,6 +57,13 @@ pub static CLAIMS: &[Claim] = &[
         check: |recording| median_of(recording, "rectifier", 0.6),
     },
     Claim {
+        id: "critical-exponent",
+        statement: "Shaping by 1/√n is the borderline: weaker shaping collapses, stronger shaping is trivial (Li, Nica and Roy 2022).",
+        check_text: "An MLP with slopes 1 + c/nᵖ at width 256: at p = 1/4 the median correlation is at least 0.9; at 1/2 it is within 0.15 of the                      equation's, and at 3/4 within 0.15 of a linear network's. The standard error of a median of 128 networks is 0.06, of 1,024 0.02.",
+        known_failure: "",
+        check: critical,
+    },
+    Claim {
         id: "small-branches-tame-explosions",
         statement: "The equation holds up to an explosion time; small branch weights tame drift and diffusion.",
         check_text: "The equation's share of exploded paths at the last layer rises with γ from 0 at 0.2.",
@@ -146,6 +153,27 @@ fn temperature(recording: &Recording) -> Check {
         Some(vec![Number::at_least("ratio of the 95 % quantiles of V₁₁", ratio, 2.0)])
     };
     Check::of_all(numbers(), "this block has no attention")
+}
+
+fn critical(recording: &Recording) -> Check {
+    let median = |exponent: &str| {
+        let is = |track: &&Track, name: &str, value: &str| track.attributes.get(name).is_some_and(|v| v == value);
+        let mut tracks = recording.tracks().map(|(_, track)| track);
+        let track =
+            tracks.find(|t| is(t, "witness", "exponent") && is(t, "exponent", exponent) && is(t, "width", "256"))?;
+        Some(track.scalar("median correlation")?.latest_at(u64::MAX)?.1)
+    };
+    let numbers = || {
+        let (limit, linear) = (median("0.5, equation")?, median("above, equation")?);
+        Some(vec![
+            Number::at_least("p = 1/4", median("0.25")?, 0.9),
+            Number::within("p = 1/2", median("0.5")?, limit - 0.15, limit + 0.15),
+            Number::within("p = 3/4", median("0.75")?, linear - 0.15, linear + 0.15),
+            Number::told("the equation's", limit),
+            Number::told("a linear network's", linear),
+        ])
+    };
+    Check::of_all(numbers(), "the networks with other exponents")
 }
 
 fn explosions(recording: &Recording) -> Check {

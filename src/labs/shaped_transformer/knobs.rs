@@ -266,7 +266,7 @@ pub static KNOBS: &[LabKnob] = &[
     ),
     entry(
         SIZE,
-        ["512", "4096", "4096"],
+        ["1024", "4096", "4096"],
         always,
         int(
             "chains",
@@ -281,7 +281,7 @@ pub static KNOBS: &[LabKnob] = &[
     ),
     entry(
         SIZE,
-        ["96", "384", "4096"],
+        ["256", "512", "4096"],
         always,
         int(
             "networks",

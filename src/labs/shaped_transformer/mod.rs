@@ -3,6 +3,7 @@
 
 mod charts;
 mod claims;
+mod exponents;
 mod knobs;
 mod protocol;
 mod theory;

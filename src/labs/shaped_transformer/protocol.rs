@@ -15,13 +15,17 @@ use crate::theory::shaped_correlation;
 use crate::theory::shaped_paths::{Paths, diffusion};
 use crate::theory::shaped_transformer::Shaped;
 
+use super::exponents;
 use super::knobs::Setting;
 
 /// Of correlations and variances.
 pub const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 /// Shares of all paths after which everything is told again: the first picture comes at once and sharpens.
 const STAGES: [f64; 4] = [1.0 / 64.0, 1.0 / 16.0, 0.25, 1.0];
-const BINS: usize = 48;
+/// Bins of a density, at most.
+const BINS: f64 = 48.0;
+/// Networks that are shown one by one.
+const SINGLE: usize = 6;
 /// Decades of variance that its density spans.
 const DECADES: [f64; 2] = [-3.0, 3.0];
 /// `sqrt(-ln(0.001/2)/2)`: a distance that equal laws exceed once in a thousand times, times `sqrt(1/n + 1/m)`.
@@ -67,11 +71,31 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let setting = Setting::of(bench.values());
     let mut quick = quick(bench, &setting)?;
     let mut slow = slow(bench, &setting)?;
-    let rounds = quick.iter().chain(&slow).map(|witness| witness.pieces(&setting)).sum();
-    bench.plan(rounds);
+    let rounds: u64 = quick.iter().chain(&slow).map(|witness| witness.pieces(&setting)).sum();
+    let exponents = bench.values().int("chains") / 4;
+    bench.plan(rounds + exponents::pieces(exponents));
     let mut equation = None;
     grow(bench, &setting, &mut quick, &mut equation)?;
-    grow(bench, &setting, &mut slow, &mut equation)
+    grow(bench, &setting, &mut slow[..1], &mut equation)?;
+    singles(bench, &setting, &slow[0].paths, "single")?;
+    grow(bench, &setting, &mut slow[1..], &mut equation)?;
+    singles(bench, &setting, &slow[1].paths, "unshaped-single")?;
+    exponents::run(bench, exponents)
+}
+
+/// Some of the networks with weights one by one.
+fn singles(bench: &mut Bench<'_>, setting: &Setting, paths: &Paths, witness: &str) -> Result<(), Halt> {
+    for k in 0..SINGLE.min(paths.count()) {
+        let track = bench.track(&format!("Network {}", k + 1), &[("witness", witness)])?;
+        for at in 0..=setting.kept {
+            let [rho, first, second] =
+                [&paths.correlations, &paths.variances, &paths.second_variances].map(|of| of[at][k]);
+            let both = rho * (first * second).sqrt();
+            let readings = vec![scalar("correlation", rho), vector("covariance", &[first, both, second])];
+            bench.record(track, (at * setting.each) as u64, readings)?;
+        }
+    }
+    Ok(())
 }
 
 /// What takes a second or two.
@@ -86,13 +110,13 @@ fn quick(bench: &mut Bench<'_>, setting: &Setting) -> Result<Vec<Witness>, Halt>
         Ok::<_, Halt>(())
     };
     let (shaped, network, whole) = (setting.shaped, setting.network, setting.whole());
-    add("Equation", "equation", "bands", Source::Equation(shaped), paths, false)?;
-    add("Networks without weights", "chain", "lines", Source::Chain(network), chains, true)?;
+    add("Equation, n → ∞", "equation", "bands", Source::Equation(shaped), paths, false)?;
+    add(&format!("Chain, n = {}", network.width), "chain", "lines", Source::Chain(network), chains, true)?;
     if !shaped.attention {
         let source = Source::Correlation(shaped);
         add("Equation of the correlation alone", "correlation", "lines", source, paths, true)?;
     }
-    add("Unshaped", "unshaped", "bands", Source::Chain(whole.unshaped()), chains, false)?;
+    add("Unshaped chain", "unshaped", "bands", Source::Chain(whole.unshaped()), chains, false)?;
     let without = [
         ("Not centred", "not-centred", shaped.attention, Network { centred: false, ..whole }),
         ("Temperature without √n", "cold", shaped.attention, Network { temperature_grows: false, ..whole }),
@@ -118,14 +142,14 @@ fn quick(bench: &mut Bench<'_>, setting: &Setting) -> Result<Vec<Witness>, Halt>
 fn slow(bench: &mut Bench<'_>, setting: &Setting) -> Result<Vec<Witness>, Halt> {
     let count = bench.values().int("networks");
     let of = [
-        ("Networks with weights", "networks", setting.network, count, true),
-        ("Unshaped, with weights", "unshaped-networks", setting.whole().unshaped(), count.div_ceil(4), false),
+        (format!("Networks, n = {}", setting.network.width), "networks", setting.network, count, true),
+        ("Unshaped networks".to_owned(), "unshaped-networks", setting.whole().unshaped(), count.div_ceil(4), false),
     ];
     of.into_iter()
         .map(|(label, id, network, count, compared)| {
             let (paths, width) = (count.to_string(), network.width.to_string());
             let attributes = [("witness", id), ("fan", "lines"), ("paths", &paths), ("width", &width)];
-            let track = bench.track(label, &attributes)?;
+            let track = bench.track(&label, &attributes)?;
             Ok(Witness { track, source: Source::Weights(network), count, paths: Paths::default(), compared })
         })
         .collect()
@@ -261,10 +285,13 @@ fn comparison(equation: &Paths, paths: &Paths, at: usize) -> Vec<(SeriesId, Read
 
 /// Equal bins; what isn't a number is counted apart, so is infinity.
 fn histogram(values: impl Iterator<Item = f64> + Clone, [low, high]: [f64; 2]) -> Density {
+    // Some 2 n^(1/3), as Rice's rule has it: fewer samples, broader bins.
+    let finite: Vec<f64> = values.clone().filter(|v| v.is_finite()).collect();
+    let bins = (2.0 * (finite.len() as f64).cbrt()).clamp(8.0, BINS).round();
     let mut density = Density {
         low: low as f32,
         high: high as f32,
-        counts: vec![0; BINS],
+        counts: vec![0; bins as usize],
         below: 0,
         above: 0,
         not_finite: 0,
@@ -272,16 +299,15 @@ fn histogram(values: impl Iterator<Item = f64> + Clone, [low, high]: [f64; 2]) -
         std: f32::NAN,
         zero_share: 0.0,
     };
-    for value in values.clone() {
-        let place = (value - low) / (high - low) * BINS as f64;
+    for value in values {
+        let place = (value - low) / (high - low) * bins;
         match place {
             _ if !value.is_finite() => density.not_finite += 1,
             _ if value < low => density.below += 1,
             _ if value > high => density.above += 1,
-            place => density.counts[(place as usize).min(BINS - 1)] += 1,
+            place => density.counts[(place as usize).min(bins as usize - 1)] += 1,
         }
     }
-    let finite: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     if let Some(middle) = mean(&finite) {
         let square = finite.iter().map(|v| (v - middle).powi(2)).sum::<f64>() / finite.len() as f64;
         (density.mean, density.std) = (middle as f32, square.sqrt() as f32);

@@ -141,3 +141,49 @@ impl Series {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replacing entries anywhere leaves what pushing the final ones would have made, summaries included.
+    #[test]
+    fn refined_readings_take_the_place_of_earlier_ones() {
+        let first = |i: u64| if i == 9 { f64::NAN } else { (i * 7 % 31) as f64 };
+        let then = |i: u64| (i * 5 % 17) as f64 - 3.0;
+        let of: [fn(f64) -> Reading; 3] = [
+            Reading::Scalar,
+            |v| Reading::Vector(vec![v as f32, 1.0]),
+            |v| {
+                Reading::Matrix(std::sync::Arc::new(crate::record::Matrix {
+                    rows: 1,
+                    columns: 1,
+                    values: vec![v as f32],
+                }))
+            },
+        ];
+        for reading in of {
+            let mut refined = Series::for_reading(&reading(0.0));
+            let mut direct = refined.clone();
+            for i in 0..200 {
+                refined.push(3 * i, &reading(first(i)));
+                direct.push(3 * i, &reading(if i % 3 == 0 { then(i) } else { first(i) }));
+            }
+            for i in (0..200).filter(|i| i % 3 == 0) {
+                assert!(refined.accepts(3 * i, &reading(0.0)));
+                refined.push(3 * i, &reading(then(i)));
+            }
+            // Equal but for NaN, which isn't equal to itself: here there is none.
+            assert_eq!(refined, direct);
+            if let Series::Scalar(series) = &refined {
+                assert_eq!(series.extremes(0, 200), direct_extremes(series));
+                assert!(!refined.accepts(4, &reading(0.0)), "an earlier step that isn't there");
+            }
+        }
+    }
+
+    fn direct_extremes(series: &ScalarSeries) -> [f64; 2] {
+        let values = series.values().iter().copied();
+        values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
+    }
+}
