@@ -38,6 +38,7 @@ mod reference;
 mod registry;
 mod sessions;
 mod shaders;
+mod shaped_transformer;
 mod slice_metrics;
 mod slices;
 mod train_files;

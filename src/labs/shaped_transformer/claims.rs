@@ -196,3 +196,40 @@ fn explosions(recording: &Recording) -> Check {
     numbers.extend(told);
     Check::of(numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Header, LabHeader, Reading, SeriesId, Snapshot, TrackId, TrackInfo};
+
+    /// A recording of one witness with these last numbers.
+    fn recording(centre: &str, witness: &str, numbers: &[(&'static str, f64)]) -> Recording {
+        let knobs = [("centre".to_owned(), centre.to_owned())].into();
+        let lab = LabHeader { id: "shaped-transformer".into(), title: "t".into(), seed: 0, knobs };
+        let mut recording = Recording::new(Header { lab: Some(lab), ..Header::default() });
+        let attributes = [("witness".to_owned(), witness.to_owned())].into();
+        recording.begin_track(&TrackInfo { id: TrackId(0), label: String::new(), attributes });
+        let readings = numbers.iter().map(|(name, v)| (SeriesId::from_static(name), Reading::Scalar(*v))).collect();
+        recording.push(&Snapshot { track: TrackId(0), step: 1, readings }).unwrap();
+        recording
+    }
+
+    #[test]
+    fn agreement_is_judged_by_its_bound_and_only_of_whole_networks() {
+        let numbers = |distance: f64| {
+            [("distance", distance), ("distance bound", 0.05), ("worst quantile", 3.0), ("variance deviation", -3.5)]
+        };
+        let of = |centre: &str, distance: f64| agreement(&recording(centre, "chain", &numbers(distance)), "chain").word();
+        assert_eq!([of("true", 0.04), of("true", 0.06), of("false", 0.04)], ["holds", "fails", "not yet"]);
+        assert_eq!(agreement(&recording("true", "chain", &numbers(0.0)), "networks").word(), "not yet");
+        assert_eq!(of("true", f64::NAN), "fails");
+    }
+
+    #[test]
+    fn what_a_block_lacks_is_not_yet() {
+        let other = recording("true", "equation", &[("median correlation", 0.2)]);
+        for claim in CLAIMS {
+            assert_eq!((claim.check)(&other).word(), "not yet", "{}", claim.id);
+        }
+    }
+}

@@ -392,3 +392,36 @@ pub fn check(values: &Values) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::bench::Preset;
+
+    fn values(set: &[(&str, &str)]) -> Values {
+        let mut values = Values::preset(KNOBS, Preset::Paper);
+        set.iter().for_each(|(id, text)| values.set_text(id, text).unwrap());
+        values
+    }
+
+    #[test]
+    fn layers_are_time_times_width_up_to_half_an_interval() {
+        for (width, time) in [(16, 0.05), (64, 0.75), (128, 0.75), (200, 0.75), (333, 2.9), (512, 3.0)] {
+            let setting = Setting::of(&values(&[("width", &width.to_string()), ("depth-to-width", &time.to_string())]));
+            let asked = f64::max(time * f64::from(width), 1.0);
+            assert!((setting.layers() as f64 - asked).abs() <= 0.5 * setting.each as f64 + 0.5, "{width} {time}");
+            assert!((1..=KEPT).contains(&setting.kept), "{}", setting.kept);
+        }
+        let papers = Setting::of(&values(&[]));
+        assert_eq!((papers.layers(), papers.each, papers.end()), (150, 3, 0.75));
+        assert_eq!((papers.network.key_width, papers.shaped.mlp_width), (200, None));
+    }
+
+    #[test]
+    fn rules_between_knobs_are_told_in_words() {
+        assert_eq!(check(&values(&[("tokens", "3"), ("correlation", "-0.5")])), Ok(()));
+        assert!(check(&values(&[("tokens", "3"), ("correlation", "-0.6")])).unwrap_err().contains("correlation can't be -0.6"));
+        let flat = [("width", "16"), ("slope-minus", "-4"), ("slope-plus", "-4")];
+        assert!(check(&values(&flat)).unwrap_err().contains("slope-minus"));
+    }
+}

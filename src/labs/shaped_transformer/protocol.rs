@@ -314,3 +314,20 @@ fn histogram(values: impl Iterator<Item = f64> + Clone, [low, high]: [f64; 2]) -
     }
     density
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_counted_once() {
+        let values = [-1.0, -0.99, 0.0, 0.5, 1.0, 1.5, -2.0, f64::NAN, f64::INFINITY];
+        let found = histogram(values.into_iter(), [-1.0, 1.0]);
+        assert_eq!((found.below, found.above, found.not_finite), (1, 1, 2));
+        assert_eq!((found.counts.len(), found.counts.iter().sum::<u32>()), (8, 5));
+        assert_eq!((found.counts[0], found.counts[7]), (2, 1));
+        // (-1 - 0.99 + 0.5 + 1 + 1.5 - 2)/7
+        assert!((found.mean + 0.99 / 7.0).abs() < 1e-6);
+        assert!(histogram([f64::NAN].into_iter(), [0.0, 1.0]).mean.is_nan());
+    }
+}

@@ -163,3 +163,69 @@ fn kernel(shaped: &Shaped) -> Table {
         .column("drift", of(&|rho| shaped_correlation::change(shaped, rho)[0]))
         .column("diffusion", of(&|rho| shaped_correlation::change(shaped, rho)[1]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labs::table::Array;
+    use crate::run::bench::Preset;
+
+    fn values(set: &[(&str, &str)]) -> Values {
+        let mut values = Values::preset(super::super::knobs::KNOBS, Preset::Instant);
+        for (id, text) in [("paths", "64"), ("width", "32")].iter().chain(set) {
+            values.set_text(id, text).unwrap();
+        }
+        values
+    }
+
+    fn inputs(name: &str, rows: usize, columns: usize, values: &[f64]) -> Inputs {
+        Inputs([(name.to_owned(), Array { rows, columns, values: values.to_vec() })].into())
+    }
+
+    fn column<'a>(tables: &'a [Table], table: &str, name: &str) -> &'a [f64] {
+        let table = tables.iter().find(|t| t.name == table).unwrap();
+        &table.columns.iter().find(|(column, _)| column == name).unwrap().1
+    }
+
+    /// `b_11 = gamma^2 (1 - r)^2/(4 tau_0^2)`, `b_12 = r b_11`, `Sigma_11,11 = 2 gamma^2 (2 - gamma^2) + gamma^4 (1 - r)^3/(2 tau_0^2)`.
+    #[test]
+    fn a_given_covariance_has_its_closed_forms() {
+        let r = 0.3;
+        let values = values(&[("block", "attention"), ("gamma", "0.6"), ("temperature", "0.8")]);
+        let tables = tables(&values, &inputs("V", 2, 2, &[1.0, r, r, 1.0])).unwrap();
+        let b = 0.36 * (1.0 - r) * (1.0 - r) / (4.0 * 0.64);
+        let drift = column(&tables, "drift", "drift");
+        assert!((drift[0] - b).abs() < 1e-14 && (drift[1] - r * b).abs() < 1e-14 && (drift[2] - b).abs() < 1e-14);
+        let sigma = column(&tables, "covariance", "covariance");
+        let known = 2.0 * 0.36 * 1.64 + 0.36 * 0.36 * (1.0 - r).powi(3) / (2.0 * 0.64);
+        assert!((sigma[0] - known).abs() < 1e-14 && sigma.len() == 9);
+        // From T n = 24 layers, all kept.
+        assert_eq!(column(&tables, "equation", "layer").len(), 25);
+        assert_eq!(column(&tables, "equation", "correlation_q50")[0], r);
+        assert!(tables.iter().all(|table| table.columns.iter().all(|(_, v)| v.len() == table.columns[0].1.len())));
+    }
+
+    #[test]
+    fn mlps_have_an_equation_of_the_correlation() {
+        let tables = tables(&values(&[("block", "mlp"), ("finite-width", "true")]), &Inputs::default()).unwrap();
+        let nu = column(&tables, "mlp", "nu");
+        // c at n = 32 and c_- = -1.
+        let slope = 1.0 - 1.0 / 32.0_f64.sqrt();
+        let known = 2.0 / (1.0 + slope * slope) / (2.0 * std::f64::consts::PI);
+        assert!((nu[20] - known).abs() < 1e-14 && nu[40].abs() < 1e-15, "at 0 and at 1");
+        assert_eq!(column(&tables, "correlation_alone", "correlation_q05")[0], 0.2);
+        let (step, drift) = (column(&tables, "correlation_step", "drift"), column(&tables, "mlp", "drift"));
+        assert!((step[0] - drift[24]).abs() < 1e-13, "both at 0.2");
+    }
+
+    #[test]
+    fn what_is_no_covariance_is_refused_in_words() {
+        let refused = |inputs: &Inputs| tables(&values(&[]), inputs).unwrap_err();
+        assert!(refused(&inputs("W", 2, 2, &[1.0; 4])).contains("\"W\""));
+        assert!(refused(&inputs("V", 2, 1, &[1.0; 2])).contains("[2, 1]"));
+        assert!(refused(&inputs("V", 2, 2, &[1.0, 0.5, 0.2, 1.0])).contains("symmetric"));
+        assert!(refused(&inputs("V", 2, 2, &[1.0, 0.0, 0.0, 0.0])).contains("variance 0"));
+        assert!(refused(&inputs("V", 2, 2, &[1.0, 2.0, 2.0, 1.0])).contains("semidefinite"));
+        assert!(refused(&inputs("V", 2, 2, &[1.0, f64::NAN, f64::NAN, 1.0])).contains("NaN"));
+    }
+}
