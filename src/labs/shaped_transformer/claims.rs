@@ -219,7 +219,8 @@ mod tests {
         let numbers = |distance: f64| {
             [("distance", distance), ("distance bound", 0.05), ("worst quantile", 3.0), ("variance deviation", -3.5)]
         };
-        let of = |centre: &str, distance: f64| agreement(&recording(centre, "chain", &numbers(distance)), "chain").word();
+        let of =
+            |centre: &str, distance: f64| agreement(&recording(centre, "chain", &numbers(distance)), "chain").word();
         assert_eq!([of("true", 0.04), of("true", 0.06), of("false", 0.04)], ["holds", "fails", "not yet"]);
         assert_eq!(agreement(&recording("true", "chain", &numbers(0.0)), "networks").word(), "not yet");
         assert_eq!(of("true", f64::NAN), "fails");

@@ -266,7 +266,7 @@ pub static KNOBS: &[LabKnob] = &[
     ),
     entry(
         SIZE,
-        ["1024", "4096", "4096"],
+        ["512", "4096", "4096"],
         always,
         int(
             "chains",
@@ -281,7 +281,7 @@ pub static KNOBS: &[LabKnob] = &[
     ),
     entry(
         SIZE,
-        ["256", "512", "4096"],
+        ["128", "512", "4096"],
         always,
         int(
             "networks",
@@ -420,7 +420,11 @@ mod tests {
     #[test]
     fn rules_between_knobs_are_told_in_words() {
         assert_eq!(check(&values(&[("tokens", "3"), ("correlation", "-0.5")])), Ok(()));
-        assert!(check(&values(&[("tokens", "3"), ("correlation", "-0.6")])).unwrap_err().contains("correlation can't be -0.6"));
+        assert!(
+            check(&values(&[("tokens", "3"), ("correlation", "-0.6")]))
+                .unwrap_err()
+                .contains("correlation can't be -0.6")
+        );
         let flat = [("width", "16"), ("slope-minus", "-4"), ("slope-plus", "-4")];
         assert!(check(&values(&flat)).unwrap_err().contains("slope-minus"));
     }

@@ -58,6 +58,10 @@ impl Lab for ShapedTransformer {
         claims::CLAIMS
     }
 
+    fn lesson(&self) -> &'static str {
+        include_str!("../../../assets/lessons/shaped-transformer.md")
+    }
+
     fn theory(&self, values: &Values, inputs: &Inputs) -> Result<Vec<Table>, String> {
         theory::tables(values, inputs)
     }
