@@ -7,6 +7,7 @@ pub mod lab;
 pub mod lesson;
 pub mod page;
 mod rank_collapse;
+mod shaped_transformer;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -16,6 +17,7 @@ pub use table::{Inputs, Table};
 
 /// All labs, in the order of the window's list.
 pub const LABS: &[&dyn Lab] = &[&rank_collapse::RankCollapse];
+pub const LABS: &[&dyn Lab] = &[&shaped_transformer::ShapedTransformer];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {

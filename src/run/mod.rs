@@ -18,6 +18,7 @@ pub mod preconditioning;
 mod prober;
 mod recorder;
 pub mod session;
+pub mod shaped_networks;
 mod side_work;
 pub mod spec;
 pub mod sweep;

@@ -3,6 +3,8 @@
 pub mod edge_of_stability;
 pub mod linear_network;
 pub mod random_walk;
+pub mod shaped_chain;
+pub mod shaped_correlation;
 pub mod shaped_paths;
 pub mod shaped_transformer;
 pub mod signal_propagation;

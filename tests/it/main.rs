@@ -40,6 +40,7 @@ mod reference;
 mod registry;
 mod sessions;
 mod shaders;
+mod shaped_transformer;
 mod slice_metrics;
 mod slices;
 mod sweeps;
