@@ -8,6 +8,7 @@ pub mod lesson;
 pub mod page;
 mod rank_collapse;
 mod shaped_transformer;
+mod super_consistency;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -18,6 +19,7 @@ pub use table::{Inputs, Table};
 /// All labs, in the order of the window's list.
 pub const LABS: &[&dyn Lab] = &[&rank_collapse::RankCollapse];
 pub const LABS: &[&dyn Lab] = &[&shaped_transformer::ShapedTransformer];
+pub const LABS: &[&dyn Lab] = &[&super_consistency::SuperConsistency];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {

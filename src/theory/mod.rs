@@ -2,6 +2,7 @@
 
 pub mod edge_of_stability;
 pub mod linear_network;
+pub mod power_law;
 pub mod random_walk;
 pub mod shaped_chain;
 pub mod shaped_correlation;
