@@ -1,6 +1,7 @@
 //! What papers predict, as plain numbers. No candle.
 
 pub mod edge_of_stability;
+pub mod interpolation;
 pub mod linear_network;
 pub mod random_walk;
 pub mod shaped_paths;
