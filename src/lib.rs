@@ -22,6 +22,7 @@
 //! | [`optim`] | optimisers and schedules |
 //! | [`probes`] | one measurement per file |
 //! | [`run`] | spec, knobs, trainer, worker, session, messages |
+//! | [`labs`] | one paper per file: knobs, protocol, charts, claims, theory |
 //! | [`plots`] | what to draw, as plain data |
 //! | [`figures`] | draws plots as SVG and PNG |
 //! | [`cli`] | one subcommand per file |
@@ -31,6 +32,7 @@ pub mod app;
 pub mod base;
 pub mod cli;
 pub mod figures;
+pub mod labs;
 pub mod linalg;
 pub mod nn;
 pub mod optim;

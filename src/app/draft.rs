@@ -1,6 +1,8 @@
 //! The specification that the knobs show: what runs, or what the user is on the way to.
 
 use crate::run::knobs::{self, KnobValue};
+
+use super::background::Browse;
 use crate::run::spec::RunSpec;
 
 /// Sets a knob in `spec` and bends what no longer fits with it, so that one click never ends in a refusal.
@@ -35,6 +37,12 @@ fn choose(spec: &mut RunSpec, id: &str, option: &str, because: &str, remarks: &m
     if knob.set(spec, &KnobValue::Choice(option.into())).is_ok() {
         remarks.push(format!("{} is now {}: {because}", knob.label, title(knob, option)));
     }
+}
+
+/// What the task reads: a file or a folder.
+pub fn data_place(spec: &RunSpec) -> Browse {
+    let is_file = ["csv", "text", "safetensors", "npz"].contains(&choice(spec, "task").as_str());
+    if is_file { Browse::DataFile } else { Browse::DataFolder }
 }
 
 /// How a choice is shown.

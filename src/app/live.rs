@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::record::{Divergence, Outcome, Reading, Recording, Snapshot, names};
-use crate::run::messages::{Event, PaceReport, RunState};
+use crate::run::bench::Values;
+use crate::run::messages::{Event, PaceReport, Progress, RunState};
 use crate::run::spec::RunSpec;
 
 use super::toasts::Notice;
@@ -14,6 +15,10 @@ pub struct Live {
     pub recording: Recording,
     /// The specification in force.
     pub spec: RunSpec,
+    /// The knobs in force, of a lab.
+    pub values: Option<Values>,
+    /// How far a lab is.
+    pub progress: Progress,
     pub state: RunState,
     pub pace: PaceReport,
     pub divergence: Option<Divergence>,
@@ -41,6 +46,22 @@ impl Live {
                     ..Self::default()
                 };
             }
+            Event::LabStarted { header, values } => {
+                let (state, generation) = (self.state, self.generation + 1);
+                *self = Self {
+                    recording: Recording::new(Arc::unwrap_or_clone(header)),
+                    values: Some(*values),
+                    state,
+                    generation,
+                    ..Self::default()
+                };
+            }
+            Event::Track(info) => self.recording.begin_track(&info),
+            Event::KnobTurned { mark, values } => {
+                self.recording.intervene(mark);
+                self.values = Some(*values);
+            }
+            Event::Progress(progress) => self.progress = progress,
             Event::Snapshot(snapshot) => return self.record(&snapshot),
             Event::Picture(snapshot) => {
                 self.partial = Some(snapshot);

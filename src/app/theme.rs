@@ -1,5 +1,6 @@
 //! Every colour and size of the window, by name; dark and light.
 
+use crate::plots::{Colormap, LineColor};
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Vec2, Visuals};
 
 /// Zoom of presenter mode: readable from the last row.
@@ -148,6 +149,19 @@ impl Tokens {
     /// Colour of series `index`; the palette repeats.
     pub fn series(&self, index: usize) -> Color32 {
         self.series[index % self.series.len()]
+    }
+
+    /// Colour of a line: on a dark ground without the dark end of the scale, on a light one without the light end.
+    pub fn line(&self, color: LineColor) -> Color32 {
+        match color {
+            LineColor::Palette(index) => self.series(index),
+            LineColor::Scale(at) => {
+                let dark = self.well.intensity() < 0.5;
+                let at = if dark { 0.25 + 0.7 * at } else { 0.85 * at };
+                let [r, g, b] = Colormap::Viridis.rgb8(at);
+                Color32::from_rgb(r, g, b)
+            }
+        }
     }
 }
 

@@ -17,6 +17,21 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     Some(sorted[below] + (position - below as f64) * (sorted[above] - sorted[below]))
 }
 
+/// Mean of all values; `None` without any, or if one isn't finite.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    mean.is_finite().then_some(mean)
+}
+
+/// Standard error of the mean, `sqrt(sum (x - mean)^2/(n (n - 1)))`; `None` with fewer than two values, or if one isn't
+/// finite.
+pub fn standard_error(values: &[f64]) -> Option<f64> {
+    let mean = mean(values)?;
+    let n = values.len() as f64;
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    (values.len() > 1).then(|| (squares / (n * (n - 1.0))).sqrt())
+}
+
 /// Smallest and largest finite value; `None` if no value is finite.
 pub fn finite_range(values: impl IntoIterator<Item = f32>) -> Option<[f32; 2]> {
     values.into_iter().filter(|v| v.is_finite()).fold(None, |range, v| match range {

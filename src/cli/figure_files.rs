@@ -6,16 +6,23 @@ use anyhow::Context;
 
 use crate::figures;
 use crate::plots::pane::PANES;
-use crate::plots::{LandscapeView, PaneOptions, Plot};
+use crate::plots::{LandscapeView, PaneOptions, Plot, charts};
 use crate::record::{Recording, TimeCursor};
 
 const SIZE: (u32, u32) = (1_400, 700);
 
-/// Writes `NN-pane.svg`, `.png` and `.csv` for every pane at the recording's last step, and the landscape's heat map.
+/// Writes `NN-pane.svg`, `.png` and `.csv` for every pane at the recording's last step, and the landscape's heat map; of a lab, for every chart.
 ///
 /// # Errors
 /// Names the file that couldn't be written.
 pub fn write_all(recording: &Recording, folder: &Path) -> anyhow::Result<()> {
+    for (index, chart) in recording.header.charts.iter().enumerate() {
+        let plots = charts::plots(chart, recording, TimeCursor::Following);
+        write(&plots, folder, &format!("{}-{}", index + 1, chart.id))?;
+    }
+    if !recording.header.charts.is_empty() {
+        return Ok(());
+    }
     for (index, pane) in PANES.iter().enumerate() {
         let options = PaneOptions::default();
         let stem = format!("{}-{}", index + 1, pane.slug);

@@ -90,6 +90,10 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
             // Nobody turns knobs here, and pictures are for the eye.
             Event::AtRest { .. }
             | Event::Intervention { .. }
+            | Event::LabStarted { .. }
+            | Event::Track(_)
+            | Event::KnobTurned { .. }
+            | Event::Progress(_)
             | Event::Rewound { .. }
             | Event::Picture(_)
             | Event::State(_)

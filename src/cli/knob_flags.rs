@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::run::knobs::{self, Knob, KnobKind, KnobValue};
+use crate::run::knobs::{self, Knob, KnobKind, KnobValue, SpecKnob};
 use crate::run::spec::{DeviceChoice, RunSpec, SpecError};
 
 /// Adds `--config`, `--device` and a flag for every knob.
@@ -25,27 +25,29 @@ pub fn add_without(command: Command, without: &[&str]) -> Command {
         .value_name("DEVICE")
         .value_parser(["auto", "cpu", "cuda", "metal"])
         .help("Where to compute [default: auto]");
-    command.arg(config).arg(device).args(knobs::all().filter(|knob| !without.contains(&knob.id)).map(flag))
+    command.arg(config).arg(device).args(knobs::all().filter(|knob| !without.contains(&knob.id)).map(spec_flag))
 }
 
-fn flag(knob: &'static Knob) -> Arg {
+fn spec_flag(knob: &'static SpecKnob) -> Arg {
+    flag(knob, &knob.default_value().to_string()).help_heading(knob.group.title())
+}
+
+/// `--id VALUE`, with the knob's definition, range and default as help.
+pub fn flag(knob: &Knob, default: &str) -> Arg {
     let value_name = match knob.kind {
         KnobKind::Float { .. } => "NUMBER",
         KnobKind::Int { .. } => "N",
         KnobKind::Choice(_) => "NAME",
         KnobKind::Toggle => "BOOL",
         KnobKind::Path => "PATH",
+        KnobKind::Numbers { .. } => "N,N,...",
     };
-    let default = match knob.default_value().to_string() {
-        empty if empty.is_empty() => String::new(),
-        text => format!(" [default: {text}]"),
-    };
-    Arg::new(knob.id)
-        .long(knob.id)
-        .value_name(value_name)
-        .allow_negative_numbers(true)
-        .help_heading(knob.group.title())
-        .help(format!("{} Takes {}{default}", knob.definition, knob.allowed()))
+    let default = if default.is_empty() { String::new() } else { format!(" [default: {default}]") };
+    Arg::new(knob.id).long(knob.id).value_name(value_name).allow_negative_numbers(true).help(format!(
+        "{} Takes {}{default}",
+        knob.definition,
+        knob.allowed()
+    ))
 }
 
 /// The specification that `--config` and the flags say.
@@ -90,7 +92,7 @@ pub fn start(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
 ///
 /// # Errors
 /// One sentence that names the flag, the value and what is allowed.
-pub fn given(matches: &ArgMatches, without: &[&str]) -> anyhow::Result<Vec<(&'static Knob, KnobValue)>> {
+pub fn given(matches: &ArgMatches, without: &[&str]) -> anyhow::Result<Vec<(&'static SpecKnob, KnobValue)>> {
     let mut found = Vec::new();
     for knob in knobs::all().filter(|knob| !without.contains(&knob.id)) {
         // A subcommand may have left a knob out, or given its name to a file.

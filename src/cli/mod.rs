@@ -2,6 +2,7 @@
 
 mod arguments;
 mod autosave;
+mod claims;
 mod connect;
 mod coord_check;
 mod doctor;
@@ -9,6 +10,7 @@ mod figure_files;
 mod headless;
 mod init;
 mod knob_flags;
+mod lab_run;
 mod list;
 mod measure;
 mod model_files;
@@ -16,6 +18,7 @@ mod playground;
 mod progress;
 mod run;
 mod screenshot;
+mod theory;
 mod train;
 mod view;
 
@@ -40,6 +43,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: train::command, run: train::run },
     Subcommand { command: connect::command, run: connect::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
+    Subcommand { command: claims::command, run: claims::run },
+    Subcommand { command: theory::command, run: theory::run },
     Subcommand { command: list::command, run: list::run },
     Subcommand { command: doctor::command, run: doctor::run },
 ];

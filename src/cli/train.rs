@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use crate::run::knobs::{Knob, KnobValue};
+use crate::run::knobs::{KnobValue, SpecKnob};
 use crate::run::model_file::ModelFile;
 use crate::run::spec::RunSpec;
 use crate::run::trainer::Trainer;
@@ -69,7 +69,7 @@ fn from_files(matches: &ArgMatches, file: &ModelFile) -> anyhow::Result<RunSpec>
 fn check_agreement(
     base: &RunSpec,
     spec: &RunSpec,
-    knob: &Knob,
+    knob: &SpecKnob,
     value: &KnobValue,
     model_path: &Path,
 ) -> anyhow::Result<()> {

@@ -4,6 +4,8 @@ use plotters::backend::{DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontFamily, FontTransform, IntoFont, IntoTextStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle};
 
+use crate::plots::{Colormap, LineColor};
+
 use super::FigureError;
 use super::text::{self, Align, Style};
 
@@ -33,6 +35,14 @@ const SERIES: [Color; 7] = [
 
 pub fn series(index: usize) -> Color {
     SERIES[index % SERIES.len()]
+}
+
+/// As the window's lines on a light ground.
+pub fn line_color(color: LineColor) -> Color {
+    match color {
+        LineColor::Palette(index) => series(index),
+        LineColor::Scale(at) => Colormap::Viridis.rgb8(0.85 * at),
+    }
 }
 
 /// The colour at `share` of the way from `a` to `b`.

@@ -52,7 +52,8 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
         canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(BLACK, 0.09 * font));
     }
     frame::border(canvas, inner);
-    let x_ticks = ticks::linear(plot.x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
+    let room = (inner.width() / (5.0 * font)).max(2.0) as usize;
+    let x_ticks = plot.column_ticks(room).unwrap_or_else(|| ticks::linear(plot.x_range, room));
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
     let y_ticks: Vec<_> = y_ticks
         .into_iter()

@@ -3,7 +3,7 @@
 use super::canvas::{self, BLACK, Canvas, FRAME, GREY, GRID, Rect, Stroke};
 use super::frame::{self, Scale};
 use super::text::{self, Style};
-use crate::plots::{Line, LinePlot, LineStyle, ticks};
+use crate::plots::{Band, Line, LinePlot, LineStyle, ticks};
 
 pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
@@ -32,10 +32,20 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
         canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(GRID, 1.0));
     }
     verticals(canvas, plot, inner, &x, font);
+    for band in &plot.bands {
+        self::band(canvas, band, plot, inner, (&x, &y));
+    }
     // Faint lines lie behind the curves that stand for them.
     for faint in [true, false] {
         for line in plot.lines.iter().filter(|line| (line.style == LineStyle::Faint) == faint) {
             curve(canvas, line, plot, inner, (&x, &y), font);
+        }
+    }
+    for (point, color) in &plot.spots {
+        let at = [x.px(plot.x_axis.place(point[0])), y.px(transform(point[1], plot.y_log))];
+        if inner.contains(at) {
+            canvas.dot(at, 0.42 * font, canvas::line_color(*color));
+            canvas.dot(at, 0.2 * font, canvas::WHITE);
         }
     }
     frame::border(canvas, inner);
@@ -44,7 +54,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
 }
 
 fn stroke(line: &Line, font: f64) -> Stroke {
-    let color = canvas::series(line.color);
+    let color = canvas::line_color(line.color);
     match line.style {
         LineStyle::Solid | LineStyle::Marked | LineStyle::Dashed => Stroke::new(color, 0.13 * font),
         LineStyle::Faint => Stroke { color, width: 0.065 * font, alpha: 0.35 },
@@ -67,6 +77,23 @@ fn curve(canvas: &mut Canvas<'_>, line: &Line, plot: &LinePlot, inner: Rect, (x,
                 LineStyle::Solid | LineStyle::Marked | LineStyle::Faint => canvas.path(&piece, stroke),
             }
         }
+    }
+}
+
+/// The unbroken stretches of a band, cut at the picture's top and bottom.
+fn band(canvas: &mut Canvas<'_>, band: &Band, plot: &LinePlot, inner: Rect, (x, y): (&Scale, &Scale)) {
+    let placed: Vec<_> = band
+        .points
+        .iter()
+        .map(|&[at, low, high]| {
+            let py = |v: f64| y.px(transform(v, plot.y_log)).clamp(inner.top, inner.bottom);
+            [x.px(plot.x_axis.place(at)), py(low), py(high)]
+        })
+        .collect();
+    for stretch in placed.split(|p| !p.iter().all(|v| v.is_finite())).filter(|stretch| stretch.len() > 1) {
+        let lower = stretch.iter().map(|p| [p[0], p[1]]);
+        let outline: Vec<_> = lower.chain(stretch.iter().rev().map(|p| [p[0], p[2]])).collect();
+        canvas.polygon(&outline, canvas::line_color(band.color), f64::from(band.strength));
     }
 }
 
@@ -191,8 +218,12 @@ fn x_range(plot: &LinePlot) -> [f64; 2] {
 fn y_range(plot: &LinePlot) -> [f64; 2] {
     let fixed = plot.y_range.map(|range| range.map(|v| transform(v, plot.y_log)));
     let [low, high] = fixed.unwrap_or_else(|| {
-        let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| transform(p[1], plot.y_log));
-        all.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)])
+        let lines = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[1]);
+        let bands = plot.bands.iter().flat_map(|band| &band.points).flat_map(|p| [p[1], p[2]]);
+        lines
+            .chain(bands)
+            .map(|y| transform(y, plot.y_log))
+            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)])
     });
     if !(low.is_finite() && high.is_finite()) {
         return [0.0, 1.0];
@@ -226,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_no_number_does_not_count_for_the_range() {
         let points = vec![[0.0, 1.0], [1.0, f64::INFINITY], [2.0, f64::NAN], [3.0, -1.0], [4.0, 100.0]];
-        let line = Line { label: "a".into(), points, style: LineStyle::Solid, color: 0 };
+        let line = Line { label: "a".into(), points, style: LineStyle::Solid, color: 0.into() };
         let plot = LinePlot { lines: vec![line], y_log: true, ..LinePlot::default() };
         let [low, high] = y_range(&plot);
         assert!((low + 0.12).abs() < 1e-9 && (high - 2.12).abs() < 1e-9);

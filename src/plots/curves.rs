@@ -2,7 +2,7 @@
 
 use crate::record::{Recording, ScalarSeries, TimeCursor};
 
-use super::lines::{Line, LinePlot, LineStyle};
+use super::lines::{Line, LineColor, LinePlot, LineStyle};
 use super::words;
 
 /// Parts that a curve is thinned to: more than a picture's columns show nothing more.
@@ -35,8 +35,8 @@ impl LinePlot {
         self.add_value(label, series.index_at(at).map(|i| series.smoothed()[i]));
     }
 
-    pub(super) fn add(&mut self, label: &str, points: Vec<[f64; 2]>, style: LineStyle, color: usize) {
-        self.lines.push(Line { label: label.into(), points, style, color });
+    pub(super) fn add(&mut self, label: &str, points: Vec<[f64; 2]>, style: LineStyle, color: impl Into<LineColor>) {
+        self.lines.push(Line { label: label.into(), points, style, color: color.into() });
     }
 
     pub(super) fn add_value(&mut self, label: &str, value: Option<f64>) {

@@ -1,6 +1,7 @@
 //! Heat maps: a matrix, a grid of the loss, a histogram over time.
 
 use super::csv_text;
+use super::ticks::Tick;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Colormap {
@@ -32,6 +33,8 @@ pub struct FieldPlot {
     pub y_range: [f64; 2],
     /// Names of rows, bottom first; empty for numeric axes.
     pub row_labels: Vec<String>,
+    /// Names of columns; empty for numeric axes.
+    pub column_labels: Vec<String>,
     /// Iso-lines: each a polyline in axis units with its level.
     pub contours: Vec<(f32, Vec<[f64; 2]>)>,
     /// A path over the field (iterates), oldest first.
@@ -60,6 +63,16 @@ impl FieldPlot {
         self.values.get(j * self.columns + i).copied()
     }
 
+    /// The names of the columns at their middles, every so many where there are more than `most`; none for numeric axes.
+    pub fn column_ticks(&self, most: usize) -> Option<Vec<Tick>> {
+        let stride = self.column_labels.len().div_ceil(most.max(1)).max(1);
+        let [low, high] = self.x_range;
+        let centre = |i: usize| low + (high - low) * (i as f64 + 0.5) / self.columns.max(1) as f64;
+        let labels = self.column_labels.iter().enumerate().step_by(stride);
+        let ticks: Vec<_> = labels.map(|(i, label)| Tick { at: centre(i), label: label.clone() }).collect();
+        (!ticks.is_empty()).then_some(ticks)
+    }
+
     pub fn to_csv(&self) -> String {
         // Two axes may have one name (token by token).
         let columns =
@@ -68,7 +81,10 @@ impl FieldPlot {
         let centre = |i: usize, [low, high]: [f64; 2], n: usize| low + (high - low) * (i as f64 + 0.5) / n as f64;
         for row in 0..self.rows {
             for column in 0..self.columns {
-                let x = centre(column, self.x_range, self.columns);
+                let x = match self.column_labels.get(column) {
+                    Some(label) => csv_text::quoted(label),
+                    None => centre(column, self.x_range, self.columns).to_string(),
+                };
                 let y = match self.row_labels.get(row) {
                     Some(label) => csv_text::quoted(label),
                     None => centre(row, self.y_range, self.rows).to_string(),

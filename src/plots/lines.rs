@@ -14,14 +14,39 @@ pub enum LineStyle {
     Faint,
 }
 
+/// A line's colour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LineColor {
+    /// Index into the series palette (Okabe-Ito).
+    Palette(usize),
+    /// A place in [0, 1] along viridis, without the end that is hard to see on the ground.
+    Scale(f32),
+}
+
+impl From<usize> for LineColor {
+    fn from(index: usize) -> Self {
+        Self::Palette(index)
+    }
+}
+
+/// What lies between two curves, such as the middle half of many.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    pub label: String,
+    /// (x, lower, upper), x rising.
+    pub points: Vec<[f64; 3]>,
+    pub color: LineColor,
+    /// Opacity in [0, 1].
+    pub strength: f32,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     pub label: String,
     /// (step or another number, value), the first rising; breaks at values that aren't finite.
     pub points: Vec<[f64; 2]>,
     pub style: LineStyle,
-    /// Index into the series palette (Okabe-Ito).
-    pub color: usize,
+    pub color: LineColor,
 }
 
 /// What runs along the bottom of a plot.
@@ -96,6 +121,10 @@ pub struct LinePlot {
     /// Fixed range of y, such as `[0, 1]` for shares.
     pub y_range: Option<[f64; 2]>,
     pub lines: Vec<Line>,
+    /// Behind the lines, the first at the back.
+    pub bands: Vec<Band>,
+    /// Points that are picked out, such as an optimum.
+    pub spots: Vec<([f64; 2], LineColor)>,
     /// Last step of the recording: the right end of the axis.
     pub x_max: f64,
     /// Step of the cursor, drawn as a vertical line when it isn't the newest.
@@ -111,6 +140,14 @@ pub struct LinePlot {
 impl LinePlot {
     pub fn to_csv(&self) -> String {
         let mut text = csv_text::head(&self.title, &self.notes, &["line", &self.x_label, &self.y_label]);
+        for band in &self.bands {
+            for (edge, k) in [("lower", 1), ("upper", 2)] {
+                let label = csv_text::quoted(&format!("{}, {edge}", band.label));
+                for point in &band.points {
+                    text.push_str(&format!("{label},{},{}\n", point[0], point[k]));
+                }
+            }
+        }
         for line in &self.lines {
             let label = csv_text::quoted(&line.label);
             let mut last_x = None;

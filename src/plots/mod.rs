@@ -3,6 +3,7 @@
 //! The window and the figures draw the same [`Plot`], so screen and paper can't disagree.
 
 mod by_role;
+pub mod charts;
 pub mod colormap;
 pub mod contour;
 mod csv_text;
@@ -20,7 +21,7 @@ pub mod ticks;
 pub mod words;
 
 pub use field::{Colormap, FieldPlot};
-pub use lines::{Line, LinePlot, LineStyle, XAxis};
+pub use lines::{Band, Line, LineColor, LinePlot, LineStyle, XAxis};
 pub use options::{
     ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
     SignalStatistic,

@@ -80,6 +80,8 @@ fn header(steps: u64) -> Header {
         threshold_formula: "2(1 + momentum)/lr".into(),
         preconditioned_formula: "2(1 + momentum)/lr".into(),
         planned_steps: steps,
+        lab: None,
+        charts: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Below this room numbers are produced; above it they are shown. Neither side knows the other.
 //! There is no tensor, no widget and no thread in here.
 
+pub mod chart;
 pub mod connectivity;
 pub mod coord_check;
 pub mod cursor;
@@ -21,7 +22,9 @@ pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};
 pub use cursor::{TimeCommand, TimeCursor};
 pub use param_role::{ParamPart, ParamRole};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
-pub use recording::{Divergence, Header, Intervention, LayerInfo, Outcome, Recording, TokenKind, Track};
+pub use recording::{
+    Divergence, Header, Intervention, LabHeader, LayerInfo, Outcome, Recording, TokenKind, Track, TrackInfo,
+};
 pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
 pub use slice_metric::{SliceExtent, SliceMetric};
 pub use spectrum::{Eigenvalue, Spectrum};

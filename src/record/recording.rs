@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::chart::Chart;
 use super::param_role::ParamPart;
 use super::reading::{Estimate, Reading, SeriesId, Snapshot, TrackId};
 use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries, reading_bytes};
@@ -61,6 +62,22 @@ pub struct Header {
     pub preconditioned_formula: String,
     /// Optimiser steps the run is meant to take.
     pub planned_steps: u64,
+    /// The lab that was run; none for the Playground.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<LabHeader>,
+    /// What is shown of it; none for the Playground's panes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charts: Vec<Chart>,
+}
+
+/// Which experiment was run, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabHeader {
+    pub id: String,
+    pub title: String,
+    pub seed: u64,
+    /// Knobs by id, as they stood at the start.
+    pub knobs: BTreeMap<String, String>,
 }
 
 /// A knob that was moved while the run went on, or another mark on the time line.
@@ -106,15 +123,52 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// What a track is called, and what sets it apart from the others.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrackInfo {
+    pub id: TrackId,
+    /// Such as `width 256`.
+    pub label: String,
+    /// Such as width = 256, seed = 0: what charts choose, colour and group by.
+    pub attributes: BTreeMap<String, String>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Track {
     pub label: String,
+    pub attributes: BTreeMap<String, String>,
     series: BTreeMap<SeriesId, Series>,
 }
 
 impl Track {
     pub fn series(&self) -> impl Iterator<Item = (&SeriesId, &Series)> {
         self.series.iter()
+    }
+
+    pub fn scalar(&self, id: &str) -> Option<&ScalarSeries> {
+        match self.series.get(&SeriesId::owned(id))? {
+            Series::Scalar(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    pub fn vector(&self, id: &str) -> Option<&VectorSeries> {
+        match self.series.get(&SeriesId::owned(id))? {
+            Series::Vector(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    pub fn heavy(&self, id: &str) -> Option<&HeavySeries> {
+        match self.series.get(&SeriesId::owned(id))? {
+            Series::Heavy(series) => Some(series),
+            _ => None,
+        }
+    }
+
+    /// An attribute as a number.
+    pub fn number(&self, attribute: &str) -> Option<f64> {
+        self.attributes.get(attribute)?.parse().ok()
     }
 }
 
@@ -174,6 +228,18 @@ impl Recording {
 
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
         self.tracks.iter().map(|(id, track)| (*id, track))
+    }
+
+    pub fn track(&self, id: TrackId) -> Option<&Track> {
+        self.tracks.get(&id)
+    }
+
+    /// Names a track before its first reading, or anew.
+    pub fn begin_track(&mut self, info: &TrackInfo) {
+        let track = self.tracks.entry(info.id).or_default();
+        track.label.clone_from(&info.label);
+        track.attributes.clone_from(&info.attributes);
+        self.version += 1;
     }
 
     /// Adds a snapshot. Steps of one series don't go backwards; the same step replaces.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::record::{Divergence, Header, Intervention, Outcome, Snapshot};
+use crate::record::{Divergence, Header, Intervention, Outcome, Snapshot, TrackInfo};
 
+use super::bench::Values;
 use super::connectivity::Checkpoints;
 use super::knobs::KnobValue;
 use super::spec::RunSpec;
@@ -36,6 +37,8 @@ pub enum Command {
     Checkpoints,
     /// Write the current weights into a safetensors file: [`Event::Saved`] or [`Event::SaveFailed`] follows.
     SaveWeights(PathBuf),
+    /// Of a lab: begin it anew with these knobs: [`Event::LabStarted`] follows.
+    RestartLab(Box<Values>),
     /// End the worker thread.
     Quit,
 }
@@ -65,6 +68,15 @@ pub struct PaceReport {
     pub probe_share: f64,
 }
 
+/// How far a lab is, and how long the rest will take if it goes on so.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// In [0, 1].
+    pub share: f64,
+    /// Seconds; none before there is anything to go by.
+    pub left: Option<f64>,
+}
+
 /// What the worker tells. Events arrive in order and complete, but for [`Event::Picture`].
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -73,6 +85,20 @@ pub enum Event {
         header: Arc<Header>,
         spec: Box<RunSpec>,
     },
+    /// The same for a lab.
+    LabStarted {
+        header: Arc<Header>,
+        values: Box<Values>,
+    },
+    /// A track of a lab begins.
+    Track(TrackInfo),
+    /// A live knob of a lab was turned; `values` are now in force.
+    KnobTurned {
+        mark: Intervention,
+        values: Box<Values>,
+    },
+    /// How far a lab is.
+    Progress(Progress),
     /// Readings to be recorded.
     Snapshot(Arc<Snapshot>),
     /// An unfinished slice for the eye alone; newer ones replace it, any may be missing.

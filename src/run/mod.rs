@@ -1,5 +1,6 @@
 //! Specification, knobs, trainer, worker, session and the messages between threads.
 
+pub mod bench;
 mod budget;
 pub mod connectivity;
 pub mod coord_check;

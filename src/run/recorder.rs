@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::record::file::{FileError, RecordingWriter};
-use crate::record::{Header, Intervention, Outcome, Snapshot};
+use crate::record::{Header, Intervention, Outcome, Snapshot, TrackInfo};
 
 use super::messages::Event;
 use super::outbox::Wake;
@@ -21,6 +21,7 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// What the recorder is told.
 pub enum Order {
     Begin(Arc<Header>),
+    Track(TrackInfo),
     Append(Arc<Snapshot>),
     Intervene(Intervention),
     Fingerprint { step: u64, param_hash: String },
@@ -33,9 +34,10 @@ impl Order {
     /// What an event means for the file.
     pub fn for_event(event: &Event) -> Option<Self> {
         Some(match event {
-            Event::Started { header, .. } => Self::Begin(header.clone()),
+            Event::Started { header, .. } | Event::LabStarted { header, .. } => Self::Begin(header.clone()),
+            Event::Track(info) => Self::Track(info.clone()),
             Event::Snapshot(snapshot) => Self::Append(snapshot.clone()),
-            Event::Intervention { mark, .. } => Self::Intervene(mark.clone()),
+            Event::Intervention { mark, .. } | Event::KnobTurned { mark, .. } => Self::Intervene(mark.clone()),
             Event::Fingerprint { step, param_hash } => {
                 Self::Fingerprint { step: *step, param_hash: param_hash.clone() }
             }
@@ -134,6 +136,7 @@ fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dy
     let Some(writer) = slot else { return Ok(()) };
     match order {
         Order::Begin(_) => {}
+        Order::Track(info) => writer.begin_track(&info)?,
         Order::Append(snapshot) => writer.append(&snapshot)?,
         Order::Intervene(mark) => writer.intervene(&mark)?,
         Order::Fingerprint { step, param_hash } => writer.fingerprint(step, &param_hash)?,

@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::nn::autodiff::STACK_BYTES;
 
+use super::bench::{self, Program, Values};
 use super::messages::{Command, Event};
 use super::outbox::{Outbox, Wake};
 use super::recorder::Recorder;
@@ -58,6 +59,33 @@ impl Session {
         };
         let outbox = Outbox::new(told, recorder, wake, quit.clone());
         let body = move || work(spec, &worker, &received, &outbox);
+        Self::spawn(body, commands, events, quit)
+    }
+
+    /// Starts the worker on a lab with these knobs.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start_lab(program: Box<dyn Program>, values: Values, options: SessionOptions) -> std::io::Result<Self> {
+        let (commands, received) = bounded(COMMANDS);
+        let (told, events) = bounded(EVENTS);
+        let quit = Arc::new(AtomicBool::new(false));
+        let SessionOptions { wake, recording, worker } = options;
+        let recorder = match recording {
+            Some(path) => Some(Recorder::start(path, told.clone(), wake.clone())?),
+            None => None,
+        };
+        let outbox = Outbox::new(told, recorder, wake, quit.clone());
+        let body = move || bench::work(&*program, values, worker.play, &received, &outbox);
+        Self::spawn(body, commands, events, quit)
+    }
+
+    fn spawn(
+        body: impl FnOnce() + Send + 'static,
+        commands: Sender<Command>,
+        events: Receiver<Event>,
+        quit: Arc<AtomicBool>,
+    ) -> std::io::Result<Self> {
         let thread = std::thread::Builder::new().name("worker".into()).stack_size(STACK_BYTES).spawn(body)?;
         Ok(Self { commands, events, quit, worker: Some(thread) })
     }

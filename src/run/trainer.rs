@@ -206,6 +206,8 @@ impl Trainer {
             threshold_formula: threshold::formula(&self.spec).into(),
             preconditioned_formula: threshold::preconditioned_formula(&self.spec).into(),
             planned_steps: self.spec.steps,
+            lab: None,
+            charts: Vec::new(),
         }
     }
 

@@ -32,7 +32,7 @@ enum Next {
 }
 
 /// Longest time between two looks at the commands while resting.
-const REST: Duration = Duration::from_millis(200);
+pub(super) const REST: Duration = Duration::from_millis(200);
 
 /// The worker's main function: runs until it is told to quit or nobody listens.
 pub fn work(spec: RunSpec, options: &WorkerOptions, commands: &Receiver<Command>, outbox: &Outbox) {
@@ -105,7 +105,7 @@ fn run(
                     run.restore_last_good(lr_factor, outbox)?;
                     state = change(state, RunState::Running, outbox)?;
                 }
-                Command::RestoreLastGood { .. } => {}
+                Command::RestoreLastGood { .. } | Command::RestartLab(_) => {}
                 Command::Save(path) => outbox.save(path)?,
                 Command::Checkpoints => outbox.send(Event::Checkpoints(Arc::new(run.checkpoints()?)))?,
                 Command::SaveWeights(path) => run.save_weights(path, outbox)?,
@@ -137,7 +137,7 @@ fn change(from: RunState, to: RunState, outbox: &Outbox) -> Result<RunState, Gon
 }
 
 /// Sleeps until there is a command, without taking it.
-fn wait(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), Gone> {
+pub(super) fn wait(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), Gone> {
     let mut select = crossbeam::channel::Select::new();
     select.recv(commands);
     let started = Instant::now();
@@ -194,7 +194,7 @@ fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outb
 }
 
 /// What a panic said.
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }

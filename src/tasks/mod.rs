@@ -4,6 +4,7 @@
 //! training and for testing. Generators draw from streams of the run's seed; what divides given data into
 //! training and test examples doesn't depend on it ([`splits`]).
 
+pub mod arrays;
 pub mod batches;
 pub mod budget;
 pub mod data;

@@ -16,7 +16,7 @@ fn wavy(x: f64) -> f64 {
 
 fn line(label: &str, color: usize, style: LineStyle, value: impl Fn(f64) -> f64) -> Line {
     let points = (0..600).map(|i| [f64::from(i) * 2.5, value(f64::from(i) * 2.5)]).collect();
-    Line { label: label.into(), points, style, color }
+    Line { label: label.into(), points, style, color: color.into() }
 }
 
 fn loss() -> Plot {
@@ -261,7 +261,12 @@ fn nothing_in_a_plot_brings_the_figure_down() {
             for log in [false, true] {
                 let points = vec![[0.0, a], [1.0, b], [a, b], [b, 2.0]];
                 let lines = LinePlot {
-                    lines: vec![Line { label: "\u{1F600} <&>".into(), points, style: LineStyle::Dashed, color: 99 }],
+                    lines: vec![Line {
+                        label: "\u{1F600} <&>".into(),
+                        points,
+                        style: LineStyle::Dashed,
+                        color: 99.into(),
+                    }],
                     y_log: log,
                     y_range: Some([a, b]),
                     x_max: b,

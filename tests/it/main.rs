@@ -5,6 +5,7 @@ mod architecture;
 mod bad_input;
 mod batch_norm;
 mod batch_norm_runs;
+mod bench;
 mod blocks;
 mod connectivity;
 mod convnets;

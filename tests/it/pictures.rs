@@ -98,7 +98,7 @@ pub fn layers() -> FieldPlot {
 pub fn lines() -> LinePlot {
     let curve = |label: &str, style, color, f: &dyn Fn(f64) -> f64| {
         let points = (0..=600).map(|k| f64::from(k) * 20.0).map(|x| [x, f(x)]).collect();
-        Line { label: label.into(), points, style, color }
+        Line { label: label.into(), points, style, color: usize::into(color) }
     };
     let wobble = |x: f64| ((x * 0.37).sin() + (x * 1.91).sin()) * 0.05;
     let train = |x: f64| 2.2 * (-x / 2500.0).exp() + 0.01;

@@ -133,6 +133,7 @@ fn knob(id: &str, window: &Window, ui: &mut Ui) {
     ui.add_space(6.0);
     let when = match knob.liveness {
         Liveness::Live => "Live: takes effect with the next step and leaves a mark on the time line",
+        Liveness::Recomputes => "At once: the experiment begins anew with every move of the slider",
         Liveness::Cold => "Restarts the run when it is changed",
     };
     Grid::new("facts").num_columns(2).spacing([14.0, 4.0]).show(ui, |ui| {

@@ -44,7 +44,13 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
     ui.add_enabled_ui(window.has_transport(), |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
         for knob in knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)) {
-            knob::show(ui, knob, &window.draft, actions);
+            let standing = knob::Standing {
+                knob,
+                value: knob.get(&window.draft),
+                default: knob.default_value(),
+                browse: draft::data_place(&window.draft),
+            };
+            knob::show(ui, &standing, actions);
             ui.add_space(2.0);
         }
         if group == Group::Model {

@@ -48,7 +48,9 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
     ui.painter().rect_stroke(inner, 0.0, Stroke::new(1.0, tokens.border), StrokeKind::Outside);
     overlays(ui, inner, (&x, &y), plot, tokens);
 
-    let x_ticks = if whole_numbers(&plot.x_label) {
+    let x_ticks = if let Some(named) = plot.column_ticks(axes::x_room(inner.width())) {
+        named
+    } else if whole_numbers(&plot.x_label) {
         ticks::whole(plot.x_range, axes::x_room(inner.width()))
     } else {
         ticks::linear(plot.x_range, axes::x_room(inner.width()))
@@ -81,7 +83,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
 /// Steps are counted in whole numbers, everything else is measured.
 fn whole_numbers(label: &str) -> bool {
     let label = label.to_lowercase();
-    ["step", "token", "example"].iter().any(|word| label.starts_with(word))
+    ["step", "token", "example", "layer"].iter().any(|word| label.starts_with(word))
 }
 
 /// All of `free`, or, for square cells, the largest part of it with their aspect; on whole pixels.
@@ -263,7 +265,13 @@ fn words(plot: &FieldPlot, x: f64, y: f64, value: f32) -> String {
         Some(label) => format!("{} {label}", plot.y_label),
         None => along(&plot.y_label, y),
     };
-    format!("{}, {y}\n{} {value}", along(&plot.x_label, x), plot.value_label)
+    let [left, right] = plot.x_range;
+    let column = ((x - left) / (right - left) * plot.columns as f64) as usize;
+    let x = match plot.column_labels.get(column) {
+        Some(label) => format!("{} {label}", plot.x_label),
+        None => along(&plot.x_label, x),
+    };
+    format!("{x}, {y}\n{} {value}", plot.value_label)
 }
 
 #[cfg(test)]

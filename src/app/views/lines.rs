@@ -10,7 +10,7 @@ use super::dashes;
 use super::legend::{self, Entry};
 use super::ticks::{self, Tick};
 use crate::app::theme::{self, Tokens};
-use crate::plots::{Line, LinePlot, LineStyle};
+use crate::plots::{Band, Line, LinePlot, LineStyle};
 
 /// What a reader changed, and what was under the pointer a frame ago.
 #[derive(Default)]
@@ -90,6 +90,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
                     match item {
                         Item::Line(line) => plot_ui.line(line),
                         Item::Points(points) => plot_ui.points(points),
+                        Item::Area(area) => plot_ui.add(area),
                     }
                 }
             })
@@ -109,12 +110,18 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
 
     for (i, line) in plot.lines.iter().enumerate().filter(|(i, line)| visible[*i] && line.style == LineStyle::Dashed) {
-        let (color, width) = look(line.style, tokens.series(line.color), pointed.is_none_or(|p| p == i), em);
+        let (color, width) = look(line.style, tokens.line(line.color), pointed.is_none_or(|p| p == i), em);
         let painter = ui.painter().with_clip_rect(inner);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
             let place = |p: &[f64; 2]| pos2(x.point(plot.x_axis.place(p[0])), y.point(transform(p[1], plot.y_log)));
             let points = stretch.iter().map(place);
             painter.extend(dashes::along(points, inner, Stroke::new(width, color)));
+        }
+    }
+    for (point, color) in &plot.spots {
+        let at = pos2(x.point(plot.x_axis.place(point[0])), y.point(transform(point[1], plot.y_log)));
+        if inner.contains(at) {
+            ui.painter().circle(at, 4.5 * em, tokens.well, Stroke::new(2.2 * em, tokens.line(*color)));
         }
     }
     cursor_and_marks(ui, inner, &x, plot, tokens);
@@ -135,7 +142,7 @@ fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) 
     };
     // Gaps between error bars are no values.
     let value = value.filter(|value| value.is_finite());
-    Entry { label: &line.label, color: tokens.series(line.color), style: line.style, value }
+    Entry { label: &line.label, color: tokens.line(line.color), style: line.style, value }
 }
 
 /// The point whose x is nearest; points are in order of x.
@@ -175,6 +182,10 @@ fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2]) -> [f64
                     (low, high) = (low.min(value), high.max(value));
                 }
             }
+            for value in plot.bands.iter().flat_map(|band| &band.points).flat_map(|point| &point[1..]) {
+                let value = transform(*value, plot.y_log);
+                (low, high) = (low.min(value), high.max(value));
+            }
         }
     }
     if !(low.is_finite() && high.is_finite()) {
@@ -196,6 +207,7 @@ fn y_ticks(log: bool, range: [f64; 2], height: f32) -> Vec<Tick> {
 enum Item<'a> {
     Line(egui_plot::Line<'a>),
     Points(egui_plot::Points<'a>),
+    Area(egui_plot::FilledArea),
 }
 
 /// The unbroken stretches of all visible lines, the pointed one last so that it lies on top.
@@ -204,11 +216,11 @@ fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, em: f32,
     let drawn = |i: &usize| visible[*i] && plot.lines[*i].style != LineStyle::Dashed;
     let mut order: Vec<_> = (0..plot.lines.len()).filter(drawn).collect();
     order.sort_by_key(|&i| (pointed == Some(i), plot.lines[i].style != LineStyle::Faint));
-    let mut items = Vec::new();
+    let mut items: Vec<_> = plot.bands.iter().flat_map(|band| areas(band, plot, tokens)).collect();
     for i in order {
         let line = &plot.lines[i];
         let alone = pointed.is_none_or(|p| p == i);
-        let (color, width) = look(line.style, tokens.series(line.color), alone, em);
+        let (color, width) = look(line.style, tokens.line(line.color), alone, em);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
             let points = |stretch: &[[f64; 2]]| {
                 let point = |&[x, y]: &[f64; 2]| PlotPoint { x: plot.x_axis.place(x), y: transform(y, plot.y_log) };
@@ -231,6 +243,24 @@ fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, em: f32,
         }
     }
     items
+}
+
+/// The unbroken stretches of a band.
+fn areas<'a>(band: &Band, plot: &LinePlot, tokens: &Tokens) -> Vec<Item<'a>> {
+    let color = tokens.line(band.color).gamma_multiply(band.strength);
+    let placed: Vec<_> = band
+        .points
+        .iter()
+        .map(|&[x, low, high]| [plot.x_axis.place(x), transform(low, plot.y_log), transform(high, plot.y_log)])
+        .collect();
+    let stretches = placed.split(|point| point.iter().any(|v| v.is_nan())).filter(|stretch| stretch.len() > 1);
+    let column = |stretch: &[[f64; 3]], k: usize| stretch.iter().map(|point| point[k]).collect::<Vec<_>>();
+    stretches
+        .map(|stretch| {
+            let [xs, low, high] = [0, 1, 2].map(|k| column(stretch, k));
+            Item::Area(egui_plot::FilledArea::new(band.label.as_str(), &xs, &low, &high).fill_color(color))
+        })
+        .collect()
 }
 
 fn dots<'a>(label: &str, points: PlotPoints<'a>, color: Color32, width: f32) -> Item<'a> {
@@ -301,7 +331,7 @@ fn hover(
         if let Some([px, py]) = nearest(&line.points, at) {
             let dot = pos2(x.point(plot.x_axis.place(px)), y.point(transform(py, plot.y_log)));
             if inner.expand(2.0).contains(dot) {
-                painter.circle(dot, 3.0, tokens.series(line.color), Stroke::new(1.0, tokens.well));
+                painter.circle(dot, 3.0, tokens.line(line.color), Stroke::new(1.0, tokens.well));
             }
         }
     }
@@ -319,7 +349,7 @@ mod tests {
     use super::*;
 
     fn plot(points: &[[f64; 2]], log: bool) -> LinePlot {
-        let line = Line { label: "a".into(), points: points.to_vec(), style: LineStyle::Solid, color: 0 };
+        let line = Line { label: "a".into(), points: points.to_vec(), style: LineStyle::Solid, color: 0.into() };
         LinePlot { y_log: log, lines: vec![line], x_max: 10.0, ..LinePlot::default() }
     }
 

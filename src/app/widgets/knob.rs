@@ -7,8 +7,7 @@ use crate::app::background::Browse;
 use crate::app::draft;
 use crate::app::state::Dialog;
 use crate::app::theme::{self, size};
-use crate::run::knobs::{Knob, KnobKind, KnobValue};
-use crate::run::spec::RunSpec;
+use crate::run::knobs::{Knob, KnobKind, KnobValue, Liveness};
 
 use super::path::PathEvent;
 use super::rail::{RailEvent, RailScale, number_of};
@@ -17,6 +16,8 @@ use super::{number, path, rail};
 /// Seconds between values sent to the worker while a live knob is dragged: often enough to feel live, seldom
 /// enough that the time line's marks can be told apart.
 const DRAG_INTERVAL_SECS: f64 = 0.1;
+/// The same for knobs whose experiment recomputes at once: nothing marks the time line.
+const RECOMPUTE_INTERVAL_SECS: f64 = 0.03;
 /// Seconds of quiet after which arrow keys on a cold knob restart the run.
 const SETTLE_SECS: f64 = 0.5;
 
@@ -29,13 +30,25 @@ struct Turning {
     settles_at: Option<f64>,
 }
 
-/// Shows `knob` at its value in `spec`; wishes go to `actions`.
-pub fn show(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
+/// A knob as it stands.
+pub struct Standing {
+    pub knob: &'static Knob,
+    pub value: KnobValue,
+    /// Where a double click takes it.
+    pub default: KnobValue,
+    /// What is picked where the value is a path.
+    pub browse: Browse,
+}
+
+/// Shows a knob as it stands; wishes go to `actions`.
+pub fn show(ui: &mut Ui, at: &Standing, actions: &mut Vec<Action>) {
+    let knob = at.knob;
     ui.push_id(knob.id, |ui| match knob.kind {
-        KnobKind::Float { .. } | KnobKind::Int { .. } => numeric(ui, knob, spec, actions),
-        KnobKind::Choice(options) => choice(ui, knob, options, spec, actions),
-        KnobKind::Toggle => toggle(ui, knob, spec, actions),
-        KnobKind::Path => file(ui, knob, spec, actions),
+        KnobKind::Float { .. } | KnobKind::Int { .. } => numeric(ui, at, actions),
+        KnobKind::Choice(options) => choice(ui, at, options, actions),
+        KnobKind::Toggle => toggle(ui, at, actions),
+        KnobKind::Path => file(ui, at, actions),
+        KnobKind::Numbers { .. } => list(ui, at, actions),
     });
 }
 
@@ -48,8 +61,11 @@ fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl
     let tokens = theme::of(ui.visuals());
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0;
-        let (mark, note, color) =
-            if knob.is_live() { (true, "live", tokens.accent) } else { (false, "restarts", tokens.text_faint) };
+        let (mark, note, color) = match knob.liveness {
+            Liveness::Live => (true, "live", tokens.accent),
+            Liveness::Recomputes => (true, "at once", tokens.accent),
+            Liveness::Cold => (false, "restarts", tokens.text_faint),
+        };
         let (dot, _) = ui.allocate_exact_size(vec2(7.0, 20.0), egui::Sense::hover());
         if mark {
             ui.painter().circle_filled(dot.center(), 3.0, color);
@@ -71,8 +87,8 @@ fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl
     });
 }
 
-fn numeric(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
-    let current = knob.get(spec);
+fn numeric(ui: &mut Ui, at: &Standing, actions: &mut Vec<Action>) {
+    let (knob, current) = (at.knob, at.value.clone());
     let Some(scale) = RailScale::of(knob.kind) else {
         head(ui, knob, actions, |ui, actions| entry(ui, knob, &current, actions));
         return;
@@ -83,7 +99,7 @@ fn numeric(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<A
     head(ui, knob, actions, |ui, actions| entry(ui, knob, &shown, actions));
     let (_, event) = rail::rail(ui, knob.label, scale, number_of(&shown));
     let now = ui.input(|input| input.time);
-    let next = settle(knob, scale, turning, event, now, actions);
+    let next = settle(at, scale, turning, event, now, actions);
     if next != turning {
         ui.data_mut(|data| match next {
             Some(next) => drop(data.insert_temp(id, next)),
@@ -109,17 +125,22 @@ fn entry(ui: &mut Ui, knob: &'static Knob, value: &KnobValue, actions: &mut Vec<
 /// When a turned value becomes a wish. Live knobs: while being dragged, now and then; else at once. Cold knobs:
 /// on release, and after the last of several arrow keys.
 fn settle(
-    knob: &'static Knob,
+    at: &Standing,
     scale: RailScale,
     turning: Option<Turning>,
     event: Option<RailEvent>,
     now: f64,
     actions: &mut Vec<Action>,
 ) -> Option<Turning> {
-    let live = knob.is_live();
+    let knob = at.knob;
+    let (live, interval) = match knob.liveness {
+        Liveness::Live => (true, DRAG_INTERVAL_SECS),
+        Liveness::Recomputes => (true, RECOMPUTE_INTERVAL_SECS),
+        Liveness::Cold => (false, 0.0),
+    };
     match event {
         Some(RailEvent::Reset) => {
-            actions.push(set(knob, knob.default_value()));
+            actions.push(set(knob, at.default.clone()));
             None
         }
         Some(RailEvent::Set(value)) => {
@@ -128,7 +149,7 @@ fn settle(
         }
         Some(RailEvent::Turning(value)) => {
             let sent_at = turning.map_or(f64::NEG_INFINITY, |turning| turning.sent_at);
-            let due = live && now - sent_at >= DRAG_INTERVAL_SECS && turning.is_none_or(|t| t.value != value);
+            let due = live && now - sent_at >= interval && turning.is_none_or(|t| t.value != value);
             if due {
                 actions.push(set(knob, scale.to_knob(value)));
             }
@@ -165,14 +186,8 @@ fn meaning<'a>(knob: &Knob, typed: &'a str) -> &'a str {
     }
 }
 
-fn choice(
-    ui: &mut Ui,
-    knob: &'static Knob,
-    options: &'static [(&'static str, &'static str)],
-    spec: &RunSpec,
-    actions: &mut Vec<Action>,
-) {
-    let chosen = knob.get(spec).to_string();
+fn choice(ui: &mut Ui, at: &Standing, options: &'static [(&'static str, &'static str)], actions: &mut Vec<Action>) {
+    let (knob, chosen) = (at.knob, at.value.to_string());
     head(ui, knob, actions, |ui, actions| {
         let width = ui.available_width().clamp(60.0, size::CHOICE);
         let combo = ComboBox::from_id_salt("choice")
@@ -192,21 +207,22 @@ fn choice(
             current_text_value: Some(shown.clone()),
             ..egui::WidgetInfo::labeled(egui::Role::ComboBox, true, knob.label)
         });
-        step_choice(ui, knob, options, &chosen, &combo.response, actions);
+        step_choice(ui, at, options, &chosen, &combo.response, actions);
     });
 }
 
 /// Left and right on a focused list take its neighbours; a double click its default.
 fn step_choice(
     ui: &Ui,
-    knob: &'static Knob,
+    at: &Standing,
     options: &[(&'static str, &'static str)],
     chosen: &str,
     response: &egui::Response,
     actions: &mut Vec<Action>,
 ) {
+    let knob = at.knob;
     if response.double_clicked() {
-        actions.push(set(knob, knob.default_value()));
+        actions.push(set(knob, at.default.clone()));
         return;
     }
     if !response.has_focus() {
@@ -217,15 +233,15 @@ fn step_choice(
     let by = ui.input(|input| {
         input.num_presses(egui::Key::ArrowRight) as isize - input.num_presses(egui::Key::ArrowLeft) as isize
     });
-    let at = options.iter().position(|(id, _)| *id == chosen).unwrap_or(0);
-    let next = at.saturating_add_signed(by).min(options.len().saturating_sub(1));
-    if next != at {
+    let index = options.iter().position(|(id, _)| *id == chosen).unwrap_or(0);
+    let next = index.saturating_add_signed(by).min(options.len().saturating_sub(1));
+    if next != index {
         actions.push(set(knob, KnobValue::Choice(options[next].0.to_owned())));
     }
 }
 
-fn toggle(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
-    let mut on = knob.get(spec) == KnobValue::Toggle(true);
+fn toggle(ui: &mut Ui, at: &Standing, actions: &mut Vec<Action>) {
+    let (knob, mut on) = (at.knob, at.value == KnobValue::Toggle(true));
     head(ui, knob, actions, |ui, actions| {
         let response = ui.checkbox(&mut on, "");
         let state = on;
@@ -236,17 +252,27 @@ fn toggle(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Ac
     });
 }
 
-fn file(ui: &mut Ui, knob: &'static Knob, spec: &RunSpec, actions: &mut Vec<Action>) {
-    let current = knob.get(spec).to_string();
+fn file(ui: &mut Ui, at: &Standing, actions: &mut Vec<Action>) {
+    let knob = at.knob;
     head(ui, knob, actions, |_, _| {});
-    match path::field(ui, knob.label, &current) {
+    match path::field(ui, knob.label, &at.value.to_string()) {
         Some(PathEvent::Entered(path)) => actions.push(set(knob, KnobValue::Path(path))),
-        Some(PathEvent::Browse) => {
-            let task = crate::run::knobs::find("task").map(|task| task.get(spec).to_string()).unwrap_or_default();
-            let is_file = ["csv", "text", "safetensors", "npz"].contains(&task.as_str());
-            actions.push(Action::Browse(if is_file { Browse::DataFile } else { Browse::DataFolder }));
-        }
+        Some(PathEvent::Browse) => actions.push(Action::Browse(at.browse)),
         None => {}
+    }
+}
+
+/// Numbers with commas between, to be typed over.
+fn list(ui: &mut Ui, at: &Standing, actions: &mut Vec<Action>) {
+    let knob = at.knob;
+    head(ui, knob, actions, |_, _| {});
+    let width = ui.available_width();
+    let (_, entered) = number::field(ui, knob.label, &at.value.to_string(), width, "");
+    if let Some(entered) = entered {
+        match knob.parse(&entered) {
+            Ok(value) => actions.push(set(knob, value)),
+            Err(message) => actions.push(Action::Tell(message)),
+        }
     }
 }
 
@@ -259,9 +285,11 @@ mod tests {
     fn wishes(id: &str, events: &[Option<RailEvent>]) -> Vec<usize> {
         let knob = knobs::find(id).unwrap();
         let scale = RailScale::of(knob.kind).unwrap();
+        let default = knob.default_value();
+        let at = Standing { knob, value: default.clone(), default, browse: Browse::DataFile };
         let (mut turning, mut actions) = (None, Vec::new());
         let frame = |(i, event): (usize, &Option<RailEvent>)| {
-            turning = settle(knob, scale, turning, *event, i as f64 * 0.05, &mut actions);
+            turning = settle(&at, scale, turning, *event, i as f64 * 0.05, &mut actions);
             actions.len()
         };
         events.iter().enumerate().map(frame).collect()

@@ -38,7 +38,7 @@ impl RailScale {
                 let min = if zero_means.is_some() { 0 } else { min };
                 Some(Self { min: min as f64, max: max as f64, smallest, whole: true })
             }
-            KnobKind::Choice(_) | KnobKind::Toggle | KnobKind::Path => None,
+            KnobKind::Choice(_) | KnobKind::Toggle | KnobKind::Path | KnobKind::Numbers { .. } => None,
         }
     }
 
@@ -115,7 +115,7 @@ pub fn number_of(value: &KnobValue) -> f64 {
     match value {
         KnobValue::Float(v) => *v,
         KnobValue::Int(v) => *v as f64,
-        KnobValue::Choice(_) | KnobValue::Toggle(_) | KnobValue::Path(_) => 0.0,
+        KnobValue::Choice(_) | KnobValue::Toggle(_) | KnobValue::Path(_) | KnobValue::Numbers(_) => 0.0,
     }
 }
 

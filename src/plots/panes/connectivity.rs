@@ -46,7 +46,7 @@ fn plot(
             let label = if several { format!("{} - {}, {}", pair.a + 1, pair.b + 1, label(walk)) } else { label(walk) };
             // Where matching moves nothing, the line below is to be seen.
             let style = if walk.matching == Matching::None { LineStyle::Solid } else { LineStyle::Dashed };
-            lines.push(Line { label, points, style, color: if several { at } else { k } % COLORS });
+            lines.push(Line { label, points, style, color: (if several { at } else { k } % COLORS).into() });
         }
     }
     let x_label = match pairs {

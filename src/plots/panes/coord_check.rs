@@ -30,7 +30,7 @@ fn against_width(check: &CoordCheck, step: usize) -> LinePlot {
     let lines = check.modules.iter().enumerate().map(|(module, name)| {
         let scale = |w: usize| check.scale(Statistic::Change, w, step, module);
         let points = check.widths.iter().enumerate().map(|(w, &width)| [doublings(width), scale(w)]).collect();
-        Line { label: name.clone(), points, style: LineStyle::Marked, color: module % COLORS }
+        Line { label: name.clone(), points, style: LineStyle::Marked, color: (module % COLORS).into() }
     });
     LinePlot {
         title: format!("{TITLE}: change of activations, step {step}"),
@@ -55,7 +55,7 @@ fn slopes(check: &CoordCheck, step: usize) -> LinePlot {
     for (module, name) in check.modules.iter().enumerate() {
         let slope = |step| check.slope(Statistic::Change, step, module);
         let points = (1..=check.steps).filter_map(|t| slope(t).map(|fit| [t as f64, fit.slope])).collect();
-        plot.lines.push(Line { label: name.clone(), points, style: LineStyle::Solid, color: module % COLORS });
+        plot.lines.push(Line { label: name.clone(), points, style: LineStyle::Solid, color: (module % COLORS).into() });
         if let Some(fit) = slope(step) {
             plot.at_cursor.push((name.clone(), fit.slope));
             plot.notes.push(format!(
@@ -67,7 +67,7 @@ fn slopes(check: &CoordCheck, step: usize) -> LinePlot {
     }
     for (label, bound) in [("flat, at most", FLAT), ("flat, at least", -FLAT)] {
         let points = vec![[0.0, bound], [check.steps as f64, bound]];
-        plot.lines.push(Line { label: label.into(), points, style: LineStyle::Dashed, color: COLORS });
+        plot.lines.push(Line { label: label.into(), points, style: LineStyle::Dashed, color: COLORS.into() });
     }
     plot
 }

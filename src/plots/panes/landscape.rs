@@ -242,7 +242,7 @@ impl Picture<'_> {
             let point = |i: usize| [f64::from(surface.coordinate(i)), f64::from(self.values[at(i)])];
             let points: Vec<_> = (0..n).map(point).filter(|p| p[1].is_finite()).collect();
             let style = if n > 17 { LineStyle::Solid } else { LineStyle::Marked };
-            Line { label: surface.axis(axis), points, style, color: axis }
+            Line { label: surface.axis(axis), points, style, color: axis.into() }
         };
         let lines = vec![line(0, &|i| middle * n + i), line(1, &|i| i * n + middle)];
         let radius = f64::from(surface.radius);

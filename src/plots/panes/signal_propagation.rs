@@ -256,7 +256,7 @@ fn references(plot: &mut LinePlot, recording: &Recording, look: &Look, step: u64
             label: label.to_owned(),
             points: vec![[left, value], [right, value]],
             style: LineStyle::Dashed,
-            color: REFERENCE,
+            color: REFERENCE.into(),
         });
     };
     if let Some((value, meaning)) = look.reference {

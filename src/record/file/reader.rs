@@ -7,12 +7,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::record::reading::{SeriesId, Snapshot, TrackId};
-use crate::record::recording::{Header, Intervention, Outcome, Recording};
+use crate::record::recording::{Header, Intervention, Outcome, Recording, TrackInfo};
 
 use super::FileError;
 use super::check::{Claimed, check};
 use super::decode;
-use super::schema::{SELECT_SURFACE_WITHOUT_AXES, SPECTRUM, SURFACE, TABLES, Table};
+use super::schema::{SELECT_SURFACE_WITHOUT_AXES, SELECT_TRACK, SPECTRUM, SURFACE, TABLES, TRACK, Table};
 use super::whole_pages::WholePages;
 
 /// A recording as it was found.
@@ -36,8 +36,11 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
     let header = header(&connection).map_err(damaged)?;
     let mut reader = Reader { recording: Recording::new(header), series: HashMap::new(), faults: Vec::new() };
+    if is_there(&connection, TRACK) {
+        reader.read_tracks(&connection);
+    }
     reader.read_series(&connection);
-    for table in TABLES.iter().filter(|table| table.name != SPECTRUM.name || is_there(&connection, table)) {
+    for table in TABLES.iter().filter(|table| table.name != SPECTRUM.name || is_there(&connection, table.name)) {
         reader.read_table(&connection, table);
     }
     reader.read_marks(&connection);
@@ -46,10 +49,10 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
     Ok(Opened { recording, damage })
 }
 
-/// Files of the first versions have no spectra.
-fn is_there(connection: &Connection, table: &Table) -> bool {
+/// Files of the first versions have no spectra and no named tracks.
+fn is_there(connection: &Connection, table: &str) -> bool {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    connection.query_row(sql, [table.name], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
+    connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -88,6 +91,19 @@ struct Reader {
 }
 
 impl Reader {
+    fn read_tracks(&mut self, connection: &Connection) {
+        let (recording, faults) = (&mut self.recording, &mut self.faults);
+        scan(connection, TRACK, SELECT_TRACK, faults, |row| {
+            let attributes: String = row.get(2).map_err(|error| error.to_string())?;
+            recording.begin_track(&TrackInfo {
+                id: TrackId(row.get(0).map_err(|error| error.to_string())?),
+                label: row.get(1).map_err(|error| error.to_string())?,
+                attributes: serde_json::from_str(&attributes).map_err(|error| error.to_string())?,
+            });
+            Ok(())
+        });
+    }
+
     fn read_series(&mut self, connection: &Connection) {
         let (series, faults) = (&mut self.series, &mut self.faults);
         scan(connection, "series", "SELECT id, track, name FROM series ORDER BY id", faults, |row| {

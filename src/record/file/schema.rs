@@ -17,6 +17,7 @@ pub(super) const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT NOT NULL, value TEXT NOT NULL);
 CREATE TABLE header (json TEXT NOT NULL);
 CREATE TABLE outcome (json TEXT NOT NULL);
+CREATE TABLE track (id INTEGER NOT NULL, label TEXT NOT NULL, attributes TEXT NOT NULL);
 CREATE TABLE series (id INTEGER PRIMARY KEY, track INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL);
 CREATE TABLE intervention (step INTEGER NOT NULL, knob TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
 CREATE TABLE fingerprint (step INTEGER NOT NULL, hash TEXT NOT NULL);
@@ -41,6 +42,10 @@ CREATE VIEW estimates AS SELECT track, name, step, value, residual, converged, p
 ";
 
 pub(super) const INSERT_SERIES: &str = "INSERT INTO series (id, track, name, kind) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const INSERT_TRACK: &str = "INSERT INTO track (id, label, attributes) VALUES (?1, ?2, ?3)";
+/// Files of the first versions have no such table.
+pub(super) const TRACK: &str = "track";
+pub(super) const SELECT_TRACK: &str = "SELECT id, label, attributes FROM track ORDER BY rowid";
 pub(super) const INSERT_INTERVENTION: &str =
     "INSERT INTO intervention (step, knob, before, after) VALUES (?1, ?2, ?3, ?4)";
 pub(super) const INSERT_FINGERPRINT: &str = "INSERT INTO fingerprint (step, hash) VALUES (?1, ?2)";

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::record::reading::{Reading, SeriesId, Snapshot, TrackId};
-use crate::record::recording::{Header, Intervention, Outcome, Recording};
+use crate::record::recording::{Header, Intervention, Outcome, Recording, TrackInfo};
 use crate::record::series::Series;
 
 use super::FileError;
 use super::encode;
 use super::schema::{
-    APPLICATION_ID, FORMAT_VERSION, INSERT_FINGERPRINT, INSERT_INTERVENTION, INSERT_SERIES, PAGE_BYTES, SCHEMA,
-    STEP_TABLES, TABLES,
+    APPLICATION_ID, FORMAT_VERSION, INSERT_FINGERPRINT, INSERT_INTERVENTION, INSERT_SERIES, INSERT_TRACK, PAGE_BYTES,
+    SCHEMA, STEP_TABLES, TABLES,
 };
 
 /// Longest time that rows wait in memory while snapshots keep coming: what `kill -9` can lose.
@@ -32,6 +32,7 @@ const HELD_WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_se
 
 /// What waits for the next transaction.
 enum Row {
+    Track(TrackInfo),
     Series { id: i64, track: TrackId, name: SeriesId, kind: &'static str },
     Reading { series: i64, step: i64, reading: Reading },
     Intervention(Intervention),
@@ -103,6 +104,15 @@ impl RecordingWriter {
             });
             self.waiting.push(Row::Reading { series, step: step.unwrap_or(i64::MAX), reading: reading.clone() });
         }
+        self.commit_if_due()
+    }
+
+    /// Names a track.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn begin_track(&mut self, info: &TrackInfo) -> Result<(), FileError> {
+        self.waiting.push(Row::Track(info.clone()));
         self.commit_if_due()
     }
 
@@ -238,6 +248,10 @@ pub fn save(dest: &Path, recording: &Recording) -> Result<(), FileError> {
         let text = |error: FileError| error.to_string();
         let mut writer = RecordingWriter::create(partial, &recording.header).map_err(text)?;
         for (track, contents) in recording.tracks() {
+            if !contents.label.is_empty() || !contents.attributes.is_empty() {
+                let (label, attributes) = (contents.label.clone(), contents.attributes.clone());
+                writer.begin_track(&TrackInfo { id: track, label, attributes }).map_err(text)?;
+            }
             for (id, series) in contents.series() {
                 for_each_reading(series, |step, reading| {
                     writer.append(&Snapshot { track, step, readings: vec![(id.clone(), reading)] })
@@ -315,6 +329,10 @@ fn write_rows(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for row in rows {
         match row {
+            Row::Track(info) => {
+                let attributes = serde_json::to_string(&info.attributes).expect("attributes are text");
+                connection.execute(INSERT_TRACK, params![info.id.0, info.label, attributes])?;
+            }
             Row::Series { id, track, name, kind } => {
                 series.execute(params![id, track.0, name.as_str(), kind])?;
             }

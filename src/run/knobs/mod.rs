@@ -1,6 +1,7 @@
 //! One definition of a knob gives the slider, the command-line flag, the range check and the help.
 
 mod block;
+mod knob;
 mod measuring;
 mod model;
 mod optimizer;
@@ -10,55 +11,7 @@ mod training;
 
 use super::spec::RunSpec;
 
-/// When a new value takes effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
-    /// With the next update.
-    Live,
-    /// The run restarts.
-    Cold,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    Linear,
-    Logarithmic,
-}
-
-/// What values a knob takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum KnobKind {
-    /// `min..=max`. On a logarithmic scale whose `min` is 0 the slider reaches zero below `smallest`.
-    Float {
-        min: f64,
-        max: f64,
-        smallest: f64,
-        scale: Scale,
-    },
-    /// `min..=max`; `zero_means` says what 0 stands for where it isn't a number (`all`, `full`).
-    Int {
-        min: u64,
-        max: u64,
-        scale: Scale,
-        zero_means: Option<&'static str>,
-    },
-    /// One of (id, what to show).
-    Choice(&'static [(&'static str, &'static str)]),
-    Toggle,
-    /// A file or folder, or nothing.
-    Path,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum KnobValue {
-    Float(f64),
-    Int(u64),
-    /// A choice's id.
-    Choice(String),
-    Toggle(bool),
-    /// Empty for none.
-    Path(String),
-}
+pub use knob::{Knob, KnobKind, KnobValue, Liveness, Scale};
 
 /// Groups, in the order of the panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,38 +39,36 @@ impl Group {
     }
 }
 
-/// A value of the specification that people turn.
-pub struct Knob {
-    /// In kebab case: the flag is `--id`.
-    pub id: &'static str,
-    pub label: &'static str,
+/// A knob of the Playground: a value of the specification that people turn.
+pub struct SpecKnob {
+    pub knob: Knob,
     pub group: Group,
-    pub liveness: Liveness,
-    pub kind: KnobKind,
-    /// What it is.
-    pub definition: &'static str,
-    /// The formula it enters.
-    pub formula: &'static str,
-    /// What turning it does.
-    pub effect: &'static str,
     get: fn(&RunSpec) -> KnobValue,
     set: fn(&mut RunSpec, &KnobValue),
     /// Whether the rest of the specification makes use of it.
     relevant: fn(&RunSpec) -> bool,
 }
 
+impl std::ops::Deref for SpecKnob {
+    type Target = Knob;
+
+    fn deref(&self) -> &Knob {
+        &self.knob
+    }
+}
+
 /// All knobs of the Playground, in the order of the panel.
-pub fn all() -> impl Iterator<Item = &'static Knob> {
+pub fn all() -> impl Iterator<Item = &'static SpecKnob> {
     let model = block::PRESET.iter().chain(model::KNOBS).chain(block::KNOBS);
     let training = optimizer::KNOBS.iter().chain(training::KNOBS).chain(rates::KNOBS);
     training.chain(model).chain(task::KNOBS).chain(measuring::KNOBS)
 }
 
-pub fn find(id: &str) -> Option<&'static Knob> {
+pub fn find(id: &str) -> Option<&'static SpecKnob> {
     all().find(|knob| knob.id == id)
 }
 
-impl Knob {
+impl SpecKnob {
     pub fn get(&self, spec: &RunSpec) -> KnobValue {
         (self.get)(spec)
     }
@@ -125,10 +76,6 @@ impl Knob {
     /// The value in a new specification.
     pub fn default_value(&self) -> KnobValue {
         (self.get)(&RunSpec::default())
-    }
-
-    pub fn is_live(&self) -> bool {
-        self.liveness == Liveness::Live
     }
 
     /// Whether the knob does anything for this specification (heads of an MLP don't).
@@ -145,77 +92,6 @@ impl Knob {
         (self.set)(spec, value);
         Ok(())
     }
-
-    /// The range check of [`Self::set`], alone.
-    ///
-    /// # Errors
-    /// As [`Self::set`].
-    pub fn check(&self, value: &KnobValue) -> Result<(), String> {
-        let fits = match (self.kind, value) {
-            (KnobKind::Float { min, max, .. }, KnobValue::Float(v)) => (min..=max).contains(v),
-            (KnobKind::Int { min, max, zero_means, .. }, KnobValue::Int(v)) => {
-                (min..=max).contains(v) || (*v == 0 && zero_means.is_some())
-            }
-            (KnobKind::Choice(options), KnobValue::Choice(v)) => options.iter().any(|(id, _)| id == v),
-            (KnobKind::Toggle, KnobValue::Toggle(_)) | (KnobKind::Path, KnobValue::Path(_)) => true,
-            _ => false,
-        };
-        if fits { Ok(()) } else { Err(format!("{} can't be {}; give {}", self.id, value, self.allowed())) }
-    }
-
-    /// The allowed values, in words.
-    pub fn allowed(&self) -> String {
-        match self.kind {
-            KnobKind::Float { min, max, .. } => format!("a number from {} to {}", short(min), short(max)),
-            KnobKind::Int { min, max, zero_means, .. } => match zero_means {
-                Some(meaning) if min > 0 => format!("a whole number from {min} to {max}, or 0 for {meaning}"),
-                Some(meaning) => format!("a whole number from {min} to {max} (0: {meaning})"),
-                None => format!("a whole number from {min} to {max}"),
-            },
-            KnobKind::Choice(options) => {
-                let ids: Vec<_> = options.iter().map(|(id, _)| *id).collect();
-                format!("one of {}", ids.join(", "))
-            }
-            KnobKind::Toggle => "true or false".into(),
-            KnobKind::Path => "the path of a file or folder".into(),
-        }
-    }
-
-    /// Reads a value from a flag or a text field.
-    ///
-    /// # Errors
-    /// One sentence that names the knob, the text and the allowed range.
-    pub fn parse(&self, text: &str) -> Result<KnobValue, String> {
-        let text = text.trim();
-        let wrong = || format!("{} can't be {text:?}; give {}", self.id, self.allowed());
-        let value = match self.kind {
-            KnobKind::Float { .. } => {
-                KnobValue::Float(text.parse().ok().filter(|v: &f64| v.is_finite()).ok_or_else(wrong)?)
-            }
-            KnobKind::Int { .. } => KnobValue::Int(text.replace('_', "").parse().map_err(|_| wrong())?),
-            KnobKind::Choice(_) => KnobValue::Choice(text.to_owned()),
-            KnobKind::Toggle => KnobValue::Toggle(text.parse().map_err(|_| wrong())?),
-            KnobKind::Path => KnobValue::Path(text.to_owned()),
-        };
-        self.check(&value).map_err(|_| wrong())?;
-        Ok(value)
-    }
-}
-
-impl std::fmt::Display for KnobValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Float(v) => f.write_str(&short(*v)),
-            Self::Int(v) => write!(f, "{v}"),
-            Self::Choice(v) | Self::Path(v) => f.write_str(v),
-            Self::Toggle(v) => write!(f, "{v}"),
-        }
-    }
-}
-
-/// A number as people write it: `0.001`, `1e-6`, `2.5`.
-fn short(v: f64) -> String {
-    if v != 0.0 && (v.abs() < 1e-3 || v.abs() >= 1e6) { format!("{v:e}") } else { format!("{v}") }
 }
 
 /// Checks every knob's range and the rules between them.

@@ -12,16 +12,18 @@ const fn rate(
     get: fn(&RunSpec) -> KnobValue,
     set: fn(&mut RunSpec, &KnobValue),
     relevant: fn(&RunSpec) -> bool,
-) -> Knob {
-    Knob {
-        id,
-        label,
+) -> SpecKnob {
+    SpecKnob {
+        knob: Knob {
+            id,
+            label,
+            liveness: Liveness::Live,
+            kind: KnobKind::Float { min: 0.0, max: 1e3, smallest: 1e-3, scale: Scale::Logarithmic },
+            definition,
+            formula: "η of a tensor = η · factor of its role · factor of the parametrization",
+            effect,
+        },
         group: Group::Rates,
-        liveness: Liveness::Live,
-        kind: KnobKind::Float { min: 0.0, max: 1e3, smallest: 1e-3, scale: Scale::Logarithmic },
-        definition,
-        formula: "η of a tensor = η · factor of its role · factor of the parametrization",
-        effect,
         get,
         set,
         relevant,
@@ -32,7 +34,7 @@ fn rates(spec: &mut RunSpec) -> &mut RateSpec {
     &mut spec.optimizer.rates
 }
 
-pub(super) const KNOBS: &[Knob] = &[
+pub(super) const KNOBS: &[SpecKnob] = &[
     rate(
         "rate-input",
         "Input matrix",

@@ -1,0 +1,161 @@
+//! Draws the charts that a recording's header asks for: one kind of panel per file.
+
+mod densities;
+mod ellipses;
+mod fan;
+mod heat;
+mod plane;
+mod profile;
+mod steps;
+mod summary;
+
+use crate::record::chart::{Axis, Chart, ColorBy, Panel, PanelKind, SeriesLine, Stroke};
+use crate::record::{Recording, TimeCursor, Track};
+
+use super::lines::{LineColor, LinePlot, LineStyle, XAxis};
+use super::{Plot, words};
+
+/// What to draw of a chart: its panels side by side.
+pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor) -> Vec<Plot> {
+    chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor).plot()).collect()
+}
+
+/// A panel with all that it is drawn from.
+struct Shown<'a> {
+    title: String,
+    panel: &'a Panel,
+    recording: &'a Recording,
+    cursor: TimeCursor,
+    /// The step that the cursor is at.
+    at: u64,
+    /// The tracks that the panel takes, with their colours.
+    tracks: Vec<(&'a Track, LineColor)>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(chart: &Chart, panel: &'a Panel, recording: &'a Recording, cursor: TimeCursor) -> Self {
+        let tracks: Vec<_> =
+            recording.tracks().map(|(_, track)| track).filter(|track| panel.tracks.takes(&track.attributes)).collect();
+        let colors = colors(&panel.color, &tracks);
+        Self {
+            title: if panel.title.is_empty() { chart.title.clone() } else { panel.title.clone() },
+            panel,
+            recording,
+            cursor,
+            at: cursor.step(recording.newest_step()),
+            tracks: tracks.into_iter().zip(colors).collect(),
+        }
+    }
+
+    fn plot(&self) -> Plot {
+        match &self.panel.kind {
+            PanelKind::Steps { lines, x_label, y } => steps::plot(self, lines, x_label, y),
+            PanelKind::Profile { lines, x_series, x, y } => profile::plot(self, lines, x_series.as_deref(), x, y),
+            PanelKind::Fan { series, x_label, y } => fan::plot(self, series, x_label, y),
+            PanelKind::Matrix { series, heat, square } => heat::matrix(self, series, heat, *square),
+            PanelKind::StepMap { series, heat } => heat::over_steps(self, series, heat),
+            PanelKind::Densities { series, x } => densities::plot(self, series, x),
+            PanelKind::Plane { series } => plane::plot(self, series),
+            PanelKind::Summary { series, by, group, x, y, best } => {
+                summary::curves(self, &summary::Question { series, by, group: group.as_deref() }, x, y, *best)
+            }
+            PanelKind::Grid { series, by, heat } => summary::grid(self, series, by, heat),
+            PanelKind::Ellipses { series, x, y } => ellipses::plot(self, series, x, y),
+        }
+    }
+
+    /// Nothing to draw yet, or ever.
+    fn empty(&self) -> Plot {
+        let reason = if self.recording.outcome.is_some() {
+            "Not part of this recording: its knobs left it out, or it ended before"
+        } else {
+            "Not measured yet: it comes later in the experiment"
+        };
+        Plot::Empty { title: self.title.clone(), reason: reason.into() }
+    }
+
+    /// A plot with title, axes and notes, without lines.
+    fn lines(&self, x_label: &str, y: &Axis) -> LinePlot {
+        LinePlot {
+            title: self.title.clone(),
+            x_label: x_label.into(),
+            y_label: y.label.clone(),
+            y_log: y.log,
+            y_range: y.range,
+            notes: self.panel.notes.clone(),
+            ..LinePlot::default()
+        }
+    }
+
+    /// A line's name: of the track, of the series, or of both where both differ.
+    fn label(&self, track: &Track, line: &SeriesLine) -> String {
+        match (track.label.as_str(), line.label.as_str()) {
+            (label, "") => label.to_owned(),
+            ("", label) => label.to_owned(),
+            (_, label) if self.tracks.len() == 1 || self.panel.color == ColorBy::Series => label.to_owned(),
+            (track, label) => format!("{track}, {label}"),
+        }
+    }
+
+    /// The colour of a track's `k`th line.
+    fn color(&self, of_track: LineColor, k: usize) -> LineColor {
+        match self.panel.color {
+            ColorBy::Series => k.into(),
+            ColorBy::Track if self.tracks.len() == 1 => k.into(),
+            ColorBy::Track | ColorBy::Attribute(_) => of_track,
+        }
+    }
+
+    /// The cursor as a note, where something is shown at it.
+    fn at_note(&self, measured: u64) -> Option<String> {
+        (measured != self.at).then(|| words::age(measured, self.at))
+    }
+}
+
+fn colors(by: &ColorBy, tracks: &[&Track]) -> Vec<LineColor> {
+    let ColorBy::Attribute(name) = by else { return (0..tracks.len()).map(LineColor::Palette).collect() };
+    let numbers: Vec<_> = tracks.iter().map(|track| track.number(name)).collect();
+    let known = || numbers.iter().copied().flatten();
+    // Sizes are compared by their ratios; what isn't positive has none.
+    let log = known().all(|v| v > 0.0);
+    let scale = |v: f64| if log { v.ln() } else { v };
+    let (low, high) = known().map(scale).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    let place = |v: f64| if high > low { ((scale(v) - low) / (high - low)) as f32 } else { 0.5 };
+    numbers.iter().map(|number| number.map_or(LineColor::Palette(7), |v| LineColor::Scale(place(v)))).collect()
+}
+
+fn style(stroke: Stroke) -> LineStyle {
+    match stroke {
+        Stroke::Solid => LineStyle::Solid,
+        Stroke::Dashed => LineStyle::Dashed,
+        Stroke::Marked => LineStyle::Marked,
+        Stroke::Faint => LineStyle::Faint,
+    }
+}
+
+/// The axis of numbers from the smallest to the largest of `points`, with some air.
+fn numeric_axis(axis: &Axis, xs: impl Iterator<Item = f64> + Clone) -> XAxis {
+    let usable = xs.filter(|x| x.is_finite() && !(axis.log && *x <= 0.0));
+    let [low, high] = axis
+        .range
+        .unwrap_or_else(|| usable.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], x| [low.min(x), high.max(x)]));
+    if low > high {
+        return XAxis::Linear([0.0, 1.0]);
+    }
+    if axis.log {
+        let air = if high > low { (high / low).powf(0.03) } else { 2.0 };
+        XAxis::Logarithmic([low / air, high * air])
+    } else {
+        let air = if axis.range.is_some() {
+            0.0
+        } else if high > low {
+            0.03 * (high - low)
+        } else {
+            0.5
+        };
+        XAxis::Linear([low - air, high + air])
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! A number a track, against what sets the tracks apart: U-curves, and heat maps over two knobs.
+
+use std::collections::BTreeMap;
+
+use crate::base::statistics::{mean, standard_error};
+use crate::plots::lines::{Band, Line, LineColor, LineStyle};
+use crate::plots::{Plot, words};
+use crate::record::Track;
+use crate::record::chart::{Axis, Best, Heat};
+
+use super::{Shown, heat, numeric_axis};
+
+/// What is asked of the tracks.
+pub struct Question<'a> {
+    pub series: &'a str,
+    pub by: &'a str,
+    pub group: Option<&'a str>,
+}
+
+/// Attribute values in the order of their numbers, texts after them.
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    number: f64,
+    text: String,
+}
+
+impl Place {
+    fn of(track: &Track, attribute: &str) -> Option<Self> {
+        let text = track.attributes.get(attribute)?.clone();
+        Some(Self { number: text.parse().unwrap_or(f64::INFINITY), text })
+    }
+}
+
+impl Eq for Place {}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.number.total_cmp(&other.number).then_with(|| self.text.cmp(&other.text))
+    }
+}
+
+/// The value of `series` at the cursor.
+fn value(shown: &Shown<'_>, track: &Track, series: &str) -> Option<f64> {
+    Some(track.scalar(series)?.latest_at(shown.at)?.1)
+}
+
+pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, best: Option<Best>) -> Plot {
+    let mut groups: BTreeMap<Place, BTreeMap<Place, Vec<f64>>> = BTreeMap::new();
+    for (track, _) in &shown.tracks {
+        let everything = Place { number: 0.0, text: String::new() };
+        let group = question.group.map_or(Some(everything), |group| Place::of(track, group));
+        if let (Some(group), Some(at), Some(value)) =
+            (group, Place::of(track, question.by), value(shown, track, question.series))
+        {
+            groups.entry(group).or_default().entry(at).or_default().push(value);
+        }
+    }
+    if groups.is_empty() {
+        return shown.empty();
+    }
+    let mut plot = shown.lines(&x.label, y);
+    let count = groups.len();
+    let mut repeats = 0;
+    for (k, (group, points)) in groups.iter().enumerate() {
+        let color = if count == 1 || !group.number.is_finite() {
+            LineColor::Palette(k)
+        } else {
+            LineColor::Scale(k as f32 / (count - 1) as f32)
+        };
+        // A mean over runs of which one diverged is no number.
+        let means: Vec<_> = points.iter().map(|(at, values)| [at.number, mean(values).unwrap_or(f64::NAN)]).collect();
+        repeats = repeats.max(points.values().map(Vec::len).max().unwrap_or(0));
+        let chosen = best.and_then(|best| optimum(&means, best));
+        let mut label = match (question.group, group.text.as_str()) {
+            (Some(name), text) => format!("{name} {text}"),
+            (None, _) => shown.title.clone(),
+        };
+        if let Some([at, _]) = chosen {
+            label = format!("{label}, best at {}", words::number(at));
+        }
+        plot.spots.extend(chosen.map(|point| (point, color)));
+        let spread: Vec<_> = points
+            .iter()
+            .filter_map(|(at, values)| {
+                let (mean, error) = (mean(values)?, standard_error(values)?);
+                Some([at.number, mean - error, mean + error])
+            })
+            .collect();
+        if !spread.is_empty() {
+            plot.bands.push(Band { label: label.clone(), points: spread, color, strength: 0.22 });
+        }
+        plot.lines.push(Line { label, points: means, style: LineStyle::Marked, color });
+    }
+    plot.x_axis = numeric_axis(x, plot.lines.iter().flat_map(|line| &line.points).map(|point| point[0]));
+    if repeats > 1 {
+        plot.notes.push(format!("means of up to {repeats} runs; band: standard error"));
+    }
+    Plot::Lines(plot)
+}
+
+fn optimum(points: &[[f64; 2]], best: Best) -> Option<[f64; 2]> {
+    let finite = points.iter().copied().filter(|point| point[1].is_finite());
+    match best {
+        Best::Lowest => finite.min_by(|a, b| a[1].total_cmp(&b[1])),
+        Best::Highest => finite.max_by(|a, b| a[1].total_cmp(&b[1])),
+    }
+}
+
+pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> Plot {
+    let mut cells: BTreeMap<(Place, Place), Vec<f64>> = BTreeMap::new();
+    for (track, _) in &shown.tracks {
+        if let (Some(x), Some(y)) = (Place::of(track, &by[0]), Place::of(track, &by[1])) {
+            // A cell without a number is there, and empty.
+            cells.entry((y, x)).or_default().extend(value(shown, track, series));
+        }
+    }
+    if cells.values().all(Vec::is_empty) {
+        return shown.empty();
+    }
+    let columns: std::collections::BTreeSet<_> = cells.keys().map(|(_, x)| x.clone()).collect();
+    let rows: std::collections::BTreeSet<_> = cells.keys().map(|(y, _)| y.clone()).collect();
+    let mut values = Vec::with_capacity(columns.len() * rows.len());
+    for y in &rows {
+        for x in &columns {
+            let cell = cells.get(&(y.clone(), x.clone())).and_then(|cell| mean(cell));
+            values.push(cell.map_or(f32::NAN, |v| v as f32));
+        }
+    }
+    let mut plot = heat::field(shown, style, columns.len(), rows.len(), values);
+    plot.x_range = [0.0, columns.len() as f64];
+    plot.y_range = [0.0, rows.len() as f64];
+    plot.row_labels = rows.iter().map(|row| row.text.clone()).collect();
+    plot.column_labels = columns.iter().map(|column| column.text.clone()).collect();
+    Plot::Field(plot)
+}
