@@ -4,6 +4,7 @@
 pub mod claim;
 mod experiment;
 pub mod lab;
+mod mode_connectivity;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -12,7 +13,7 @@ pub use lab::{Lab, Paper};
 pub use table::{Inputs, Table};
 
 /// All labs, in the order of the window's list.
-pub const LABS: &[&dyn Lab] = &[];
+pub const LABS: &[&dyn Lab] = &[&mode_connectivity::ModeConnectivity];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {
