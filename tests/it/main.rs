@@ -21,6 +21,7 @@ mod headless;
 mod instruments;
 mod matching;
 mod measures;
+mod mode_connectivity;
 mod mup_attention;
 mod optimizers;
 mod parametrization;
