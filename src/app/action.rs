@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use crate::figures::file::FileFormat;
+use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
 use crate::record::TimeCommand;
+use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
 
@@ -30,6 +32,15 @@ pub enum Action {
         id: &'static str,
         value: KnobValue,
     },
+    /// Another experiment: a lab by its id, or the Playground.
+    OpenLab(Option<&'static str>),
+    /// All knobs of the lab in front as a preset has them.
+    Preset(Preset),
+    ToggleLesson,
+    /// A step of the lesson.
+    LessonStep(usize),
+    /// What a lesson's link does.
+    Lesson(Vec<LessonAction>),
     /// After a divergence: the last good step, with a tenth of the learning rate.
     RestoreLastGood,
     Time(TimeCommand),
@@ -78,7 +89,13 @@ impl Window {
                 self.speed_limit = limit;
                 self.send(Command::SpeedLimit(limit));
             }
+            Action::SetKnob { id, value } if self.lab.is_some() => self.set_lab_knob(id, &value),
             Action::SetKnob { id, value } => self.set_knob(id, &value),
+            Action::OpenLab(id) => self.open_lab(id),
+            Action::Preset(preset) => self.set_preset(preset),
+            Action::ToggleLesson => self.lesson_open = !self.lesson_open,
+            Action::LessonStep(step) => self.lesson_step = step,
+            Action::Lesson(actions) => self.follow_lesson(actions),
             Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
             Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
             Action::Maximise(pane) => {
@@ -148,6 +165,11 @@ impl Window {
     }
 
     fn restart(&mut self) {
+        if self.lab.is_some() {
+            self.close_file();
+            self.restart_lab();
+            return;
+        }
         if let Some(obstacle) = draft::obstacle(&self.draft) {
             self.toasts.push(Notice::problem(obstacle));
             return;

@@ -7,7 +7,7 @@ use std::thread;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::figures::{self, file::FileFormat};
-use crate::plots::{PaneId, Plot, pane};
+use crate::plots::Plot;
 use crate::record::Recording;
 use crate::record::file::{self, Opened};
 
@@ -42,8 +42,8 @@ pub fn format_title(format: FileFormat) -> &'static str {
 }
 
 /// Where a pane goes unless the user says otherwise.
-pub fn default_path(format: FileFormat, id: PaneId, step: u64) -> String {
-    format!("./landscope-{}-step{step}.{}", pane::find(id).slug, format.extension())
+pub fn default_path(format: FileFormat, slug: &str, step: u64) -> String {
+    format!("./landscope-{slug}-step{step}.{}", format.extension())
 }
 
 /// What a background thread came back with.

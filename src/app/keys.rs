@@ -2,7 +2,7 @@
 
 use egui::{Context, Event, Key, Modifiers};
 
-use crate::plots::pane::PANES;
+use crate::plots::pane;
 use crate::record::TimeCommand;
 
 use super::action::Action;
@@ -19,6 +19,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("1 … 9", "Maximise a pane; again to put it back"),
     ("Esc", "Close what is open, or put the pane back"),
     ("K", "Show or hide the knobs"),
+    ("L", "Show or hide lesson and claims of a lab"),
     ("T", "Dark or light"),
     ("P", "Presenter mode: large text"),
     ("Ctrl S", "Save the recording"),
@@ -59,6 +60,7 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     let simple = [
         (Key::F, Action::Time(TimeCommand::Follow)),
         (Key::K, Action::ToggleKnobs),
+        (Key::L, Action::ToggleLesson),
         (Key::T, Action::ToggleTheme),
         (Key::P, Action::TogglePresenter),
         (Key::Escape, Action::Back),
@@ -70,9 +72,9 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     }
     const DIGITS: [Key; 9] =
         [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
-    for (pane, key) in PANES.iter().zip(DIGITS) {
+    for (pane, key) in pane::of(window.recording()).into_iter().zip(DIGITS) {
         if plain(key) {
-            actions.push(Action::Maximise(pane.id));
+            actions.push(Action::Maximise(pane));
         }
     }
     if ctx.memory(|memory| memory.focused()).is_none() {

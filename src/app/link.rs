@@ -67,7 +67,7 @@ impl Link {
 fn same_target(a: &Command, b: &Command) -> bool {
     match (a, b) {
         (Command::SetKnob { id: a, .. }, Command::SetKnob { id: b, .. }) => a == b,
-        (Command::SpeedLimit(_), Command::SpeedLimit(_)) => true,
+        (Command::SpeedLimit(_), Command::SpeedLimit(_)) | (Command::RestartLab(_), Command::RestartLab(_)) => true,
         _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The run as the window knows it: events in, a recording and a state out.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::record::{Divergence, Outcome, Reading, Recording, Snapshot, names};
 use crate::run::bench::Values;
@@ -30,7 +31,12 @@ pub struct Live {
     /// Counts runs and unfinished slices: with the recording's version, a key to what is drawn.
     pub generation: u64,
     misfits: u32,
+    /// A lab's recording that isn't shown yet, and since when it comes in.
+    incoming: Option<(Instant, Recording)>,
 }
+
+/// Longest that the picture before stands in for one that comes in.
+const SETTLES_WITHIN: Duration = Duration::from_millis(120);
 
 impl Live {
     /// Takes an event in; what the user should be told comes back.
@@ -47,18 +53,13 @@ impl Live {
                 };
             }
             Event::LabStarted { header, values } => {
-                let (state, generation) = (self.state, self.generation + 1);
-                *self = Self {
-                    recording: Recording::new(Arc::unwrap_or_clone(header)),
-                    values: Some(*values),
-                    state,
-                    generation,
-                    ..Self::default()
-                };
+                self.incoming = Some((Instant::now(), Recording::new(Arc::unwrap_or_clone(header))));
+                self.values = Some(*values);
+                (self.progress, self.failure) = (Progress::default(), None);
             }
-            Event::Track(info) => self.recording.begin_track(&info),
+            Event::Track(info) => self.target().begin_track(&info),
             Event::KnobTurned { mark, values } => {
-                self.recording.intervene(mark);
+                self.target().intervene(mark);
                 self.values = Some(*values);
             }
             Event::Progress(progress) => self.progress = progress,
@@ -92,8 +93,9 @@ impl Live {
                 self.generation += 1;
             }
             Event::Ended(outcome) => {
-                self.recording.outcome = Some(outcome);
-                self.recording.touch();
+                let recording = self.target();
+                recording.outcome = Some(outcome);
+                recording.touch();
             }
             Event::Failed(message) => {
                 self.state = RunState::Failed;
@@ -108,12 +110,35 @@ impl Live {
         None
     }
 
+    /// What readings go into.
+    fn target(&mut self) -> &mut Recording {
+        self.incoming.as_mut().map_or(&mut self.recording, |(_, recording)| recording)
+    }
+
+    /// A lab that begins anew has something to show soon; until then the picture before stands still, so that nothing flickers
+    /// while a slider is dragged. Whether the new recording has taken its place now.
+    pub fn settle(&mut self) -> bool {
+        let due = |(since, recording): &(Instant, Recording)| {
+            recording.outcome.is_some() || since.elapsed() > SETTLES_WITHIN || self.recording.is_empty()
+        };
+        let ready = self.incoming.as_ref().is_some_and(due);
+        if let Some((_, recording)) = self.incoming.take_if(|_| ready) {
+            self.recording = recording;
+            self.generation += 1;
+        }
+        ready
+    }
+
+    pub fn is_settling(&self) -> bool {
+        self.incoming.is_some()
+    }
+
     fn record(&mut self, snapshot: &Snapshot) -> Option<Notice> {
         let finished = snapshot.readings.iter().any(|(id, _)| *id == names::LANDSCAPE);
         if finished && self.partial.as_ref().is_some_and(|partial| partial.step <= snapshot.step) {
             self.partial = None;
         }
-        match self.recording.push(snapshot) {
+        match self.target().push(snapshot) {
             Ok(()) => None,
             Err(misfit) => {
                 self.misfits += 1;

@@ -11,6 +11,7 @@ pub mod draft;
 mod emblem;
 pub mod gpu;
 pub mod keys;
+pub mod lab;
 pub mod link;
 pub mod live;
 pub mod offscreen;

@@ -9,12 +9,14 @@ use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::{Divergence, Outcome, Recording, TimeCursor};
 use crate::run::messages::{Command, Event};
+use crate::run::session::Session;
 use crate::run::spec::RunSpec;
 
 use super::background::{Background, Browse, Finished};
 use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
+use super::lab::LabInFront;
 use super::link::{Link, Wake};
 use super::live::Live;
 use super::toasts::{Notice, Toasts};
@@ -83,7 +85,15 @@ pub struct Window {
     pub layout_resets: u32,
     /// Counts changes of the recording as a whole.
     shown_generation: u64,
-    link: Option<Link>,
+    pub(super) link: Option<Link>,
+    /// The lab in front; none for the Playground.
+    pub lab: Option<LabInFront>,
+    /// The worker that this window began; none if somebody else did.
+    pub(super) session: Option<Session>,
+    /// Whether lesson and claims are shown.
+    pub lesson_open: bool,
+    /// The step of the lesson that is open.
+    pub lesson_step: usize,
     pub(super) wake: Wake,
     pub(super) background: Background,
 }
@@ -122,9 +132,23 @@ impl Window {
             layout_resets: 0,
             shown_generation: 0,
             link,
+            lab: None,
+            session: None,
+            lesson_open: true,
+            lesson_step: 0,
             background: Background::new(wake.clone()),
             wake,
         }
+    }
+
+    /// Without a run yet: [`Window::begin`] makes one.
+    pub fn idle(wake: Wake) -> Self {
+        Self::new(Live::default(), RunSpec::default(), None, wake)
+    }
+
+    /// Another recording is shown than before.
+    pub(super) fn changed_as_a_whole(&mut self) {
+        self.shown_generation += 1;
     }
 
     /// The recording that the panes show.
@@ -160,7 +184,10 @@ impl Window {
 
     /// A prompt for where to save, with a place filled in.
     pub fn save_dialog(&self) -> Dialog {
-        let task = crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string());
+        let task = match &self.recording().header.lab {
+            Some(lab) => lab.id.clone(),
+            None => crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string()),
+        };
         Dialog::Save { path: format!("./landscope-{task}-step{}.landscope", self.recording().newest_step()) }
     }
 
@@ -185,18 +212,22 @@ impl Window {
         (self.recording().version(), self.shown_generation + (partial << 24))
     }
 
+    /// Key of the recording that is shown.
+    pub fn recording_key(&self) -> (u64, u64) {
+        (self.recording().version(), self.shown_generation)
+    }
+
     /// What pane `id` shows now.
     pub fn plots(&self, id: PaneId) -> Vec<Plot> {
-        let pane = pane::find(id);
         if id == PaneId::Landscape
             && self.viewed.is_none()
             && self.cursor.is_following()
             && !matches!(self.options.landscape_metric, LandscapeMetric::Measured(_))
             && let Some(slice) = self.live.partial_slice()
         {
-            return (pane.plots)(&slice, self.cursor, &self.options);
+            return pane::plots(&slice, id, self.cursor, &self.options);
         }
-        (pane.plots)(self.recording(), self.cursor, &self.options)
+        pane::plots(self.recording(), id, self.cursor, &self.options)
     }
 
     pub(super) fn send(&mut self, command: Command) {
@@ -211,6 +242,9 @@ impl Window {
         self.wake.clear();
         while let Some(finished) = self.background.finished() {
             self.finish(finished);
+        }
+        if self.live.settle() {
+            self.shown_generation += 1;
         }
         self.coord_check.receive();
         self.comparing.receive();
@@ -227,13 +261,13 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
-        more || blocked
+        more || blocked || self.live.is_settling()
     }
 
     /// Takes in one event of the worker.
     pub fn take(&mut self, event: Event) {
         let before = self.live.spec.clone();
-        let starts = matches!(event, Event::Started { .. });
+        let starts = matches!(event, Event::Started { .. } | Event::LabStarted { .. });
         let changes = starts || matches!(event, Event::Intervention { .. });
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);
@@ -243,7 +277,7 @@ impl Window {
         }
         if starts {
             self.shown_generation += 1;
-            if self.viewed.is_none() {
+            if self.viewed.is_none() && self.lab.is_none() {
                 self.cursor = TimeCursor::Following;
             }
         }
@@ -321,7 +355,7 @@ impl Window {
 
     /// The worker writes what it recorded; of a file, the window writes a copy.
     pub(super) fn save(&mut self, path: PathBuf) {
-        if self.has_transport() {
+        if self.has_transport() && self.lab.is_none() {
             self.send(Command::Save(path));
         } else {
             self.background.save(self.recording().clone(), path);

@@ -7,10 +7,13 @@ use crossbeam::channel::{Receiver, Sender};
 use egui::Ui;
 use egui_wgpu::RenderState;
 
+use crate::labs::Lab;
 use crate::record::Recording;
+use crate::run::bench::Values;
 use crate::run::messages::{Command, Event};
 use crate::run::spec::RunSpec;
 
+use super::lab::LabInFront;
 use super::link::Wake;
 use super::shell::Shell;
 use super::state::Window;
@@ -84,6 +87,8 @@ impl eframe::App for App {
 pub enum Source {
     /// A run: the other ends of its channels. Whoever sends events rings `wake`.
     Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake },
+    /// An experiment that the window begins: a lab with its knobs.
+    Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
     /// A recording.
     File { path: PathBuf, recording: Box<Recording> },
 }
@@ -136,6 +141,11 @@ pub fn run(source: Source) -> Result<(), WindowError> {
         Box::new(move |creation| {
             let window = match source {
                 Source::Live { spec, commands, events, wake } => Window::following(spec, commands, events, wake),
+                Source::Lab { lab, values, wake } => {
+                    let mut window = Window::idle(wake);
+                    window.begin(Some(LabInFront { lab, draft: values }));
+                    window
+                }
                 Source::File { path, recording } => Window::viewing(&path, *recording),
             };
             let mut app = App::new(window);

@@ -10,6 +10,7 @@ mod figure_files;
 mod headless;
 mod init;
 mod knob_flags;
+mod lab;
 mod lab_run;
 mod list;
 mod measure;
@@ -43,6 +44,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: train::command, run: train::run },
     Subcommand { command: connect::command, run: connect::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
+    Subcommand { command: lab::command, run: lab::run },
     Subcommand { command: claims::command, run: claims::run },
     Subcommand { command: theory::command, run: theory::run },
     Subcommand { command: list::command, run: list::run },

@@ -55,6 +55,11 @@ pub trait Lab: Sync {
     /// What the paper says, as checks of a recording.
     fn claims(&self) -> &'static [Claim];
 
+    /// What to look at, step by step: the text of `assets/lessons/<id>.md`; [`super::lesson`] has its grammar.
+    fn lesson(&self) -> &'static str {
+        ""
+    }
+
     /// Every theory line that the lab draws, as plain numbers, for any knobs and inputs.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 pub mod claim;
 mod experiment;
 pub mod lab;
+pub mod lesson;
 mod mode_connectivity;
 pub mod table;
 

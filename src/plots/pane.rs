@@ -1,8 +1,9 @@
 //! The instruments: an ordered registry of what can be shown of a recording.
 
+use crate::record::chart::Chart;
 use crate::record::{Recording, TimeCursor};
 
-use super::{PaneOptions, Plot, panes};
+use super::{PaneOptions, Plot, charts, panes};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum PaneId {
@@ -15,6 +16,8 @@ pub enum PaneId {
     Signal,
     Curvature,
     Attention,
+    /// One of the charts that a lab's recording asks for.
+    Chart(u8),
 }
 
 /// One instrument.
@@ -42,6 +45,45 @@ pub const PANES: &[Pane] = &[
     panes::attention::PANE,
 ];
 
-pub fn find(id: PaneId) -> &'static Pane {
-    PANES.iter().find(|pane| pane.id == id).expect("every id is registered")
+/// The Playground's pane `id`; none for charts.
+pub fn find(id: PaneId) -> Option<&'static Pane> {
+    PANES.iter().find(|pane| pane.id == id)
+}
+
+/// All panes of a recording, in the order of the keys: its charts, or the Playground's.
+pub fn of(recording: &Recording) -> Vec<PaneId> {
+    match recording.header.charts.len() {
+        0 => PANES.iter().map(|pane| pane.id).collect(),
+        count => (0..count).map(|index| PaneId::Chart(index as u8)).collect(),
+    }
+}
+
+fn chart(recording: &Recording, id: PaneId) -> Option<&Chart> {
+    match id {
+        PaneId::Chart(index) => recording.header.charts.get(usize::from(index)),
+        _ => None,
+    }
+}
+
+pub fn title(recording: &Recording, id: PaneId) -> &str {
+    chart(recording, id).map(|chart| chart.title.as_str()).or(find(id).map(|pane| pane.title)).unwrap_or_default()
+}
+
+/// "How to read this."
+pub fn guide(recording: &Recording, id: PaneId) -> &str {
+    chart(recording, id).map(|chart| chart.guide.as_str()).or(find(id).map(|pane| pane.guide)).unwrap_or_default()
+}
+
+/// In kebab case, for file names.
+pub fn slug(recording: &Recording, id: PaneId) -> &str {
+    chart(recording, id).map(|chart| chart.id.as_str()).or(find(id).map(|pane| pane.slug)).unwrap_or("pane")
+}
+
+/// What to draw of a recording at a cursor.
+pub fn plots(recording: &Recording, id: PaneId, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
+    match (chart(recording, id), find(id)) {
+        (Some(chart), _) => charts::plots(chart, recording, cursor),
+        (None, Some(pane)) => (pane.plots)(recording, cursor, options),
+        (None, None) => Vec::new(),
+    }
 }

@@ -121,7 +121,9 @@ fn a_small_lab_comes_to_its_end_and_says_what_it_lacks() {
         assert!(matches!(check(&recording, id), Check::Holds(_)), "{id}: {}", check(&recording, id));
     }
     // What was run is judged, whatever comes of it; what wasn't, isn't.
-    for id in ["large-rate-breaks", "warmup-restores", "later-connected", "weights-remove", "sharing-breaks", "width-matches"] {
+    for id in
+        ["large-rate-breaks", "warmup-restores", "later-connected", "weights-remove", "sharing-breaks", "width-matches"]
+    {
         assert!(!matches!(check(&recording, id), Check::NotYet(_)), "{id}: {}", check(&recording, id));
     }
     for id in ["depth-raises", "adam-fragile"] {
@@ -136,7 +138,9 @@ fn a_small_lab_comes_to_its_end_and_says_what_it_lacks() {
         }
     }
     let lab = landscope::labs::find("mode-connectivity").unwrap();
-    assert!(lab.summary(&recording).iter().any(|(name, value)| name == "copies_train_loss_barrier" && value.is_finite()));
+    assert!(
+        lab.summary(&recording).iter().any(|(name, value)| name == "copies_train_loss_barrier" && value.is_finite())
+    );
 }
 
 #[test]

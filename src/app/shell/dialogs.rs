@@ -10,7 +10,8 @@ use crate::app::theme::{self, size};
 use crate::app::views::ViewState;
 use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, pane, panes};
-use crate::run::knobs::{self, Liveness};
+use crate::run::bench::Preset;
+use crate::run::knobs::{self, Knob, Liveness};
 
 use super::{connectivity, coord_check};
 
@@ -24,7 +25,7 @@ pub struct Pictures {
 pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &mut Vec<Action>) {
     let Some(dialog) = &window.dialog else { return };
     let mut open = true;
-    let title = title(dialog);
+    let title = title(dialog, window);
     let room = ctx.content_rect().size() - vec2(60.0, 140.0);
     let mut floating = Floating::new(title)
         .open(&mut open)
@@ -39,7 +40,7 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
     };
     floating.show(ctx, |ui| match dialog {
         Dialog::Keys => keys(ui),
-        Dialog::Guide(id) => guide(*id, ui),
+        Dialog::Guide(id) => guide(*id, window, ui),
         Dialog::Knob(id) => knob(id, window, ui),
         Dialog::CoordCheck => coord_check::show(window, ui, &mut pictures.coord_check, actions),
         Dialog::Connectivity => connectivity::show(window, ui, &mut pictures.connectivity, actions),
@@ -76,17 +77,19 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
     }
 }
 
-fn title(dialog: &Dialog) -> String {
+fn title(dialog: &Dialog, window: &Window) -> String {
     match dialog {
         Dialog::Keys => "Keys".into(),
-        Dialog::Guide(id) => format!("How to read: {}", pane::find(*id).title),
-        Dialog::Knob(id) => knobs::find(id).map_or(*id, |knob| knob.label).to_owned(),
+        Dialog::Guide(id) => format!("How to read: {}", pane::title(window.recording(), *id)),
+        Dialog::Knob(id) => knob_texts(id, window).map_or(*id, |texts| texts.knob.label).to_owned(),
         Dialog::CoordCheck => panes::coord_check::TITLE.into(),
         Dialog::Connectivity => panes::connectivity::TITLE.into(),
         Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),
         Dialog::Open { .. } => "Open a recording".into(),
-        Dialog::Export { pane, format, .. } => format!("{}: {}", pane::find(*pane).title, format_title(*format)),
+        Dialog::Export { pane, format, .. } => {
+            format!("{}: {}", pane::title(window.recording(), *pane), format_title(*format))
+        }
     }
 }
 
@@ -107,18 +110,37 @@ fn keys(ui: &mut Ui) {
     );
 }
 
-fn guide(id: PaneId, ui: &mut Ui) {
+fn guide(id: PaneId, window: &Window, ui: &mut Ui) {
     ScrollArea::vertical().show(ui, |ui| {
         ui.set_max_width(520.0);
-        for paragraph in pane::find(id).guide.split("\n\n") {
+        for paragraph in pane::guide(window.recording(), id).split("\n\n") {
             ui.label(paragraph);
             ui.add_space(4.0);
         }
     });
 }
 
+/// A knob of the lab that is shown, or of the Playground, with its values in words.
+struct KnobTexts {
+    knob: &'static Knob,
+    now: String,
+    default: String,
+}
+
+fn knob_texts(id: &str, window: &Window) -> Option<KnobTexts> {
+    if let Some(shown) = window.shown_lab() {
+        let entry = shown.lab.knobs().iter().find(|entry| entry.knob.id == id)?;
+        let now = shown.values.get(id).map(ToString::to_string).unwrap_or_default();
+        let presets = Preset::ALL.iter().zip(entry.presets).map(|(preset, text)| format!("{text} ({})", preset.id()));
+        return Some(KnobTexts { knob: &entry.knob, now, default: presets.collect::<Vec<_>>().join(", ") });
+    }
+    let knob = knobs::find(id)?;
+    let (now, default) = (knob.get(&window.draft).to_string(), knob.default_value().to_string());
+    Some(KnobTexts { knob, now, default })
+}
+
 fn knob(id: &str, window: &Window, ui: &mut Ui) {
-    let Some(knob) = knobs::find(id) else { return };
+    let Some(KnobTexts { knob, now, default }) = knob_texts(id, window) else { return };
     let tokens = theme::of(ui.visuals());
     ui.set_max_width(420.0);
     ui.label(knob.definition);
@@ -138,8 +160,8 @@ fn knob(id: &str, window: &Window, ui: &mut Ui) {
     };
     Grid::new("facts").num_columns(2).spacing([14.0, 4.0]).show(ui, |ui| {
         let facts = [
-            ("Now", knob.get(&window.draft).to_string()),
-            ("Default", knob.default_value().to_string()),
+            ("Now", now),
+            ("Default", default),
             ("Allowed", knob.allowed()),
             ("Flag", format!("--{}", knob.id)),
             ("Change", when.to_owned()),

@@ -9,7 +9,13 @@ use crate::app::theme::{self, size};
 use crate::app::widgets::knob;
 use crate::run::knobs::{self, Group};
 
+use super::lab_knobs;
+
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    if let Some(shown) = window.shown_lab() {
+        lab_knobs::show(&shown, ui, actions);
+        return;
+    }
     let tokens = theme::of(ui.visuals());
     ui.set_min_width(ui.available_width());
     if window.has_transport()
@@ -64,7 +70,7 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
 }
 
 /// A title that folds its group; whether it was clicked.
-fn header(ui: &mut Ui, title: &str, open: bool) -> bool {
+pub(super) fn header(ui: &mut Ui, title: &str, open: bool) -> bool {
     let tokens = theme::of(ui.visuals());
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 26.0), Sense::click());
     response.widget_info(|| WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, title));

@@ -5,6 +5,8 @@ mod connectivity;
 mod coord_check;
 mod dialogs;
 mod knob_panel;
+mod lab_knobs;
+mod lesson_panel;
 mod pane_options;
 mod panes;
 mod stacks;
@@ -34,6 +36,7 @@ pub struct Shell {
     /// Where frames are drawn by the processor, new data are shown less often.
     slow: bool,
     dialog_pictures: dialogs::Pictures,
+    lesson: lesson_panel::Memory,
 }
 
 impl Shell {
@@ -65,6 +68,15 @@ impl Shell {
                 .size_range(220.0..=420.0)
                 .frame(Frame::new().fill(tokens.panel))
                 .show(ui, |ui| knob_panel::show(window, ui, &mut actions));
+        }
+        if window.lesson_open
+            && let Some(shown) = window.shown_lab()
+        {
+            Panel::right("lesson")
+                .default_size(300.0)
+                .size_range(240.0..=460.0)
+                .frame(Frame::new().fill(tokens.panel))
+                .show(ui, |ui| lesson_panel::show(window, &shown, &mut self.lesson, ui, &mut actions));
         }
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));

@@ -22,6 +22,7 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
     let options = &mut options;
     let layer_names = layer_names(window);
     match id {
+        PaneId::Chart(_) => {}
         PaneId::Loss => switch(ui, "log", "Loss on a logarithmic scale", &mut options.loss_log),
         PaneId::Sharpness => switch(ui, "log", "Sharpness on a logarithmic scale", &mut options.sharpness_log),
         PaneId::Gradients => {
@@ -108,6 +109,7 @@ pub fn menu(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action>)
     let mut options: PaneOptions = window.options.clone();
     let layer_names = layer_names(window);
     match id {
+        PaneId::Chart(_) => {}
         PaneId::Loss => drop(ui.checkbox(&mut options.loss_log, "Loss on a logarithmic scale")),
         PaneId::Sharpness => drop(ui.checkbox(&mut options.sharpness_log, "Sharpness on a logarithmic scale")),
         PaneId::Gradients => {

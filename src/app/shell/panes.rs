@@ -13,8 +13,8 @@ use crate::app::theme::{self, size};
 use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::figures::file::FileFormat;
-use crate::plots::pane::PANES;
 use crate::plots::{PaneId, pane};
+use crate::record::Recording;
 
 use super::pane_options;
 use super::stacks::{self, Stacks};
@@ -27,12 +27,24 @@ pub struct Tiles {
     tree: Tree<PaneId>,
     /// The count of [`Window::layout_resets`] that the tree has followed.
     resets: u32,
+    /// The charts that the tree holds, by their names; none for the Playground's panes.
+    charts: Vec<String>,
 }
 
 impl Default for Tiles {
     fn default() -> Self {
-        Self { tree: stacks::start(), resets: 0 }
+        Self::of(&Recording::default(), 0)
     }
+}
+
+impl Tiles {
+    fn of(recording: &Recording, resets: u32) -> Self {
+        Self { tree: stacks::start(recording), resets, charts: charts(recording) }
+    }
+}
+
+fn charts(recording: &Recording) -> Vec<String> {
+    recording.header.charts.iter().map(|chart| chart.id.clone()).collect()
 }
 
 /// What drawing a pane needs.
@@ -47,8 +59,10 @@ pub struct Drawn<'a> {
 }
 
 pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
-    if tiles.resets != drawn.window.layout_resets {
-        *tiles = Tiles { resets: drawn.window.layout_resets, ..Tiles::default() };
+    let recording = drawn.window.recording();
+    if tiles.resets != drawn.window.layout_resets || tiles.charts != charts(recording) {
+        *tiles = Tiles::of(recording, drawn.window.layout_resets);
+        drawn.views.clear();
     }
     match drawn.window.maximised {
         Some(id) => {
@@ -87,7 +101,7 @@ impl Drawn<'_> {
     }
 
     fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) -> bool {
-        let title = pane::find(id).title;
+        let title = pane::title(self.window.recording(), id);
         let is_alone = self.window.maximised == Some(id);
         let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
         let handle = ui.interact(rect, ui.scope_id().with(("header", id)), sense);
@@ -96,7 +110,7 @@ impl Drawn<'_> {
             self.actions.push(Action::Maximise(id));
         }
         let panes = if is_alone { vec![id] } else { self.stacks.panes_with(id) };
-        let (end, asked) = stacks::titles(ui, rect, &panes, id);
+        let (end, asked) = stacks::titles(ui, rect, self.window.recording(), &panes, id);
         self.asked = self.asked.or(asked);
         let room = Rect::from_min_max(egui::pos2(end + 10.0, rect.top()), rect.max);
         let layout = egui::Layout::right_to_left(egui::Align::Center);
@@ -104,7 +118,7 @@ impl Drawn<'_> {
         ui.scope_builder(builder, |ui| {
             ui.spacing_mut().item_spacing.x = 3.0;
             let (sign, label) = if is_alone { (Icon::Restore, "Put back") } else { (Icon::Maximise, "Maximise") };
-            let number = PANES.iter().position(|pane| pane.id == id).map_or(0, |i| i + 1);
+            let number = pane::of(self.window.recording()).iter().position(|pane| *pane == id).map_or(0, |i| i + 1);
             let name = format!("{label} {title}");
             if icon::button(ui, sign, &name, &format!("{label} ({number})"), Emphasis::Quiet).clicked() {
                 self.actions.push(Action::Maximise(id));
@@ -116,7 +130,7 @@ impl Drawn<'_> {
     }
 
     fn menu(&mut self, ui: &mut Ui, id: PaneId) {
-        let title = pane::find(id).title;
+        let title = pane::title(self.window.recording(), id);
         let button = icon::button(ui, Icon::More, &format!("{title} menu"), "Figure, data, help", Emphasis::Quiet);
         egui::Popup::menu(&button).show(|ui| {
             if ui.button("How to read this").clicked() {
@@ -126,7 +140,7 @@ impl Drawn<'_> {
             let step = self.window.cursor.step(self.window.recording().newest_step());
             for format in FileFormat::ALL {
                 if ui.button(format!("{} …", format_title(format))).clicked() {
-                    let path = default_path(format, id, step);
+                    let path = default_path(format, pane::slug(self.window.recording(), id), step);
                     self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
                 }
             }
@@ -163,11 +177,11 @@ impl Drawn<'_> {
     }
 }
 
-/// Titles of all panes below a tile.
-fn panes_in(tiles: &egui_tiles::Tiles<PaneId>, tile: TileId, titles: &mut Vec<&'static str>) {
+/// All panes below a tile.
+fn panes_in(tiles: &egui_tiles::Tiles<PaneId>, tile: TileId, found: &mut Vec<PaneId>) {
     match tiles.get(tile) {
-        Some(Tile::Pane(id)) => titles.push(pane::find(*id).title),
-        Some(Tile::Container(container)) => container.children().for_each(|child| panes_in(tiles, *child, titles)),
+        Some(Tile::Pane(id)) => found.push(*id),
+        Some(Tile::Container(container)) => container.children().for_each(|child| panes_in(tiles, *child, found)),
         None => {}
     }
 }
@@ -178,7 +192,7 @@ impl Behavior<PaneId> for Drawn<'_> {
     }
 
     fn tab_title_for_pane(&mut self, pane: &PaneId) -> WidgetText {
-        pane::find(*pane).title.into()
+        pane::title(self.window.recording(), *pane).into()
     }
 
     fn is_tab_bar_visible(&self, container: TileId, _tabs: &egui_tiles::Tabs) -> bool {
@@ -186,8 +200,9 @@ impl Behavior<PaneId> for Drawn<'_> {
     }
 
     fn tab_title_for_tile(&mut self, tiles: &egui_tiles::Tiles<PaneId>, tile: TileId) -> WidgetText {
-        let mut titles = Vec::new();
-        panes_in(tiles, tile, &mut titles);
+        let mut found = Vec::new();
+        panes_in(tiles, tile, &mut found);
+        let titles: Vec<_> = found.iter().map(|id| pane::title(self.window.recording(), *id)).collect();
         titles.join(", ").into()
     }
 
@@ -209,7 +224,7 @@ impl Behavior<PaneId> for Drawn<'_> {
 
     fn drag_ui(&mut self, tiles: &egui_tiles::Tiles<PaneId>, ui: &mut Ui, tile_id: TileId) {
         if let Some(id) = tiles.get_pane(&tile_id) {
-            Frame::popup(ui.style()).show(ui, |ui| ui.label(pane::find(*id).title));
+            Frame::popup(ui.style()).show(ui, |ui| ui.label(pane::title(self.window.recording(), *id)));
         }
     }
 }

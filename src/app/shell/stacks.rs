@@ -3,13 +3,15 @@
 //! The tabs stand in the pane's own header, so that a tile with several panes is no lower than one with a single pane. A
 //! pane behind another is neither laid out nor drawn, and its plots aren't built.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use egui::{FontId, Rect, Role, Sense, Ui, WidgetInfo, WidgetText, pos2, vec2};
 use egui_tiles::{Container, Tile, TileId, Tree};
 
 use crate::app::theme::{self, size};
 use crate::plots::{PaneId, pane};
+use crate::record::Recording;
+use crate::record::chart::Chart;
 
 /// The tiles of the start layout, row by row; of each tile's panes the first is on top.
 pub const ROWS: &[&[&[PaneId]]] = &[
@@ -22,14 +24,34 @@ const GAP: f32 = 12.0;
 /// What titles leave to the buttons beside them.
 const BUTTONS: f32 = 60.0;
 
-pub fn start() -> Tree<PaneId> {
+/// The tiles of a recording's charts: the stacks in the order of their numbers, in rows of about one length.
+fn rows_of(charts: &[Chart]) -> Vec<Vec<Vec<PaneId>>> {
+    let mut stacks: BTreeMap<u8, Vec<PaneId>> = BTreeMap::new();
+    for (index, chart) in charts.iter().enumerate() {
+        stacks.entry(chart.stack).or_default().push(PaneId::Chart(index as u8));
+    }
+    let stacks: Vec<_> = stacks.into_values().collect();
+    let rows = match stacks.len() {
+        0..=2 => 1,
+        3..=8 => 2,
+        _ => 3,
+    };
+    stacks.chunks(stacks.len().div_ceil(rows).max(1)).map(<[_]>::to_vec).collect()
+}
+
+/// Where the panes of a recording are at first.
+pub fn start(recording: &Recording) -> Tree<PaneId> {
+    let layout = match recording.header.charts.as_slice() {
+        [] => ROWS.iter().map(|row| row.iter().map(|panes| panes.to_vec()).collect()).collect(),
+        charts => rows_of(charts),
+    };
     let mut tiles = egui_tiles::Tiles::default();
     let tile = |tiles: &mut egui_tiles::Tiles<PaneId>, panes: &[PaneId]| {
         let panes: Vec<_> = panes.iter().map(|id| tiles.insert_pane(*id)).collect();
         if let [alone] = panes[..] { alone } else { tiles.insert_tab_tile(panes) }
     };
     let mut rows = Vec::new();
-    for row in ROWS {
+    for row in &layout {
         let children = row.iter().map(|panes| tile(&mut tiles, panes)).collect();
         rows.push(tiles.insert_horizontal_tile(children));
     }
@@ -67,12 +89,18 @@ impl Stacks {
 
 /// Titles side by side from the left of a header, that of `on_top` brought out; returns where they end, and the pane
 /// that was asked for.
-pub fn titles(ui: &mut Ui, rect: Rect, panes: &[PaneId], on_top: PaneId) -> (f32, Option<PaneId>) {
+pub fn titles(
+    ui: &mut Ui,
+    rect: Rect,
+    recording: &Recording,
+    panes: &[PaneId],
+    on_top: PaneId,
+) -> (f32, Option<PaneId>) {
     let tokens = theme::of(ui.visuals());
     let mut left = rect.left();
     let mut asked = None;
     for &id in panes {
-        let title = pane::find(id).title;
+        let title = pane::title(recording, id);
         let is_on_top = id == on_top;
         let place = |left: f32, galley: &egui::Galley| {
             Rect::from_min_size(pos2(left, rect.top()), vec2(galley.size().x, rect.height()))
@@ -122,7 +150,7 @@ mod tests {
 
     #[test]
     fn stacks_know_who_shares_a_tile() {
-        let tree = start();
+        let tree = start(&Recording::default());
         let stacks = Stacks::of(&tree);
         for panes in ROWS.iter().flat_map(|row| row.iter()) {
             for id in *panes {

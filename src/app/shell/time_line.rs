@@ -8,6 +8,7 @@ use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::app::widgets::number;
 use crate::app::widgets::scrub::{self, Scrub, grouped};
+use crate::plots::charts;
 use crate::record::{Outcome, TimeCommand};
 use crate::run::messages::RunState;
 
@@ -23,7 +24,8 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         if icon::button(ui, Icon::Follow, "Follow", "Follow the newest step (F)", emphasis).clicked() {
             actions.push(Action::Time(TimeCommand::Follow));
         }
-        ui.label(RichText::new("Step").color(tokens.text_weak));
+        let word = capitalised(charts::step_word(recording));
+        ui.label(RichText::new(word).color(tokens.text_weak));
         let (_, entered) = number::field(ui, "Go to step", &step.to_string(), 76.0, "");
         if let Some(entered) = entered {
             match entered.replace([',', '_', ' '], "").parse() {
@@ -93,4 +95,9 @@ fn outcome(window: &Window, tokens: &Tokens) -> (&'static str, Color32) {
         Some(Outcome::Diverged(_)) => ("Recording, diverged", tokens.danger),
         Some(Outcome::Failed(_)) => ("Recording, failed", tokens.danger),
     }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

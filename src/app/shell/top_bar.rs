@@ -7,6 +7,7 @@ use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::app::widgets::scrub::grouped;
+use crate::labs::LABS;
 use crate::run::messages::RunState;
 
 /// Limits on offer, updates a second.
@@ -22,6 +23,7 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         }
         ui.label(RichText::new("Landscope").size(size::TEXT_HEADING).strong().color(tokens.text));
         ui.add_space(8.0);
+        experiments(window, ui, actions);
         if window.has_transport() {
             transport(window, ui, actions);
         } else {
@@ -33,6 +35,32 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             titles(window, ui);
         });
     });
+}
+
+/// The list of labs, and the Playground.
+fn experiments(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    if LABS.is_empty() {
+        return;
+    }
+    let current = window.lab.as_ref().map(|front| front.lab.id());
+    let title = window.lab.as_ref().map_or("Playground", |front| front.lab.title());
+    let combo = ComboBox::from_id_salt("experiment").width(170.0).selected_text(title).show_ui(ui, |ui| {
+        let mut entry = |id: Option<&'static str>, title: &str, about: &str| {
+            let chosen = ui.selectable_label(id == current, title).on_hover_text(about).clicked();
+            if chosen && (id != current || !window.has_transport()) {
+                actions.push(Action::OpenLab(id));
+            }
+        };
+        entry(None, "Playground", "Any network on any task, every knob in reach");
+        for lab in LABS {
+            entry(Some(lab.id()), lab.title(), lab.about());
+        }
+    });
+    combo.response.widget_info(|| egui::WidgetInfo {
+        current_text_value: Some(title.to_owned()),
+        ..egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "Experiment")
+    });
+    combo.response.on_hover_text("The Playground, or a paper as a live experiment");
 }
 
 fn transport(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
@@ -89,6 +117,13 @@ fn pace(window: &Window, ui: &mut Ui) {
             ui.add(label).on_hover_text(tip);
         });
     };
+    if window.lab.is_some() {
+        let progress = window.live.progress;
+        let left = progress.left.filter(|left| *left >= 1.0).map(|left| format!(", {left:.0} s left"));
+        let words = format!("{:.0} % done{}", 100.0 * progress.share, left.unwrap_or_default());
+        cell(ui, 130.0, words, "How far the experiment is, and how long the rest takes if it goes on so");
+        return;
+    }
     cell(ui, 84.0, speed, "Optimiser updates per second of wall-clock time");
     cell(ui, 76.0, share, "Share of the worker's time that measuring takes; the probe budget limits it");
 }
@@ -117,6 +152,13 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     if icon::button(ui, Icon::Theme, theme, &format!("{theme} (T)"), Emphasis::Quiet).clicked() {
         actions.push(Action::ToggleTheme);
     }
+    if window.shown_lab().is_some() {
+        let label = if window.lesson_open { "Hide lesson" } else { "Show lesson" };
+        let emphasis = if window.lesson_open { Emphasis::On } else { Emphasis::Quiet };
+        if icon::button(ui, Icon::Lesson, label, &format!("{label} and claims (L)"), emphasis).clicked() {
+            actions.push(Action::ToggleLesson);
+        }
+    }
     ui.menu_button("File", |ui| {
         if ui.button("Open a recording …  (Ctrl O)").clicked() {
             actions.push(Action::Show(Dialog::Open { path: String::new() }));
@@ -125,7 +167,7 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             actions.push(Action::Show(window.save_dialog()));
         }
         ui.separator();
-        if window.has_transport() && ui.button("Save the weights …").clicked() {
+        if window.has_transport() && window.lab.is_none() && ui.button("Save the weights …").clicked() {
             actions.push(Action::Show(window.save_weights_dialog()));
         }
         if ui.button("Compare weights …").clicked() {

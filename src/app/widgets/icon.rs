@@ -27,6 +27,8 @@ pub enum Icon {
     /// Three sliders.
     Knobs,
     Help,
+    /// An open book.
+    Lesson,
 }
 
 /// How a button stands out.
@@ -156,6 +158,10 @@ pub fn paint(painter: &Painter, icon: Icon, rect: Rect, color: Color32) {
                 line(&[(0.0, y), (1.0, y)]);
                 painter.circle_filled(at(x, y), rect.width() * 0.15, color);
             }
+        }
+        Icon::Lesson => {
+            line(&[(0.5, 0.2), (0.0, 0.05), (0.0, 0.85), (0.5, 1.0), (1.0, 0.85), (1.0, 0.05), (0.5, 0.2)]);
+            line(&[(0.5, 0.2), (0.5, 1.0)]);
         }
         Icon::Help => {
             let font = egui::FontId::proportional(rect.height() * 1.45);

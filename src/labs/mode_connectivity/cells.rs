@@ -16,7 +16,7 @@ pub struct Cell {
     pub protocol: &'static str,
     /// Such as `SGD 0.2, warm-up 100`.
     pub setting: String,
-    /// What differs from plain copies: `none`, or such as `batch 16`.
+    /// What differs from plain copies: `plain` for nothing, or such as `batch 16`.
     pub factor: String,
     pub optimizer: &'static str,
     pub lr: f64,
@@ -116,7 +116,7 @@ fn plain(values: &Values, lr: f64) -> Cell {
     Cell {
         protocol: "factors",
         setting: format!("SGD {lr}"),
-        factor: "none".into(),
+        factor: "plain".into(),
         optimizer: "sgd",
         lr,
         warmup: 0,
@@ -172,7 +172,6 @@ fn copies(values: &Values) -> Vec<Cell> {
 /// One change at a time, at every rate of SGD; `with_plain` if copies don't show what it is a change of.
 fn factors(values: &Values, with_plain: bool) -> Vec<Cell> {
     let rates = values.numbers("sgd-rates");
-    let largest = rates.last().copied().unwrap_or(0.2);
     let mut cells = Vec::new();
     for &lr in rates {
         let plain = plain(values, lr);
@@ -185,10 +184,8 @@ fn factors(values: &Values, with_plain: bool) -> Vec<Cell> {
         cells.push(Cell { train_size: Some(300), ..changed("300 examples") });
         cells.push(Cell { width: 16, sharing: "dense".into(), ..changed("width 16") });
         cells.push(Cell { depth: plain.depth + 2, ..changed("2 layers more") });
-        if lr == largest {
-            for (sharing, factor) in [("dense", "width 128"), ("local", "local, 128"), ("shared", "shared, 128")] {
-                cells.push(Cell { width: SHARING_WIDTH, sharing: sharing.into(), ..changed(factor) });
-            }
+        for (sharing, factor) in [("dense", "width 128"), ("local", "local, 128"), ("shared", "shared, 128")] {
+            cells.push(Cell { width: SHARING_WIDTH, sharing: sharing.into(), ..changed(factor) });
         }
     }
     cells

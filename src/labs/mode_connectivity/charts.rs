@@ -174,6 +174,7 @@ fn copy_charts(values: &Values, copies: &[&Cell]) -> Vec<Chart> {
         };
         panel(title, all(), ColorBy::Track, kind)
     };
+    let earliest = values.numbers("spawn-steps").first().copied().unwrap_or(0.0).to_string();
     // The largest rate comes first; with it, every warm-up.
     let first = copies[0];
     let warmups: Vec<_> =
@@ -197,16 +198,32 @@ fn copy_charts(values: &Values, copies: &[&Cell]) -> Vec<Chart> {
             "copies-path",
             "The line between two copies",
             1,
-            "Training loss on the line between two copies of the first repetition at the cursor, a line a spawn step, without warm-up and with it. Dashed: what slope and curvature at both ends say \
-             (the lower of two parabolas), after the last step: where it lies far above the line, the hill isn't the walls of the two wells.",
+            "Training loss on the line between two copies of the first repetition at the cursor, a line a spawn step, without warm-up and with it. \
+             Mind the scales: they differ. Copies that left late lie in one basin, and their line is flat.",
+            warmups
+                .iter()
+                .map(|cell| {
+                    let lines = vec![SeriesLine::new("train_path", "", Stroke::Solid)];
+                    panel(&cell.setting, of(cell), by_k(), profile(lines, "training loss"))
+                })
+                .collect(),
+        ),
+        chart(
+            "copies-wells",
+            "The hill and the two wells",
+            1,
+            "Training loss on the line between the copies that left first, after the last step. Dashed: what both ends see by slope and curvature (an exact Hessian-vector product), the lower of two \
+             parabolas. Between equal ends at rest it has the barrier curvature/8. Where the hill is far above it, the ends' curvature doesn't know of the hill: at fitted minima \
+             cross-entropy has hardly any curvature left.",
             warmups
                 .iter()
                 .map(|cell| {
                     let lines = vec![
-                        SeriesLine::new("train_path", "", Stroke::Solid),
-                        SeriesLine::new("quadratic_path", "quadratic", Stroke::Dashed),
+                        SeriesLine::new("train_path", "loss", Stroke::Solid),
+                        SeriesLine::new("quadratic_path", "two wells", Stroke::Dashed),
                     ];
-                    panel(&cell.setting, of(cell), by_k(), profile(lines, "training loss"))
+                    let first = of(cell).and("k", &[earliest.as_str()]);
+                    panel(&cell.setting, first, ColorBy::Track, profile(lines, "training loss"))
                 })
                 .collect(),
         ),
@@ -214,8 +231,8 @@ fn copy_charts(values: &Values, copies: &[&Cell]) -> Vec<Chart> {
             "copies-growth",
             "The hill between copies while training",
             1,
-            "Barrier of the training loss between two copies of the first repetition against training steps, a line a spawn step. Large rates drive copies apart early; as the rate falls along its cosine \
-             the hill that has grown stays.",
+            "Barrier of the training loss between two copies of the first repetition against training steps, a line a spawn step. While the rate is large the line lies below its chord: the mean of two noisy copies is better than either, and the barrier is 0 though they drift apart. \
+             As the rate falls along its cosine the copies settle, and whether they settled in one basin shows.",
             warmups
                 .iter()
                 .map(|cell| {
@@ -229,7 +246,6 @@ fn copy_charts(values: &Values, copies: &[&Cell]) -> Vec<Chart> {
                 .collect(),
         ),
     ];
-    let earliest = values.numbers("spawn-steps").first().copied().unwrap_or(0.0).to_string();
     let optimizers: std::collections::BTreeSet<_> = copies.iter().map(|cell| cell.optimizer).collect();
     charts.push(chart(
         "rates",
@@ -272,7 +288,7 @@ fn plane(starts: bool, copies: bool) -> Chart {
         "plane",
         "Both ways on one plane",
         3,
-        "Training loss on the plane through three networks, true to scale. For copies: the start, a and b; the line runs from a back along its way to the start and on along the way of b. \
+        "Training loss on the plane through three networks, true to scale. For copies: the start, a and b; the lines are the ways of both networks, from the start to the dots. \
          For different starts: a, b and b with its units matched to a's, which is the same function as b: a's basin holds the matched b and not b. Ways are projected; the note says how far they leave the plane.",
         panels,
     )
@@ -292,7 +308,7 @@ fn factor_chart() -> Chart {
         "One factor at a time",
         2,
         "Barrier of the training loss between two copies that left at the start (k = 0), without warm-up, with one thing changed in each row, for each learning rate; logarithmic. \
-         Smaller batches, narrow networks and noisy labels raise it; hatched cells diverged in some repetition. local and shared are the two steps from a dense layer to a convolution.",
+         Smaller batches, narrow networks and noisy labels raise it; in empty cells a repetition diverged, and near the top end points may have learned little: see the test accuracy. local and shared are the two steps from a dense layer to a convolution.",
         vec![panel("", tracks, ColorBy::Track, kind)],
     )
 }

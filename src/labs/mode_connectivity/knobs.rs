@@ -339,7 +339,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Data",
-        presets: ["1200", "1200", "0"],
+        presets: ["600", "1200", "0"],
         relevant: always,
     },
     LabKnob {
@@ -368,7 +368,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Measuring",
-        presets: ["25", "25", "25"],
+        presets: ["33", "33", "25"],
         relevant: always,
     },
     LabKnob {
@@ -383,7 +383,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Measuring",
-        presets: ["15", "40", "200"],
+        presets: ["20", "40", "200"],
         relevant: always,
     },
 ];

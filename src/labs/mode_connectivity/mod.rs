@@ -73,6 +73,10 @@ impl Lab for ModeConnectivity {
         claims::CLAIMS
     }
 
+    fn lesson(&self) -> &'static str {
+        include_str!("../../../assets/lessons/mode-connectivity.md")
+    }
+
     fn theory(&self, values: &Values, inputs: &Inputs) -> Result<Vec<Table>, String> {
         theory::tables(values, inputs)
     }

@@ -64,16 +64,19 @@ fn begin(bench: &mut Bench<'_>) -> Result<(Vec<Row>, Vec<Family>), Halt> {
     let values = bench.values().clone();
     let (mut rows, mut families) = (Vec::new(), Vec::new());
     for repetition in 0..values.int("repetitions") {
-        let mut drawn: Vec<&str> = Vec::new();
-        for cell in cells(&values) {
+        let all = cells(&values);
+        // Of different starts the last size has the highest hill, of copies the first rate.
+        let seen = [
+            all.iter().rposition(|cell| cell.protocol == "starts"),
+            all.iter().position(|cell| cell.protocol == "copies"),
+        ];
+        for (at, cell) in all.into_iter().enumerate() {
             let networks = if cell.protocol == "control" { 2 } else { values.int("networks") };
             let options = FamilyOptions { networks, points: values.int("points"), examples: 0 };
             let spec = cell.spec(&values, repetition).map_err(Halt::Error)?;
             let mut family = Family::new(spec, &cell.origin, options)?;
-            let on_plane =
-                repetition == 0 && matches!(cell.protocol, "starts" | "copies") && !drawn.contains(&cell.protocol);
+            let on_plane = repetition == 0 && seen.contains(&Some(at));
             if on_plane {
-                drawn.push(cell.protocol);
                 family.watch(0);
             }
             let mut tracks = Vec::new();
@@ -101,12 +104,14 @@ fn track(bench: &mut Bench<'_>, cell: &Cell, repetition: usize, k: Option<u64>, 
         attributes.push(("plane", "yes".into()));
     }
     let mut label =
-        if cell.factor == "none" { cell.setting.clone() } else { format!("{}, {}", cell.setting, cell.factor) };
+        if cell.factor == "plain" { cell.setting.clone() } else { format!("{}, {}", cell.setting, cell.factor) };
     if let Some(k) = k {
         // On a logarithmic axis there is no 0.
         attributes.push(("k", k.to_string()));
         attributes.push(("k_plus_1", (k + 1).to_string()));
-        label = if cell.protocol == "copies" { format!("k = {k}, {label}") } else { label };
+        if cell.protocol == "copies" {
+            label = format!("k = {k}");
+        }
     }
     let attributes: Vec<_> = attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
     bench.track(&label, &attributes)

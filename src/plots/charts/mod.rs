@@ -20,6 +20,16 @@ pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor) -> Vec<Pl
     chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor).plot()).collect()
 }
 
+/// What a step of the recording is called: `layer`, where its charts go along layers.
+pub fn step_word(recording: &Recording) -> &str {
+    let panels = recording.header.charts.iter().flat_map(|chart| &chart.panels);
+    let mut labels = panels.filter_map(|panel| match &panel.kind {
+        PanelKind::Steps { x_label, .. } | PanelKind::Fan { x_label, .. } => x_label.split_whitespace().next(),
+        _ => None,
+    });
+    labels.next().unwrap_or("step")
+}
+
 /// A panel with all that it is drawn from.
 struct Shown<'a> {
     title: String,

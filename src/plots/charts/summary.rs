@@ -17,17 +17,22 @@ pub struct Question<'a> {
     pub group: Option<&'a str>,
 }
 
-/// Attribute values in the order of their numbers, texts after them.
+/// Attribute values in the order of their numbers; texts after them, in the order of the tracks.
 #[derive(Clone, Debug, PartialEq)]
 struct Place {
     number: f64,
+    /// The first track with this text.
+    first: usize,
     text: String,
 }
 
 impl Place {
-    fn of(track: &Track, attribute: &str) -> Option<Self> {
+    fn of(shown: &Shown<'_>, track: &Track, attribute: &str) -> Option<Self> {
         let text = track.attributes.get(attribute)?.clone();
-        Some(Self { number: text.parse().unwrap_or(f64::INFINITY), text })
+        let number = text.parse().unwrap_or(f64::INFINITY);
+        let alike = |(other, _): &(&Track, LineColor)| other.attributes.get(attribute) == Some(&text);
+        let first = if number.is_finite() { 0 } else { shown.tracks.iter().position(alike).unwrap_or(0) };
+        Some(Self { number, first, text })
     }
 }
 
@@ -41,7 +46,8 @@ impl PartialOrd for Place {
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.total_cmp(&other.number).then_with(|| self.text.cmp(&other.text))
+        let order = self.number.total_cmp(&other.number).then_with(|| self.first.cmp(&other.first));
+        order.then_with(|| self.text.cmp(&other.text))
     }
 }
 
@@ -53,10 +59,10 @@ fn value(shown: &Shown<'_>, track: &Track, series: &str) -> Option<f64> {
 pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, best: Option<Best>) -> Plot {
     let mut groups: BTreeMap<Place, BTreeMap<Place, Vec<f64>>> = BTreeMap::new();
     for (track, _) in &shown.tracks {
-        let everything = Place { number: 0.0, text: String::new() };
-        let group = question.group.map_or(Some(everything), |group| Place::of(track, group));
+        let everything = Place { number: 0.0, first: 0, text: String::new() };
+        let group = question.group.map_or(Some(everything), |group| Place::of(shown, track, group));
         if let (Some(group), Some(at), Some(value)) =
-            (group, Place::of(track, question.by), value(shown, track, question.series))
+            (group, Place::of(shown, track, question.by), value(shown, track, question.series))
         {
             groups.entry(group).or_default().entry(at).or_default().push(value);
         }
@@ -78,6 +84,8 @@ pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, be
         repeats = repeats.max(points.values().map(Vec::len).max().unwrap_or(0));
         let chosen = best.and_then(|best| optimum(&means, best));
         let mut label = match (question.group, group.text.as_str()) {
+            // What is a text says itself what it is.
+            (Some(_), text) if !group.number.is_finite() => text.to_owned(),
             (Some(name), text) => format!("{name} {text}"),
             (None, _) => shown.title.clone(),
         };
@@ -115,7 +123,7 @@ fn optimum(points: &[[f64; 2]], best: Best) -> Option<[f64; 2]> {
 pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> Plot {
     let mut cells: BTreeMap<(Place, Place), Vec<f64>> = BTreeMap::new();
     for (track, _) in &shown.tracks {
-        if let (Some(x), Some(y)) = (Place::of(track, &by[0]), Place::of(track, &by[1])) {
+        if let (Some(x), Some(y)) = (Place::of(shown, track, &by[0]), Place::of(shown, track, &by[1])) {
             // A cell without a number is there, and empty.
             cells.entry((y, x)).or_default().extend(value(shown, track, series));
         }

@@ -16,7 +16,7 @@ use super::between::Between;
 use super::family::Family;
 
 /// What the side of the picture has beyond what lies in it, on each side.
-const MARGIN: f64 = 0.15;
+const MARGIN: f64 = 0.25;
 
 /// Three networks of one shape, and what they are called.
 pub struct Corners<'a> {
@@ -60,9 +60,8 @@ impl Frame {
     }
 }
 
-/// Training loss on `side` times `side` places (one of 9, 17, 33, 65) of the plane through the corners, true to scale. The path of
-/// the surface runs from a back along the first of the paths, and from there along the second to b, so that both are one line
-/// where they have one beginning. `None` if the corners lie on a line.
+/// Training loss on `side` times `side` places (one of 9, 17, 33, 65) of the plane through the corners, true to scale, with both
+/// paths one after the other and a point that isn't finite between them. `None` if the corners lie on a line.
 ///
 /// # Errors
 /// [`TrainError::Tensor`].
@@ -83,9 +82,9 @@ pub fn triangle(
             break;
         }
     }
-    let there = project(&paths[0], &centre, &directions);
-    let back = project(&paths[1], &centre, &directions);
-    let path: Vec<PathPoint> = there.path.iter().rev().chain(&back.path).copied().collect();
+    let [first, second] = [0, 1].map(|n| project(&paths[n], &centre, &directions));
+    let gap = PathPoint { step: 0, a: f32::NAN, b: f32::NAN, loss: f32::NAN };
+    let path: Vec<PathPoint> = first.path.iter().chain([&gap]).chain(&second.path).copied().collect();
     let values = slice.grid().values();
     let of = |f: &dyn Fn(crate::nn::slice::PointValue) -> f32| {
         values.iter().map(|value| value.map_or(f32::NAN, f)).collect::<Vec<f32>>()
@@ -98,11 +97,11 @@ pub fn triangle(
         accuracy: if graded == 0 { Vec::new() } else { of(&|v| v.correct as f32 / graded as f32) },
         valid: values.iter().map(Option::is_some).collect(),
         path,
-        path_share: there.share.min(back.share),
+        path_share: first.share.min(second.share),
         directions: format!(
             "plane through both networks and {}, true to scale; the paths leave it by at most {}",
             corners.third_name,
-            number(there.off_plane.max(back.off_plane))
+            number(first.off_plane.max(second.off_plane))
         ),
         axes: ["distance along the line from a to b".into(), format!("distance towards {}", corners.third_name)],
         circumstances: Arc::new(Circumstances {
@@ -170,7 +169,6 @@ mod tests {
         f64::from(x[0] - y[0]).hypot(f64::from(x[1] - y[1]))
     }
 
-    /// Both ways on one line: from a back to the start, and on to b.
     #[test]
     fn the_plane_is_true_to_scale_and_its_corners_have_their_own_loss() {
         let family = family(&Origin::Spawned { steps: vec![4], memory: Memory::Reset });
@@ -192,7 +190,12 @@ mod tests {
         ] {
             assert!((found / known - 1.0).abs() < 1e-5, "{found} {known}");
         }
-        assert!(surface.path.iter().all(|p| p.a.abs() < surface.radius && p.b.abs() < surface.radius));
+        let mut gaps = 0;
+        for point in &surface.path {
+            gaps += usize::from(point.a.is_nan());
+            assert!(point.a.is_nan() || point.a.abs() < surface.radius && point.b.abs() < surface.radius);
+        }
+        assert_eq!(gaps, 1, "two paths");
         // The frame again: its corners, and the middle of the grid, have the loss of the parameters there.
         let corners = Corners { a: &a, b: &b, third: &start, third_name: "the start" };
         let Frame { centre, directions, .. } = Frame::new(&corners, &paths).unwrap();

@@ -1,22 +1,18 @@
-//! Knobs of residual blocks and their attention.
+//! Knobs of residual blocks.
 
 use super::*;
 use crate::nn::spec::{Activation, BranchGain, ModelKind, Preset};
 
-fn is_residual(spec: &RunSpec) -> bool {
+pub(super) fn is_residual(spec: &RunSpec) -> bool {
     matches!(spec.model.kind, ModelKind::ResidualMlp | ModelKind::VisionTransformer | ModelKind::Gpt)
 }
 
-fn is_transformer(spec: &RunSpec) -> bool {
+pub(super) fn is_transformer(spec: &RunSpec) -> bool {
     matches!(spec.model.kind, ModelKind::VisionTransformer | ModelKind::Gpt)
 }
 
 fn is_shaped_relu(spec: &RunSpec) -> bool {
     is_residual(spec) && spec.model.activation == Activation::Relu && spec.model.block.shaped_relu
-}
-
-fn is_shaped_attention(spec: &RunSpec) -> bool {
-    is_transformer(spec) && spec.model.attention.shaped
 }
 
 fn has_bias_switch(spec: &RunSpec) -> bool {
@@ -238,175 +234,10 @@ pub(super) const KNOBS: &[SpecKnob] = &[
         set: |s, v| s.model.block.slope_minus = float(v),
         relevant: is_shaped_relu,
     },
-    SpecKnob {
-        knob: Knob {
-            id: "attention-mask",
-            label: "Attention mask",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Choice(&[
-                ("auto", "As the model needs"),
-                ("causal", "Causal"),
-                ("bidirectional", "Bidirectional"),
-            ]),
-            definition: "Whether a token attends to itself and earlier ones only. By default the GPT is causal, the vision transformer isn't.",
-            formula: "causal: A_ij = 0 for j > i",
-            effect: "A bidirectional GPT sees the tokens it should predict, and copies them.",
-        },
-        group: Group::Block,
-        get: |s| name_of(&s.model.attention.mask),
-        set: |s, v| s.model.attention.mask = named(v),
-        relevant: is_transformer,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "attention-scale",
-            label: "Attention scale",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Choice(&[("inverse-sqrt", "1/√d_head"), ("inverse", "1/d_head")]),
-            definition: "What the products of queries and keys are multiplied by.",
-            formula: "logits = q·k/√d_head, or q·k/d_head",
-            effect: "1/d_head keeps the logits' size over widths once queries and keys are aligned by training (muP).",
-        },
-        group: Group::Block,
-        get: |s| name_of(&s.model.attention.scale),
-        set: |s, v| s.model.attention.scale = named(v),
-        relevant: is_transformer,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "inverse-temperature",
-            label: "Inverse temperature",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Float { min: 0.0, max: 64.0, smallest: 0.01, scale: Scale::Logarithmic },
-            definition: "Multiplies the attention's logits.",
-            formula: "A = softmax(τ q·k/√d_head)",
-            effect: "Larger makes attention sharper, delays rank collapse and raises the gradients of queries and keys τ-fold; 0 is uniform attention.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Float(s.model.attention.inverse_temperature),
-        set: |s, v| s.model.attention.inverse_temperature = float(v),
-        relevant: is_transformer,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "softcap",
-            label: "Soft-cap",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Float { min: 0.0, max: 1_000.0, smallest: 0.1, scale: Scale::Logarithmic },
-            definition: "Bounds the attention's logits smoothly; 0 leaves them alone.",
-            formula: "logits ← c tanh(logits/c)",
-            effect: "Attention can't become arbitrarily sharp: an alternative to QK-norm, at the price of a slower step.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Float(s.model.attention.softcap),
-        set: |s, v| s.model.attention.softcap = float(v),
-        relevant: is_transformer,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "qk-norm",
-            label: "QK-norm",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Toggle,
-            definition: "Queries and keys are RMS-normalised in each head, with a trained gain for each of its channels, the same in all heads.",
-            formula: "q ← γ q/√(mean q² + ε), k likewise",
-            effect: "Bounds the logits by √d_head max γ²: attention keeps its entropy, also at high learning rates.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Toggle(s.model.attention.qk_norm),
-        set: |s, v| s.model.attention.qk_norm = toggle(v),
-        relevant: is_transformer,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "shaped-attention",
-            label: "Shaped attention",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Toggle,
-            definition: "Attention centred at the identity, with a temperature that grows with the width.",
-            formula: "A = γ₁ I + γ₂ softmax(logits/(τ₀ √width)) − γ₃ C,  C_ij = 1/(tokens that i may see)",
-            effect: "Tokens keep their differences at depths proportional to the width (Noci et al. 2023).",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Toggle(s.model.attention.shaped),
-        set: |s, v| s.model.attention.shaped = toggle(v),
-        relevant: is_transformer,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "shaped-temperature",
-            label: "Temperature τ₀",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Float { min: 0.01, max: 1_000.0, smallest: 0.01, scale: Scale::Logarithmic },
-            definition: "Temperature of shaped attention in units of √width.",
-            formula: "logits ← logits/(τ₀ √width)",
-            effect: "Larger is closer to the identity: the drift of correlations falls with τ₀².",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Float(s.model.attention.shaped_temperature),
-        set: |s, v| s.model.attention.shaped_temperature = float(v),
-        relevant: is_shaped_attention,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "identity-gain",
-            label: "Gain of the identity",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Float { min: 0.0, max: 4.0, smallest: 0.0, scale: Scale::Linear },
-            definition: "The factor of the identity in shaped attention; where it starts if trained.",
-            formula: "A = γ₁ I + γ₂ softmax − γ₃ C",
-            effect: "0 leaves only what attention adds.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Float(s.model.attention.identity_gain),
-        set: |s, v| s.model.attention.identity_gain = float(v),
-        relevant: is_shaped_attention,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "softmax-gain",
-            label: "Gain of the softmax",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Float { min: 0.0, max: 4.0, smallest: 0.0, scale: Scale::Linear },
-            definition: "The factor of the softmax in shaped attention; where it starts if trained.",
-            formula: "A = γ₁ I + γ₂ softmax − γ₃ C",
-            effect: "0 leaves attention without any choice of tokens.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Float(s.model.attention.softmax_gain),
-        set: |s, v| s.model.attention.softmax_gain = float(v),
-        relevant: is_shaped_attention,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "centre-gain",
-            label: "Gain of the centring",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Float { min: 0.0, max: 4.0, smallest: 0.0, scale: Scale::Linear },
-            definition: "The factor of the centring in shaped attention; where it starts if trained.",
-            formula: "A = γ₁ I + γ₂ softmax − γ₃ C",
-            effect: "0 mixes tokens towards their mean in every layer.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Float(s.model.attention.centre_gain),
-        set: |s, v| s.model.attention.centre_gain = float(v),
-        relevant: is_shaped_attention,
-    },
-    SpecKnob {
-        knob: Knob {
-            id: "train-gains",
-            label: "Train the gains",
-            liveness: Liveness::Cold,
-            kind: KnobKind::Toggle,
-            definition: "Whether the three gains of shaped attention are trained, in every branch for itself.",
-            formula: "γ₁, γ₂, γ₃ start at their knobs' values",
-            effect: "Lets training leave the identity.",
-        },
-        group: Group::Block,
-        get: |s| KnobValue::Toggle(s.model.attention.train_gains),
-        set: |s, v| s.model.attention.train_gains = toggle(v),
-        relevant: is_shaped_attention,
-    },
+];
+
+/// What comes after the knobs of attention.
+pub(super) const REST: &[SpecKnob] = &[
     SpecKnob {
         knob: Knob {
             id: "tied-embeddings",

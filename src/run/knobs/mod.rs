@@ -1,5 +1,6 @@
 //! One definition of a knob gives the slider, the command-line flag, the range check and the help.
 
+mod attention;
 mod block;
 mod knob;
 mod measuring;
@@ -59,7 +60,8 @@ impl std::ops::Deref for SpecKnob {
 
 /// All knobs of the Playground, in the order of the panel.
 pub fn all() -> impl Iterator<Item = &'static SpecKnob> {
-    let model = block::PRESET.iter().chain(model::KNOBS).chain(block::KNOBS);
+    let model = block::PRESET.iter().chain(model::KNOBS).chain(block::KNOBS).chain(attention::KNOBS);
+    let model = model.chain(block::REST);
     let training = optimizer::KNOBS.iter().chain(training::KNOBS).chain(rates::KNOBS);
     training.chain(model).chain(task::KNOBS).chain(measuring::KNOBS)
 }

@@ -1,0 +1,185 @@
+//! The lab in front, as the window knows it: which, and its knobs as the reader has turned them.
+
+use std::sync::Arc;
+
+use crate::labs::lesson::LessonAction;
+use crate::labs::{self, Experiment, Lab};
+use crate::plots::PaneId;
+use crate::record::TimeCommand;
+use crate::run::bench::{Preset, Values};
+use crate::run::knobs::KnobValue;
+use crate::run::messages::Command;
+use crate::run::session::{Session, SessionOptions};
+use crate::run::worker::WorkerOptions;
+
+use super::action::Action;
+use super::link::Link;
+use super::live::Live;
+use super::state::Window;
+use super::toasts::Notice;
+
+/// Points a side of the Playground's slice while training rests.
+const FINEST_SLICE: usize = 65;
+
+/// A lab and what its knobs show.
+pub struct LabInFront {
+    pub lab: &'static dyn Lab,
+    pub draft: Values,
+}
+
+/// What a knob panel of a lab shows: the knobs as they stand, and whether they can be turned.
+pub struct LabKnobs {
+    pub lab: &'static dyn Lab,
+    pub values: Values,
+    pub turnable: bool,
+}
+
+impl Window {
+    /// The lab whose recording is shown, if this program knows it.
+    pub fn shown_lab(&self) -> Option<LabKnobs> {
+        if self.viewed.is_none() {
+            return self.lab.as_ref().map(|front| LabKnobs {
+                lab: front.lab,
+                values: front.draft.clone(),
+                turnable: true,
+            });
+        }
+        let header = &self.recording().header;
+        let lab = labs::find(&header.lab.as_ref()?.id)?;
+        let mut values = Values::preset(lab.knobs(), Preset::Standard);
+        values.read_toml(&header.spec).ok()?;
+        Some(LabKnobs { lab, values, turnable: false })
+    }
+
+    /// Puts another experiment in front and begins it: a lab, or the Playground. A run that goes on is ended.
+    pub fn open_lab(&mut self, id: Option<&'static str>) {
+        let front =
+            id.and_then(labs::find).map(|lab| LabInFront { lab, draft: Values::preset(lab.knobs(), Preset::Instant) });
+        self.begin(front);
+    }
+
+    /// As [`Self::open_lab`], with knobs that were set before.
+    pub fn begin(&mut self, front: Option<LabInFront>) {
+        let ring = self.wake.clone();
+        let options = SessionOptions {
+            wake: Arc::new(move || ring.ring()),
+            // A lab is written when it is saved: it begins anew with every knob that is turned.
+            recording: None,
+            worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
+        };
+        let session = match &front {
+            Some(front) => Session::start_lab(Box::new(Experiment(front.lab)), front.draft.clone(), options),
+            None => Session::start(self.draft.clone(), options),
+        };
+        let session = match session {
+            Ok(session) => session,
+            Err(error) => {
+                self.toasts.push(Notice::problem(format!("Can't begin: {error}; close other programs and try again")));
+                return;
+            }
+        };
+        self.send(Command::Quit);
+        self.link = Some(Link::new(session.commands().clone(), session.events().clone()));
+        if let Some(before) = self.session.replace(session) {
+            // Its worker may be in the middle of a long piece of work: nobody waits for it here.
+            let _ = std::thread::Builder::new().name("ending".into()).spawn(move || drop(before));
+        }
+        self.live = Live::default();
+        self.live.spec = self.draft.clone();
+        self.lab = front;
+        self.viewed = None;
+        self.maximised = None;
+        self.speed_limit = None;
+        self.dialog = None;
+        self.lesson_step = 0;
+        self.cursor = crate::record::TimeCursor::Following;
+        self.changed_as_a_whole();
+    }
+
+    /// All knobs of the lab as `preset` has them.
+    pub(super) fn set_preset(&mut self, preset: Preset) {
+        let Some(front) = &mut self.lab else { return };
+        let seed = front.draft.seed;
+        front.draft = Values::preset(front.lab.knobs(), preset);
+        front.draft.seed = seed;
+        self.restart_lab();
+    }
+
+    /// Turns a knob of the lab in front; the knob `seed` is the seed.
+    pub(super) fn set_lab_knob(&mut self, id: &'static str, value: &KnobValue) {
+        let Some(front) = &mut self.lab else { return };
+        let before = front.draft.clone();
+        let outcome = match (id, value) {
+            ("seed", KnobValue::Int(seed)) => {
+                front.draft.seed = *seed;
+                Ok(())
+            }
+            _ => front.draft.set(id, value.clone()),
+        };
+        if front.draft == before && outcome.is_ok() {
+            return;
+        }
+        let checked = outcome.and_then(|()| front.lab.check(&front.draft));
+        if let Err(message) = checked {
+            front.draft = before;
+            self.toasts.push(Notice::problem(message));
+            return;
+        }
+        let live = front.lab.knobs().iter().any(|entry| entry.knob.id == id && entry.knob.is_live());
+        if live {
+            self.send(Command::SetKnob { id, value: value.clone() });
+        } else {
+            self.restart_lab();
+        }
+    }
+
+    /// Begins the lab anew with the knobs as they stand.
+    pub(super) fn restart_lab(&mut self) {
+        let Some(front) = &self.lab else { return };
+        let values = Box::new(front.draft.clone());
+        self.cursor = crate::record::TimeCursor::Following;
+        self.send(Command::RestartLab(values));
+    }
+}
+
+impl Window {
+    /// Does what a link of the lesson says.
+    pub(super) fn follow_lesson(&mut self, actions: Vec<LessonAction>) {
+        let mut restart = false;
+        for action in actions {
+            match action {
+                LessonAction::Set { knob, text } => restart |= self.set_from_lesson(&knob, &text),
+                LessonAction::Preset(preset) => {
+                    self.set_preset(preset);
+                    restart = false;
+                }
+                LessonAction::Go(Some(step)) => self.apply(Action::Time(TimeCommand::ScrubTo(step))),
+                LessonAction::Go(None) => self.apply(Action::Time(TimeCommand::Follow)),
+                LessonAction::Show(None) => self.maximised = None,
+                LessonAction::Show(Some(id)) => {
+                    let chart = self.recording().header.charts.iter().position(|chart| chart.id == id);
+                    self.maximised = chart.map(|index| PaneId::Chart(index as u8));
+                }
+                LessonAction::Play => self.send(Command::Play),
+            }
+        }
+        if restart {
+            self.restart_lab();
+        }
+    }
+
+    /// Whether the lab has to begin anew for it.
+    fn set_from_lesson(&mut self, id: &str, text: &str) -> bool {
+        let Some(front) = &mut self.lab else {
+            self.toasts.push(Notice::remark("This is a recording: open the lab to turn its knobs"));
+            return false;
+        };
+        match front.draft.set_text(id, text) {
+            Ok(()) => true,
+            Err(message) => {
+                self.toasts.push(Notice::problem(message));
+                false
+            }
+        }
+    }
+}
