@@ -44,7 +44,7 @@ pub fn charts(values: &Values) -> Vec<Chart> {
         charts.extend(copy_charts(values, &copies));
     }
     if !starts.is_empty() || !copies.is_empty() {
-        charts.push(plane(!starts.is_empty(), !copies.is_empty()));
+        charts.push(plane(starts.last().copied(), copies.first().copied()));
     }
     if !factors.is_empty() {
         charts.push(factor_chart());
@@ -272,18 +272,14 @@ fn copy_charts(values: &Values, copies: &[&Cell]) -> Vec<Chart> {
     charts
 }
 
-fn plane(starts: bool, copies: bool) -> Chart {
-    let one = |title: &str, protocol: &str| {
+fn plane(starts: Option<&Cell>, copies: Option<&Cell>) -> Chart {
+    let one = |title: String, protocol: &str| {
         let kind = PanelKind::Plane { series: "plane".into() };
-        panel(title, TrackFilter::is("protocol", protocol).and("plane", &["yes"]), ColorBy::Track, kind)
+        panel(&title, TrackFilter::is("protocol", protocol).and("plane", &["yes"]), ColorBy::Track, kind)
     };
     let mut panels = Vec::new();
-    if copies {
-        panels.push(one("Copies: start, a and b", "copies"));
-    }
-    if starts {
-        panels.push(one("Starts: a, b and matched b", "starts"));
-    }
+    panels.extend(copies.map(|cell| one(format!("Copies, {}: the start, a and b", cell.setting), "copies")));
+    panels.extend(starts.map(|_| one("Different starts: a, b and matched b".into(), "starts")));
     chart(
         "plane",
         "Both ways on one plane",
