@@ -41,6 +41,8 @@ pub struct FieldPlot {
     pub path: Vec<[f64; 2]>,
     /// Vertical line (the cursor on a time axis).
     pub cursor: Option<f64>,
+    /// Cells that are crossed out, row-major; empty for none.
+    pub crossed: Vec<bool>,
     /// Cells are squares: keep the aspect.
     pub square: bool,
     pub notes: Vec<String>,

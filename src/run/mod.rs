@@ -20,6 +20,7 @@ mod recorder;
 pub mod session;
 mod side_work;
 pub mod spec;
+pub mod sweep;
 mod threshold;
 pub mod trainer;
 pub mod weights_file;

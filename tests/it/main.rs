@@ -41,6 +41,7 @@ mod sessions;
 mod shaders;
 mod slice_metrics;
 mod slices;
+mod sweeps;
 mod train_files;
 mod window;
 mod window_files;

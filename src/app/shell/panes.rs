@@ -172,6 +172,9 @@ impl Drawn<'_> {
             ui.scope_builder(builder, |ui| {
                 ui.set_clip_rect(place.intersect(ui.clip_rect()));
                 views::show(ui, plot_id, plot, view);
+                if let Some(at) = view.clicked.take() {
+                    self.actions.push(Action::Pick { pane: id, at });
+                }
             });
         }
     }

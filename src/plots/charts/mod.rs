@@ -20,6 +20,18 @@ pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor) -> Vec<Pl
     chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor).plot()).collect()
 }
 
+/// The tracks behind a place, in axis units, of the chart's heat map over two attributes.
+pub fn tracks_at<'a>(chart: &Chart, recording: &'a Recording, at: [f64; 2]) -> Vec<&'a Track> {
+    let grid = chart.panels.iter().find_map(|panel| match &panel.kind {
+        PanelKind::Grid { by, .. } => Some((panel, by)),
+        _ => None,
+    });
+    let Some((panel, by)) = grid else { return Vec::new() };
+    let tracks = recording.tracks().map(|(_, track)| track);
+    let tracks: Vec<_> = tracks.filter(|track| panel.tracks.takes(&track.attributes)).collect();
+    summary::tracks_at(&tracks, by, at)
+}
+
 /// What a step of the recording is called: `layer`, where its charts go along layers.
 pub fn step_word(recording: &Recording) -> &str {
     let panels = recording.header.charts.iter().flat_map(|chart| &chart.panels);
