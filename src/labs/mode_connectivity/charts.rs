@@ -71,6 +71,12 @@ fn start_charts(values: &Values, starts: &[&Cell]) -> Vec<Chart> {
                     profile(matched(values, "train_path"), "training loss"),
                 ),
                 panel(
+                    "Test loss on the way",
+                    seen(),
+                    ColorBy::Track,
+                    profile(matched(values, "test_path"), "test loss"),
+                ),
+                panel(
                     "Test error on the way",
                     seen(),
                     ColorBy::Track,

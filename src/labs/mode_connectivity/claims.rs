@@ -135,9 +135,15 @@ fn later(recording: &Recording) -> Check {
         let end = all.iter().filter_map(|track| track.scalar("distance")?.steps().last().copied()).max()? as f64;
         let late = values(&all, "k").into_iter().rfind(|k| *k < end && *k > 0.0)?.to_string();
         let barrier = |k: &str| average(recording, &copies("sgd", &high, "0", k), "train_loss_barrier");
+        let connected = |k: &f64| {
+            let error = average(recording, &copies("sgd", &high, "0", &k.to_string()), "test_error_barrier");
+            error.is_some_and(|error| error < CONNECTED)
+        };
+        let smallest = values(&all, "k").into_iter().find(connected);
         Some(vec![
             Number::at_most("training-loss barrier over that of k = 0", barrier(&late)? / barrier("0")?, 0.2),
             Number::told("k", late.parse().ok()?),
+            Number::told("smallest k with a test-error barrier under 2 %", smallest.unwrap_or(f64::INFINITY)),
         ])
     };
     Check::of_all(numbers(), "copies under SGD from k = 0 and a later step, three repetitions")

@@ -350,7 +350,7 @@ pub const KNOBS: &[LabKnob] = &[
             kind: KnobKind::Float { min: 0.0, max: 1.0, smallest: 0.0, scale: Scale::Linear },
             definition: "Share of training labels that are replaced by a random class.",
             formula: "ỹ = random class with probability p",
-            effect: "Harder data part copies at a rate that clean data bear.",
+            effect: "Harder data part copies at a rate that clean data bear. Lines are judged on the labels of the beginning.",
         },
         group: "Data",
         presets: ["0", "0", "0"],

@@ -39,6 +39,7 @@ pub fn protocol(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let (mut rows, mut families) = begin(bench)?;
     bench.plan(planned(&rows, steps, every));
     let mut before = bench.values().clone();
+    turn(&mut rows, &mut families, &before);
     for step in 0..=steps {
         for family in &mut families {
             family.spawn_due()?;
