@@ -54,7 +54,8 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
         canvas.path(part, Stroke::new(WHITE, 0.3 * font));
         canvas.path(part, Stroke::new(BLACK, 0.13 * font));
     }
-    if let Some(end) = path.last().filter(|p| inner.contains(**p)) {
+    // Several paths have gaps between them; each ends in a dot.
+    for end in path.split(|p| !p[0].is_finite()).filter_map(<[_]>::last).filter(|p| inner.contains(**p)) {
         canvas.dot(*end, 0.45 * font, WHITE);
         canvas.dot(*end, 0.3 * font, BLACK);
     }

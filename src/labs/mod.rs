@@ -9,6 +9,7 @@ pub mod page;
 mod rank_collapse;
 mod shaped_transformer;
 mod super_consistency;
+mod mode_connectivity;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -20,6 +21,7 @@ pub use table::{Inputs, Table};
 pub const LABS: &[&dyn Lab] = &[&rank_collapse::RankCollapse];
 pub const LABS: &[&dyn Lab] = &[&shaped_transformer::ShapedTransformer];
 pub const LABS: &[&dyn Lab] = &[&super_consistency::SuperConsistency];
+pub const LABS: &[&dyn Lab] = &[&mode_connectivity::ModeConnectivity];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {

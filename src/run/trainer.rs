@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows of probes, threads or windows: the numbers depend on the specification alone.
 
+mod spawn;
+
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -32,6 +34,8 @@ use super::preconditioning;
 use super::spec::RunSpec;
 use super::threshold;
 use super::weights_file::{self, WeightsFileError};
+
+pub use spawn::Memory;
 
 /// Examples a forward pass of the test split takes at once.
 const EVALUATION_CHUNK: usize = 512;

@@ -1,6 +1,7 @@
 //! What papers predict, as plain numbers. No candle.
 
 pub mod edge_of_stability;
+pub mod interpolation;
 pub mod linear_network;
 pub mod power_law;
 pub mod random_walk;

@@ -22,6 +22,7 @@ mod instruments;
 mod labs;
 mod matching;
 mod measures;
+mod mode_connectivity;
 mod mup_attention;
 mod optimizers;
 mod parametrization;

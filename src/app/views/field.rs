@@ -249,7 +249,8 @@ fn overlays(ui: &Ui, inner: Rect, (x, y): (&Scale, &Scale), plot: &FieldPlot, to
             painter.add(Shape::line(points, Stroke::new(width, color)));
         }
     }
-    if let Some(last) = plot.path.last().filter(|p| p[0].is_finite() && p[1].is_finite()) {
+    // Several paths have gaps between them; each ends in a dot.
+    for last in plot.path.split(|p| !(p[0].is_finite() && p[1].is_finite())).filter_map(<[_]>::last) {
         let at = place(*last);
         painter.circle_filled(at, 6.5 * em, tokens.path_rim);
         painter.circle_filled(at, 5.2 * em, tokens.path);

@@ -17,17 +17,23 @@ pub struct Question<'a> {
     pub group: Option<&'a str>,
 }
 
-/// Attribute values in the order of their numbers, texts after them.
+/// Attribute values in the order of their numbers; texts after them, in the order of the tracks.
 #[derive(Clone, Debug, PartialEq)]
 struct Place {
     number: f64,
+    /// The first track with this text.
+    first: usize,
     text: String,
 }
 
 impl Place {
-    fn of(track: &Track, attribute: &str) -> Option<Self> {
+    /// Of one of `tracks`.
+    fn of(tracks: &[&Track], track: &Track, attribute: &str) -> Option<Self> {
         let text = track.attributes.get(attribute)?.clone();
-        Some(Self { number: text.parse().unwrap_or(f64::INFINITY), text })
+        let number = text.parse().unwrap_or(f64::INFINITY);
+        let alike = |other: &&Track| other.attributes.get(attribute) == Some(&text);
+        let first = if number.is_finite() { 0 } else { tracks.iter().position(alike).unwrap_or(0) };
+        Some(Self { number, first, text })
     }
 }
 
@@ -41,7 +47,8 @@ impl PartialOrd for Place {
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.total_cmp(&other.number).then_with(|| self.text.cmp(&other.text))
+        let order = self.number.total_cmp(&other.number).then_with(|| self.first.cmp(&other.first));
+        order.then_with(|| self.text.cmp(&other.text))
     }
 }
 
@@ -52,11 +59,12 @@ fn value(shown: &Shown<'_>, track: &Track, series: &str) -> Option<f64> {
 
 pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, best: Option<Best>) -> Plot {
     let mut groups: BTreeMap<Place, BTreeMap<Place, Vec<f64>>> = BTreeMap::new();
-    for (track, _) in &shown.tracks {
-        let everything = Place { number: 0.0, text: String::new() };
-        let group = question.group.map_or(Some(everything), |group| Place::of(track, group));
+    let tracks: Vec<&Track> = shown.tracks.iter().map(|(track, _)| *track).collect();
+    for track in &tracks {
+        let everything = Place { number: 0.0, first: 0, text: String::new() };
+        let group = question.group.map_or(Some(everything), |group| Place::of(&tracks, track, group));
         if let (Some(group), Some(at), Some(value)) =
-            (group, Place::of(track, question.by), value(shown, track, question.series))
+            (group, Place::of(&tracks, track, question.by), value(shown, track, question.series))
         {
             groups.entry(group).or_default().entry(at).or_default().push(value);
         }
@@ -78,6 +86,8 @@ pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, be
         repeats = repeats.max(points.values().map(Vec::len).max().unwrap_or(0));
         let chosen = best.and_then(|best| optimum(&means, best));
         let mut label = match (question.group, group.text.as_str()) {
+            // What is a text says itself what it is.
+            (Some(_), text) if !group.number.is_finite() => text.to_owned(),
             (Some(name), text) => format!("{name} {text}"),
             (None, _) => shown.title.clone(),
         };
@@ -113,15 +123,15 @@ fn optimum(points: &[[f64; 2]], best: Best) -> Option<[f64; 2]> {
 }
 
 pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> Plot {
-    let tracks = || shown.tracks.iter().map(|(track, _)| *track);
-    let [columns, rows] = places(tracks(), by);
+    let tracks: Vec<&Track> = shown.tracks.iter().map(|(track, _)| *track).collect();
+    let [columns, rows] = places(&tracks, by);
     if columns.is_empty() || rows.is_empty() {
         return shown.empty();
     }
     let mut cells = vec![Vec::new(); columns.len() * rows.len()];
     let mut crossed = vec![false; cells.len()];
-    for track in tracks() {
-        let place = |k: usize, places: &[Place]| Some(places.binary_search(&Place::of(track, &by[k])?).ok()?);
+    for &track in &tracks {
+        let place = |k: usize, places: &[Place]| Some(places.binary_search(&Place::of(&tracks, track, &by[k])?).ok()?);
         let (Some(x), Some(y)) = (place(0, &columns), place(1, &rows)) else { continue };
         let index = y * columns.len() + x;
         cells[index].extend(value(shown, track, series));
@@ -146,17 +156,17 @@ const STATUS: &str = "status";
 const CROSSED: [&str; 2] = ["failed", "diverged"];
 
 /// The values that two attributes take, in order.
-fn places<'a>(tracks: impl Iterator<Item = &'a Track> + Clone, by: &[String; 2]) -> [Vec<Place>; 2] {
+fn places(tracks: &[&Track], by: &[String; 2]) -> [Vec<Place>; 2] {
     [0, 1].map(|k| {
-        let all: BTreeSet<_> = tracks.clone().filter_map(|track| Place::of(track, &by[k])).collect();
+        let all: BTreeSet<_> = tracks.iter().filter_map(|track| Place::of(tracks, track, &by[k])).collect();
         all.into_iter().collect()
     })
 }
 
 /// The tracks behind a place of a grid.
 pub fn tracks_at<'a>(tracks: &[&'a Track], by: &[String; 2], at: [f64; 2]) -> Vec<&'a Track> {
-    let places = places(tracks.iter().copied(), by);
+    let places = places(tracks, by);
     let wanted = |k: usize| places[k].get(at[k].floor().max(0.0) as usize);
-    let is_there = |track: &Track| (0..2).all(|k| Place::of(track, &by[k]).as_ref() == wanted(k));
+    let is_there = |track: &Track| (0..2).all(|k| Place::of(tracks, track, &by[k]).as_ref() == wanted(k));
     tracks.iter().copied().filter(|track| is_there(track)).collect()
 }
