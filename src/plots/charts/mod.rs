@@ -58,6 +58,18 @@ fn share_heights(plots: &mut [Plot]) {
     }
 }
 
+/// The tracks behind a place, in axis units, of the chart's heat map over two attributes.
+pub fn tracks_at<'a>(chart: &Chart, recording: &'a Recording, at: [f64; 2]) -> Vec<&'a Track> {
+    let grid = chart.panels.iter().find_map(|panel| match &panel.kind {
+        PanelKind::Grid { by, .. } => Some((panel, by)),
+        _ => None,
+    });
+    let Some((panel, by)) = grid else { return Vec::new() };
+    let tracks = recording.tracks().map(|(_, track)| track);
+    let tracks: Vec<_> = tracks.filter(|track| panel.tracks.takes(&track.attributes)).collect();
+    summary::tracks_at(&tracks, by, at)
+}
+
 /// What a step of the recording is called: `layer`, where its charts go along layers.
 pub fn step_word(recording: &Recording) -> &str {
     let panels = recording.header.charts.iter().flat_map(|chart| &chart.panels);
@@ -145,11 +157,15 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The colour of a track's `k`th line.
-    fn color(&self, of_track: LineColor, k: usize) -> LineColor {
+    /// The colour of a track's `k`th line. What is named after a line before it (`cosine_theory` after `cosine`) belongs to it.
+    fn color(&self, of_track: LineColor, lines: &[SeriesLine], k: usize) -> LineColor {
+        let belongs = |to: &SeriesLine| {
+            lines[k].series.strip_prefix(&to.series).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let own = || lines[..k].iter().position(belongs).unwrap_or(k);
         match self.panel.color {
-            ColorBy::Series => k.into(),
-            ColorBy::Track if self.tracks.len() == 1 => k.into(),
+            ColorBy::Series => own().into(),
+            ColorBy::Track if self.tracks.len() == 1 => own().into(),
             ColorBy::Track | ColorBy::Attribute(_) => of_track,
         }
     }
