@@ -9,6 +9,7 @@ use crate::record::TimeCommand;
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
+use crate::run::sweep::Folder;
 
 use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
@@ -69,6 +70,13 @@ pub enum Action {
     Connectivity(ConnectivityAction),
     /// The run's current weights, as a safetensors file.
     SaveWeights(PathBuf),
+    /// A place of a pane was clicked, in its axes' units.
+    Pick {
+        pane: PaneId,
+        at: [f64; 2],
+    },
+    /// Back from a cell to its sweep.
+    BackToSweep,
     /// Tell of a mistake.
     Tell(String),
     /// Take a message off the screen.
@@ -122,6 +130,10 @@ impl Window {
             }
             Action::Open(path) => {
                 self.dialog = None;
+                if Folder::is_one(&path) {
+                    self.watch_sweep(&path);
+                    return;
+                }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
                 self.background.read(path);
             }
@@ -137,6 +149,12 @@ impl Window {
                 self.dialog = None;
                 self.send(Command::SaveWeights(path));
             }
+            Action::Pick { pane, at } => self.open_cell(pane, at),
+            Action::BackToSweep => {
+                if let Some(path) = self.sweep.as_ref().map(|watch| watch.folder().to_owned()) {
+                    self.watch_sweep(&path);
+                }
+            }
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
         }
@@ -144,6 +162,8 @@ impl Window {
 
     fn play_or_pause(&mut self) {
         match self.live.state {
+            // A protocol has an end; there is nothing to train on with.
+            RunState::Finished | RunState::Failed if self.lab.is_some() => self.restart_lab(),
             RunState::Running | RunState::Preparing => self.send(Command::Pause),
             RunState::Paused | RunState::Finished => self.send(Command::Play),
             RunState::Diverged => {

@@ -18,6 +18,7 @@ pub mod offscreen;
 pub mod plot_cache;
 pub mod shell;
 pub mod state;
+pub mod sweep;
 pub mod theme;
 pub mod toasts;
 pub mod views;

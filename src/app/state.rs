@@ -19,6 +19,7 @@ use super::draft;
 use super::lab::LabInFront;
 use super::link::{Link, Wake};
 use super::live::Live;
+use super::sweep::SweepWatch;
 use super::toasts::{Notice, Toasts};
 
 /// Longest that one frame spends on what has arrived.
@@ -90,6 +91,8 @@ pub struct Window {
     pub lab: Option<LabInFront>,
     /// The worker that this window began; none if somebody else did.
     pub(super) session: Option<Session>,
+    /// The sweep that is watched.
+    pub(super) sweep: Option<SweepWatch>,
     /// Whether lesson and claims are shown.
     pub lesson_open: bool,
     /// The step of the lesson that is open.
@@ -134,6 +137,7 @@ impl Window {
             link,
             lab: None,
             session: None,
+            sweep: None,
             lesson_open: true,
             lesson_step: 0,
             background: Background::new(wake.clone()),
@@ -246,6 +250,7 @@ impl Window {
         if self.live.settle() {
             self.shown_generation += 1;
         }
+        self.follow_sweep();
         self.coord_check.receive();
         self.comparing.receive();
         let Some(mut link) = self.link.take() else { return false };

@@ -89,6 +89,8 @@ pub enum Source {
     Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake },
     /// An experiment that the window begins: a lab with its knobs.
     Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
+    /// A sweep's folder.
+    Sweep(PathBuf),
     /// A recording.
     File { path: PathBuf, recording: Box<Recording> },
 }
@@ -144,6 +146,11 @@ pub fn run(source: Source) -> Result<(), WindowError> {
                 Source::Lab { lab, values, wake } => {
                     let mut window = Window::idle(wake);
                     window.begin(Some(LabInFront { lab, draft: values }));
+                    window
+                }
+                Source::Sweep(path) => {
+                    let mut window = Window::idle(Wake::default());
+                    window.watch_sweep(&path);
                     window
                 }
                 Source::File { path, recording } => Window::viewing(&path, *recording),

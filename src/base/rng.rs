@@ -3,8 +3,8 @@
 //! Everything random in a run draws from a stream named after its purpose. Two purposes never share
 //! a stream, so measuring more, or drawing a window, can't shift the numbers that training sees.
 
-use rand::SeedableRng;
 use rand::distr::{Distribution, Uniform};
+use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
@@ -25,6 +25,14 @@ impl Streams {
     /// The stream called `name`, from its beginning: a function of (seed, name) alone.
     pub fn stream(&self, name: &str) -> Stream {
         self.indexed(name, 0)
+    }
+
+    /// A family of its own, the `index`-th called `name`: what draws from it shares no stream with this one.
+    #[must_use]
+    pub fn derived(&self, name: &str, index: u64) -> Self {
+        let mut seed = [0; 8];
+        self.indexed(name, index).fill_bytes(&mut seed);
+        Self { seed: u64::from_le_bytes(seed) }
     }
 
     /// The `index`-th stream called `name`, for one stream per epoch, layer or vector.
@@ -60,6 +68,16 @@ mod tests {
         assert_ne!(a, normals(&mut streams.stream("batches"), 8));
         assert_ne!(a, normals(&mut streams.indexed("init", 1), 8));
         assert_ne!(a, normals(&mut Streams::new(8).stream("init"), 8));
+    }
+
+    #[test]
+    fn a_derived_family_is_another_seed_that_name_and_index_determine() {
+        let streams = Streams::new(7);
+        let derived = streams.derived("noise", 3);
+        assert_eq!(derived, streams.derived("noise", 3));
+        for other in [streams, streams.derived("noise", 4), streams.derived("start", 3), Streams::new(8)] {
+            assert_ne!(derived, other);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod playground;
 mod progress;
 mod run;
 mod screenshot;
+mod sweep;
 mod theory;
 mod train;
 mod view;
@@ -46,6 +47,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: lab::command, run: lab::run },
     Subcommand { command: claims::command, run: claims::run },
+    Subcommand { command: sweep::command, run: sweep::run },
     Subcommand { command: theory::command, run: theory::run },
     Subcommand { command: list::command, run: list::run },
     Subcommand { command: doctor::command, run: doctor::run },

@@ -30,6 +30,17 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
 
     let (x, y) = (Scale::x(plot.x_range, inner), Scale::y(plot.y_range, inner));
     let place = |p: &[f64; 2]| [x.px(p[0]), y.px(p[1])];
+    for (index, _) in plot.crossed.iter().enumerate().filter(|(_, crossed)| **crossed) {
+        let edge = |[low, high]: [f64; 2], i: usize, n: usize| low + (high - low) * i as f64 / n as f64;
+        let (column, row) = (index % plot.columns, index / plot.columns);
+        let corner =
+            |c: usize, r: usize| place(&[edge(plot.x_range, c, plot.columns), edge(plot.y_range, r, plot.rows)]);
+        for (a, b) in
+            [(corner(column, row), corner(column + 1, row + 1)), (corner(column + 1, row), corner(column, row + 1))]
+        {
+            canvas.line(a, b, Stroke::new(BLACK, 0.08 * font));
+        }
+    }
     for (level, line) in &plot.contours {
         let dark = plot.unit(*level).is_none_or(|t| luminance(plot.colormap.rgb8(t)) > 0.35);
         let color = if dark { BLACK } else { WHITE };
@@ -43,7 +54,8 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
         canvas.path(part, Stroke::new(WHITE, 0.3 * font));
         canvas.path(part, Stroke::new(BLACK, 0.13 * font));
     }
-    if let Some(end) = path.last().filter(|p| inner.contains(**p)) {
+    // Several paths have gaps between them; each ends in a dot.
+    for end in path.split(|p| !p[0].is_finite()).filter_map(<[_]>::last).filter(|p| inner.contains(**p)) {
         canvas.dot(*end, 0.45 * font, WHITE);
         canvas.dot(*end, 0.3 * font, BLACK);
     }

@@ -55,6 +55,11 @@ pub trait Lab: Sync {
     /// What the paper says, as checks of a recording.
     fn claims(&self) -> &'static [Claim];
 
+    /// Floating-point operations of the protocol, about; none if nobody knows. Sweeps begin with the most expensive cells.
+    fn cost(&self, _values: &Values) -> Option<f64> {
+        None
+    }
+
     /// What to look at, step by step: the text of `assets/lessons/<id>.md`; [`super::lesson`] has its grammar.
     fn lesson(&self) -> &'static str {
         ""

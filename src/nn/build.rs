@@ -83,7 +83,9 @@ pub fn build(spec: &ModelSpec, train: &Split) -> Result<Arc<dyn Model>, BuildErr
         ("base-depth", base.base_depth),
     ];
     for (knob, value) in sizes {
-        if value == 0 {
+        // An MLP without hidden layers is softmax regression.
+        let may_be_zero = knob == "depth" && spec.kind == ModelKind::Mlp;
+        if value == 0 && !may_be_zero {
             return Err(BuildError::Zero { knob });
         }
     }

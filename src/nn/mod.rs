@@ -10,7 +10,7 @@ mod branch;
 pub mod build;
 mod chain;
 pub mod convnet;
-mod cost;
+pub mod cost;
 pub mod curvature;
 pub mod ensemble;
 mod forward;

@@ -22,7 +22,7 @@ pub(super) struct Step<'a> {
 }
 
 /// What one kind of optimiser remembers of one matrix `[fan_in, fan_out]`, and how it moves it.
-pub(super) trait Matrix: Debug + Send {
+pub(super) trait Matrix: Debug + Send + Sync {
     /// What to subtract from the matrix, decoupled decay apart; `None` to leave it where it is. `g` is the clipped, detached
     /// gradient.
     fn change(&mut self, g: &Tensor, step: &Step) -> Result<Option<Tensor>>;

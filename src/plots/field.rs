@@ -37,10 +37,12 @@ pub struct FieldPlot {
     pub column_labels: Vec<String>,
     /// Iso-lines: each a polyline in axis units with its level.
     pub contours: Vec<(f32, Vec<[f64; 2]>)>,
-    /// A path over the field (iterates), oldest first.
+    /// A path over the field (iterates), oldest first; several with a point that isn't finite between them.
     pub path: Vec<[f64; 2]>,
     /// Vertical line (the cursor on a time axis).
     pub cursor: Option<f64>,
+    /// Cells that are crossed out, row-major; empty for none.
+    pub crossed: Vec<bool>,
     /// Cells are squares: keep the aspect.
     pub square: bool,
     pub notes: Vec<String>,

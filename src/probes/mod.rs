@@ -6,7 +6,7 @@ pub mod job;
 pub mod landscape;
 pub mod measure;
 pub mod plane;
-mod projection;
+pub mod projection;
 pub mod propagation;
 pub mod registry;
 pub mod sharpness;

@@ -127,7 +127,8 @@ pub struct Surface {
     pub accuracy: Vec<f32>,
     /// Whether a point has been computed (a coarser grid shows before a finer is complete).
     pub valid: Vec<bool>,
-    /// Where training came from, oldest first; the last point is the centre.
+    /// Where training came from, oldest first; the last point is the centre. Planes through several networks have a path each, with
+    /// a point that isn't finite between them.
     pub path: Vec<PathPoint>,
     /// Share of the squared distance travelled (over `path`) that lies in the plane, in [0, 1].
     pub path_share: f32,

@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows of probes, threads or windows: the numbers depend on the specification alone.
 
+mod spawn;
+
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -9,6 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::base::rng::Streams;
 use crate::nn::batch::{Batch, InputTensor};
 use crate::nn::build::{BuildError, build};
+use crate::nn::cost::Cost;
 use crate::nn::model::Model;
 use crate::nn::params::Params;
 use crate::nn::roles::RoleParts;
@@ -31,6 +34,8 @@ use super::preconditioning;
 use super::spec::RunSpec;
 use super::threshold;
 use super::weights_file::{self, WeightsFileError};
+
+pub use spawn::Memory;
 
 /// Examples a forward pass of the test split takes at once.
 const EVALUATION_CHUNK: usize = 512;
@@ -358,6 +363,15 @@ impl Trainer {
     /// [`TrainError::Tensor`].
     pub fn preconditioning(&self) -> Result<Option<Vec<f64>>, TrainError> {
         Ok(preconditioning::factors(&self.spec, self.model.layout(), &self.optimizer, &self.device)?)
+    }
+
+    /// Multiplications of a forward pass, an example, about: each parameter once a token.
+    ///
+    /// # Errors
+    /// [`TrainError::Tensor`].
+    pub fn multiplications(&self) -> Result<f64, TrainError> {
+        let one = Batch::new(&self.train.select(&[0]), self.dtype, &self.device)?;
+        Ok(Cost::of(&*self.model, &self.frozen_tensors(), &one)?.multiplications)
     }
 
     pub fn params(&self) -> &Params {

@@ -133,7 +133,12 @@ fn file(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let Some(viewed) = &window.viewed else { return };
     let name = viewed.path.file_name().map_or_else(|| viewed.path.to_string_lossy(), |name| name.to_string_lossy());
     let place = crate::app::full_path(&viewed.path);
-    ui.label(RichText::new(format!("Recording {name}")).color(tokens.text)).on_hover_text(place);
+    let watched = window.watched_sweep();
+    let kind = if watched.is_some_and(|folder| folder == viewed.path) { "Sweep" } else { "Recording" };
+    ui.label(RichText::new(format!("{kind} {name}")).color(tokens.text)).on_hover_text(place);
+    if watched.is_some_and(|folder| folder != viewed.path) && ui.button("Back to the sweep").clicked() {
+        actions.push(Action::BackToSweep);
+    }
     if window.has_run_behind() && ui.button("Back to the run").clicked() {
         actions.push(Action::CloseFile);
     }

@@ -22,12 +22,13 @@ pub struct Memory {
     picture: Option<(Arc<Cells>, [usize; 2], TextureHandle)>,
 }
 
-pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
+/// Draws a heat map; where it was clicked, in its axes' units, if its cells stand for something of their own.
+pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Option<[f64; 2]> {
     let tokens = theme::of(ui.visuals());
     let (area, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &plot.title));
     if area.width() < 60.0 || area.height() < 60.0 || plot.columns == 0 || plot.rows == 0 {
-        return;
+        return None;
     }
     let key = Key { label: &plot.value_label, range: plot.value_range, log: plot.log, colormap: plot.colormap };
     let height = area.height() - 3.0 * axes::row(ui) - 4.0;
@@ -39,7 +40,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
         pos2(area.right() - bar_width - 10.0, area.bottom() - 2.0 * axes::row(ui)),
     );
     if free.width() < 16.0 || free.height() < 16.0 {
-        return;
+        return None;
     }
     let inner = picture_rect(free, plot, ui.pixels_per_point());
     let (x, y) = (Scale::x(plot.x_range, inner), Scale::y(plot.y_range, inner));
@@ -75,9 +76,17 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) {
     let foot_right = if plot.square { label_right.max(inner.right()) } else { area.right() };
     let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), pos2(foot_right, area.bottom()));
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
+    let mut picked = None;
+    if !plot.column_labels.is_empty() {
+        let cells = ui.interact(inner, id.with("cells"), Sense::click());
+        if cells.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+            picked = pointed.map(|p| [x.unit(p.x), y.unit(p.y)]);
+        }
+    }
     if let (Some(pointer), Some(value)) = (pointed, under) {
         read_out(response, inner, (&x, &y), plot, pointer, value, ui, tokens);
     }
+    picked
 }
 
 /// Steps are counted in whole numbers, everything else is measured.
@@ -202,10 +211,34 @@ fn cells(plot: &FieldPlot, memory: &mut Option<(Source, Arc<Cells>)>, tokens: &T
     cells
 }
 
+/// Lines at 45 degrees across a cell.
+fn hatching(cell: Rect, stroke: Stroke) -> Vec<Shape> {
+    const GAP: f32 = 8.0;
+    let reach = cell.width() + cell.height();
+    let count = (reach / GAP) as usize;
+    let line = |k: usize| {
+        // From the bottom or the right edge up to the left or the top.
+        let along = GAP * (k as f32 + 0.5);
+        let (a, b) = (along.min(cell.width()), (along - cell.width()).max(0.0));
+        let (c, d) = ((along - cell.height()).max(0.0), along.min(cell.height()));
+        let ends = [cell.left_bottom() + vec2(a, -b), cell.left_bottom() + vec2(c, -d)];
+        Shape::line_segment(ends, stroke)
+    };
+    (0..count).map(line).collect()
+}
+
 fn overlays(ui: &Ui, inner: Rect, (x, y): (&Scale, &Scale), plot: &FieldPlot, tokens: &Tokens) {
     let painter = ui.painter().with_clip_rect(inner);
     let em = axes::emphasis(inner.size());
     let place = |[a, b]: [f64; 2]| pos2(x.point(a), y.point(b));
+    for (index, _) in plot.crossed.iter().enumerate().filter(|(_, crossed)| **crossed) {
+        let edge = |[low, high]: [f64; 2], i: usize, n: usize| low + (high - low) * i as f64 / n as f64;
+        let (column, row) = (index % plot.columns, index / plot.columns);
+        let corner =
+            |c: usize, r: usize| place([edge(plot.x_range, c, plot.columns), edge(plot.y_range, r, plot.rows)]);
+        let cell = Rect::from_two_pos(corner(column, row), corner(column + 1, row + 1)).shrink(1.0);
+        painter.extend(hatching(cell, Stroke::new(1.2 * em, tokens.danger)));
+    }
     for (_, line) in &plot.contours {
         let points: Vec<_> = line.iter().filter(|p| p[0].is_finite() && p[1].is_finite()).map(|p| place(*p)).collect();
         painter.add(Shape::line(points, Stroke::new(em, tokens.contour)));
@@ -216,7 +249,8 @@ fn overlays(ui: &Ui, inner: Rect, (x, y): (&Scale, &Scale), plot: &FieldPlot, to
             painter.add(Shape::line(points, Stroke::new(width, color)));
         }
     }
-    if let Some(last) = plot.path.last().filter(|p| p[0].is_finite() && p[1].is_finite()) {
+    // Several paths have gaps between them; each ends in a dot.
+    for last in plot.path.split(|p| !(p[0].is_finite() && p[1].is_finite())).filter_map(<[_]>::last) {
         let at = place(*last);
         painter.circle_filled(at, 6.5 * em, tokens.path_rim);
         painter.circle_filled(at, 5.2 * em, tokens.path);

@@ -27,6 +27,8 @@ use crate::plots::{Plot, ticks};
 pub struct ViewState {
     /// Where a surface is seen from.
     pub orbit: Orbit,
+    /// Where a heat map was clicked in this frame, in its axes' units.
+    pub clicked: Option<[f64; 2]>,
     lines: lines::Memory,
     field: field::Memory,
     surface: surface::Memory,
@@ -39,7 +41,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &Plot, state: &mut ViewState) {
     ui.style_mut().text_styles.insert(TextStyle::Small, FontId::proportional(size));
     match plot {
         Plot::Lines(plot) => lines::show(ui, id, plot, &mut state.lines),
-        Plot::Field(plot) => field::show(ui, id, plot, &mut state.field),
+        Plot::Field(plot) => state.clicked = field::show(ui, id, plot, &mut state.field),
         Plot::Surface(plot) => surface::show(ui, id, plot, &mut state.orbit, &mut state.surface),
         Plot::Ridges(plot) => ridges::show(ui, id, plot),
         Plot::Empty { title, reason } => empty::show(ui, title, reason),

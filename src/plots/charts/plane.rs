@@ -56,7 +56,7 @@ fn field(surface: &Surface) -> FieldPlot {
         contours,
         path: surface.path.iter().map(|point| [f64::from(point.a), f64::from(point.b)]).collect(),
         square: true,
-        notes: vec![words::circumstances(&surface.circumstances)],
+        notes: vec![surface.directions.clone(), words::circumstances(&surface.circumstances)],
         ..FieldPlot::default()
     }
 }

@@ -1,6 +1,6 @@
 //! A number a track, against what sets the tracks apart: U-curves, and heat maps over two knobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::statistics::{mean, standard_error};
 use crate::plots::lines::{Band, Line, LineColor, LineStyle};
@@ -17,17 +17,23 @@ pub struct Question<'a> {
     pub group: Option<&'a str>,
 }
 
-/// Attribute values in the order of their numbers, texts after them.
+/// Attribute values in the order of their numbers; texts after them, in the order of the tracks.
 #[derive(Clone, Debug, PartialEq)]
 struct Place {
     number: f64,
+    /// The first track with this text.
+    first: usize,
     text: String,
 }
 
 impl Place {
-    fn of(track: &Track, attribute: &str) -> Option<Self> {
+    /// Of one of `tracks`.
+    fn of(tracks: &[&Track], track: &Track, attribute: &str) -> Option<Self> {
         let text = track.attributes.get(attribute)?.clone();
-        Some(Self { number: text.parse().unwrap_or(f64::INFINITY), text })
+        let number = text.parse().unwrap_or(f64::INFINITY);
+        let alike = |other: &&Track| other.attributes.get(attribute) == Some(&text);
+        let first = if number.is_finite() { 0 } else { tracks.iter().position(alike).unwrap_or(0) };
+        Some(Self { number, first, text })
     }
 }
 
@@ -41,7 +47,8 @@ impl PartialOrd for Place {
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.total_cmp(&other.number).then_with(|| self.text.cmp(&other.text))
+        let order = self.number.total_cmp(&other.number).then_with(|| self.first.cmp(&other.first));
+        order.then_with(|| self.text.cmp(&other.text))
     }
 }
 
@@ -52,11 +59,12 @@ fn value(shown: &Shown<'_>, track: &Track, series: &str) -> Option<f64> {
 
 pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, best: Option<Best>) -> Plot {
     let mut groups: BTreeMap<Place, BTreeMap<Place, Vec<f64>>> = BTreeMap::new();
-    for (track, _) in &shown.tracks {
-        let everything = Place { number: 0.0, text: String::new() };
-        let group = question.group.map_or(Some(everything), |group| Place::of(track, group));
+    let tracks: Vec<&Track> = shown.tracks.iter().map(|(track, _)| *track).collect();
+    for track in &tracks {
+        let everything = Place { number: 0.0, first: 0, text: String::new() };
+        let group = question.group.map_or(Some(everything), |group| Place::of(&tracks, track, group));
         if let (Some(group), Some(at), Some(value)) =
-            (group, Place::of(track, question.by), value(shown, track, question.series))
+            (group, Place::of(&tracks, track, question.by), value(shown, track, question.series))
         {
             groups.entry(group).or_default().entry(at).or_default().push(value);
         }
@@ -78,6 +86,8 @@ pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, be
         repeats = repeats.max(points.values().map(Vec::len).max().unwrap_or(0));
         let chosen = best.and_then(|best| optimum(&means, best));
         let mut label = match (question.group, group.text.as_str()) {
+            // What is a text says itself what it is.
+            (Some(_), text) if !group.number.is_finite() => text.to_owned(),
             (Some(name), text) => format!("{name} {text}"),
             (None, _) => shown.title.clone(),
         };
@@ -113,29 +123,50 @@ fn optimum(points: &[[f64; 2]], best: Best) -> Option<[f64; 2]> {
 }
 
 pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> Plot {
-    let mut cells: BTreeMap<(Place, Place), Vec<f64>> = BTreeMap::new();
-    for (track, _) in &shown.tracks {
-        if let (Some(x), Some(y)) = (Place::of(track, &by[0]), Place::of(track, &by[1])) {
-            // A cell without a number is there, and empty.
-            cells.entry((y, x)).or_default().extend(value(shown, track, series));
-        }
-    }
-    if cells.values().all(Vec::is_empty) {
+    let tracks: Vec<&Track> = shown.tracks.iter().map(|(track, _)| *track).collect();
+    let [columns, rows] = places(&tracks, by);
+    if columns.is_empty() || rows.is_empty() {
         return shown.empty();
     }
-    let columns: std::collections::BTreeSet<_> = cells.keys().map(|(_, x)| x.clone()).collect();
-    let rows: std::collections::BTreeSet<_> = cells.keys().map(|(y, _)| y.clone()).collect();
-    let mut values = Vec::with_capacity(columns.len() * rows.len());
-    for y in &rows {
-        for x in &columns {
-            let cell = cells.get(&(y.clone(), x.clone())).and_then(|cell| mean(cell));
-            values.push(cell.map_or(f32::NAN, |v| v as f32));
-        }
+    let mut cells = vec![Vec::new(); columns.len() * rows.len()];
+    let mut crossed = vec![false; cells.len()];
+    for &track in &tracks {
+        let place = |k: usize, places: &[Place]| Some(places.binary_search(&Place::of(&tracks, track, &by[k])?).ok()?);
+        let (Some(x), Some(y)) = (place(0, &columns), place(1, &rows)) else { continue };
+        let index = y * columns.len() + x;
+        cells[index].extend(value(shown, track, series));
+        crossed[index] |= track.attributes.get(STATUS).is_some_and(|status| CROSSED.contains(&status.as_str()));
     }
+    // A cell without a number is there, and empty.
+    let values = cells.iter().map(|cell| mean(cell).map_or(f32::NAN, |v| v as f32)).collect();
     let mut plot = heat::field(shown, style, columns.len(), rows.len(), values);
     plot.x_range = [0.0, columns.len() as f64];
     plot.y_range = [0.0, rows.len() as f64];
     plot.row_labels = rows.iter().map(|row| row.text.clone()).collect();
     plot.column_labels = columns.iter().map(|column| column.text.clone()).collect();
+    if crossed.contains(&true) {
+        plot.crossed = crossed;
+        plot.notes.push("hatched: failed or diverged".into());
+    }
     Plot::Field(plot)
+}
+
+/// The attribute of a sweep's cell that says how it is, and what crosses it out.
+const STATUS: &str = "status";
+const CROSSED: [&str; 2] = ["failed", "diverged"];
+
+/// The values that two attributes take, in order.
+fn places(tracks: &[&Track], by: &[String; 2]) -> [Vec<Place>; 2] {
+    [0, 1].map(|k| {
+        let all: BTreeSet<_> = tracks.iter().filter_map(|track| Place::of(tracks, track, &by[k])).collect();
+        all.into_iter().collect()
+    })
+}
+
+/// The tracks behind a place of a grid.
+pub fn tracks_at<'a>(tracks: &[&'a Track], by: &[String; 2], at: [f64; 2]) -> Vec<&'a Track> {
+    let places = places(tracks, by);
+    let wanted = |k: usize| places[k].get(at[k].floor().max(0.0) as usize);
+    let is_there = |track: &Track| (0..2).all(|k| Place::of(tracks, track, &by[k]).as_ref() == wanted(k));
+    tracks.iter().copied().filter(|track| is_there(track)).collect()
 }

@@ -2,9 +2,12 @@
 //! matched, and how good they are together.
 
 pub mod bends;
+pub mod between;
 mod ends;
+pub mod family;
 mod run_order;
 mod session;
+pub mod triangle;
 
 use std::sync::Arc;
 use std::time::Instant;

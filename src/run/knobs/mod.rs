@@ -126,6 +126,14 @@ pub fn validate(spec: &RunSpec) -> Result<(), String> {
             find("task").expect("registered").get(spec)
         ));
     }
+    if model.depth == 0 && model.kind != crate::nn::spec::ModelKind::Mlp {
+        return Err(
+            "depth can't be 0 for this model: only `mlp` is something without hidden layers; give 1 or more".into()
+        );
+    }
+    if model.depth == 0 && model.parametrization.kind != crate::nn::parametrization::Parametrization::Standard {
+        return Err("depth can't be 0 with this parametrization, which scales by it; give 1 or more, or parametrization standard".into());
+    }
     if spec.batch_size == 1 && model.kind == crate::nn::spec::ModelKind::Mlp && model::has_batch_norm(spec) {
         return Err("batch-size can't be 1 with batch-norm: one example less its mean is 0; give 2 or more, or set batch-norm to false".into());
     }
