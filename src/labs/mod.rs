@@ -5,11 +5,11 @@ pub mod claim;
 mod experiment;
 pub mod lab;
 pub mod lesson;
+mod mode_connectivity;
 pub mod page;
 mod rank_collapse;
 mod shaped_transformer;
 mod super_consistency;
-mod mode_connectivity;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -18,10 +18,12 @@ pub use lab::{Lab, Paper};
 pub use table::{Inputs, Table};
 
 /// All labs, in the order of the window's list.
-pub const LABS: &[&dyn Lab] = &[&rank_collapse::RankCollapse];
-pub const LABS: &[&dyn Lab] = &[&shaped_transformer::ShapedTransformer];
-pub const LABS: &[&dyn Lab] = &[&super_consistency::SuperConsistency];
-pub const LABS: &[&dyn Lab] = &[&mode_connectivity::ModeConnectivity];
+pub const LABS: &[&dyn Lab] = &[
+    &rank_collapse::RankCollapse,
+    &shaped_transformer::ShapedTransformer,
+    &super_consistency::SuperConsistency,
+    &mode_connectivity::ModeConnectivity,
+];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {
