@@ -1,4 +1,4 @@
-//! What the paper says, as checks of a recording. Thresholds: seeds 0 to 4 of the standard preset and of the instant one, whose spread the
+//! What the paper says, as checks of a recording. Thresholds: the spread over seeds 0 to 4 of the presets instant and standard, which the
 //! texts give.
 
 use crate::labs::{Check, Claim, Number};
@@ -24,35 +24,35 @@ pub static CLAIMS: &[Claim] = &[
     Claim {
         id: "shaped-tokens-stay-apart",
         statement: "Shaped, the correlation of tokens keeps a distribution at any depth that is proportional to width.",
-        check_text: "At the last layer the middle 90 % of correlations of the networks with weights span 0.8 at least, and their mean |ρ| is at most 0.75.",
+        check_text: "At the last layer the middle 90 % of correlations of the networks with weights span 0.8 at least, and their mean |ρ| is at most 0.75. Seeds 0 to 4: 1.51 to 1.66 and 0.43 to 0.47.",
         known_failure: "",
         check: stays_apart,
     },
     Claim {
         id: "unshaped-tokens-collapse",
         statement: "Without shaping, tokens become one.",
-        check_text: "At the last layer the mean |ρ| of unshaped networks, with and without weights, is at least 0.9 and above the shaped ones' by 0.2.",
+        check_text: "At the last layer the mean |ρ| of unshaped networks, with and without weights, is at least 0.9 and above the shaped ones' by 0.2. Seeds 0 to 4: at least 0.998, above by 0.53 to 0.56.",
         known_failure: "",
         check: collapses,
     },
     Claim {
         id: "centring-matters",
         statement: "Attention has to be centred at the identity.",
-        check_text: "With everything else, but not centred, the median correlation at the last layer is at least 0.95.",
+        check_text: "With everything else, but not centred, the median correlation at the last layer is at least 0.95. Seeds 0 to 4: at least 0.997.",
         known_failure: "",
         check: |recording| median_of(recording, "not-centred", 0.95),
     },
     Claim {
         id: "temperature-matters",
         statement: "The temperature has to grow with the width.",
-        check_text: "With everything else, but logits not divided by √n, the 95 % quantile of the variance at the last layer is at least twice the equation's.",
+        check_text: "With everything else, but logits not divided by √n, the 95 % quantile of the variance at the last layer is at least twice the equation's. Seeds 0 to 4: 3.4 to 4.8 times at width 64, over 60 times at 128.",
         known_failure: "",
         check: temperature,
     },
     Claim {
         id: "shaped-activation-matters",
         statement: "The activation has to tend to the identity.",
-        check_text: "With everything else, but the ReLU as it is, the median correlation at the last layer is at least 0.6.",
+        check_text: "With everything else, but the ReLU as it is, the median correlation at the last layer is at least 0.6. Seeds 0 to 4: 0.79 to 0.81 at width 64, 0.91 at 128.",
         known_failure: "",
         check: |recording| median_of(recording, "rectifier", 0.6),
     },
@@ -66,7 +66,7 @@ pub static CLAIMS: &[Claim] = &[
     Claim {
         id: "small-branches-tame-explosions",
         statement: "The equation holds up to an explosion time; small branch weights tame drift and diffusion.",
-        check_text: "The equation's share of exploded paths at the last layer rises with γ from 0 at 0.2.",
+        check_text: "The equation's share of exploded paths at the last layer rises with γ from 0 at 0.2 to at least 0.01 at 0.85, up to 0.01 for chance. Seeds 0 to 4: 0.033 to 0.052 at 0.85.",
         known_failure: "",
         check: explosions,
     },
@@ -169,7 +169,7 @@ fn critical(recording: &Recording) -> Check {
         Some(Number::within(format!("p = {exponent}"), median(exponent)?, limit - room, limit + room))
     };
     let numbers = || {
-        let (limit, linear) = (median("0.5, equation")?, median("above, equation")?);
+        let (limit, linear) = (median("0.5, equation")?, median("above 0.5, equation")?);
         Some(vec![
             Number::at_least("p = 0.25", median("0.25")?, 0.9),
             near("0.5", limit)?,

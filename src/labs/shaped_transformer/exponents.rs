@@ -48,7 +48,7 @@ pub fn pieces(count: usize) -> u64 {
 /// Records the median correlation after n layers with its standard error, at step 0: it belongs to no layer of the knobs' networks.
 pub fn run(bench: &mut Bench<'_>, count: usize) -> Result<(), Halt> {
     let streams = bench.streams();
-    for (label, slope) in [("0.5, equation", SLOPE), ("above, equation", 0.0)] {
+    for (label, slope) in [("0.5, equation", SLOPE), ("above 0.5, equation", 0.0)] {
         // A linear network's equation has no nu.
         let paths = correlations(&mlp(slope), START, 1.0, 0.01, 1, 0..16 * count, streams);
         for width in [WIDTHS[0], WIDTHS[WIDTHS.len() - 1]] {
