@@ -162,6 +162,8 @@ impl Window {
 
     fn play_or_pause(&mut self) {
         match self.live.state {
+            // A protocol has an end; there is nothing to train on with.
+            RunState::Finished | RunState::Failed if self.lab.is_some() => self.restart_lab(),
             RunState::Running | RunState::Preparing => self.send(Command::Pause),
             RunState::Paused | RunState::Finished => self.send(Command::Play),
             RunState::Diverged => {

@@ -4,3 +4,4 @@ pub mod digits;
 pub mod memory;
 pub mod rng;
 pub mod statistics;
+pub mod two_samples;

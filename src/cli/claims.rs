@@ -1,12 +1,14 @@
 //! `landscope claims`: what the papers say, checked over several seeds.
 
-use anyhow::anyhow;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
 use crate::base::digits::number;
 use crate::base::statistics::mean;
-use crate::labs::{self, Check, Claim, LABS, Lab};
+use crate::labs::{self, Check, LABS, Lab, page};
 use crate::run::bench::{Preset, Values};
 
 use super::lab_run;
@@ -25,11 +27,15 @@ pub fn command() -> Command {
         .value_parser(Preset::ALL.map(Preset::id))
         .default_value(Preset::Standard.id())
         .help("The size of the experiment");
-    let markdown = Arg::new("markdown").long("markdown").action(ArgAction::SetTrue).help("The table as Markdown");
+    let pages = Arg::new("pages")
+        .long("pages")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("Renew the heads of the labs' pages in this folder, such as docs/labs");
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object a lab, seed and claim");
     Command::new("claims")
         .about("Run labs with several seeds and tell which of their papers' claims hold, with the numbers")
-        .args([lab, seeds, preset, markdown, json])
+        .args([lab, seeds, preset, pages, json])
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
@@ -39,7 +45,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let seeds = matches.get_one::<u64>("seeds").copied().unwrap_or(5);
     let preset = matches.get_one::<String>("preset").and_then(|id| Preset::find(id)).unwrap_or(Preset::Standard);
-    let (markdown, json) = (matches.get_flag("markdown"), matches.get_flag("json"));
+    let json = matches.get_flag("json");
     for lab in labs {
         let claims = lab.claims();
         let mut checks: Vec<Vec<Check>> = claims.iter().map(|_| Vec::new()).collect();
@@ -62,8 +68,18 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
                 checks.push(check);
             }
         }
+        let results: Vec<_> = checks.iter().map(|checks| (held(checks), numbers(checks))).collect();
         if !json {
-            print_table(lab, preset, &checks, &seconds, markdown);
+            print_table(lab, preset, &results, &seconds);
+        }
+        if let Some(folder) = matches.get_one::<PathBuf>("pages") {
+            let path = folder.join(format!("{}.md", lab.id()));
+            let before = std::fs::read_to_string(&path).unwrap_or_default();
+            let took = mean(&seconds).unwrap_or(f64::NAN);
+            let table = page::claims(lab, preset, seeds, &results);
+            let head = format!("{}\n{table}\nA run took {took:.0} s.\n", page::about(lab));
+            std::fs::write(&path, page::renewed(&before, &head))
+                .with_context(|| format!("can't write {}; give --pages a folder", path.display()))?;
         }
     }
     Ok(())
@@ -74,28 +90,24 @@ fn unknown(id: &str) -> anyhow::Error {
     anyhow!("there is no lab {id:?}; give one of {}", known.join(", "))
 }
 
-fn print_table(lab: &dyn Lab, preset: Preset, checks: &[Vec<Check>], seconds: &[f64], markdown: bool) {
+fn held(checks: &[Check]) -> usize {
+    checks.iter().filter(|check| matches!(check, Check::Holds(_))).count()
+}
+
+fn numbers(checks: &[Check]) -> String {
+    spread(checks).unwrap_or_else(|| checks.first().map(ToString::to_string).unwrap_or_default())
+}
+
+fn print_table(lab: &dyn Lab, preset: Preset, results: &[(usize, String)], seconds: &[f64]) {
     let took = mean(seconds).unwrap_or(f64::NAN);
     println!("{}, preset {}, {} seeds, {took:.0} s a run", lab.title(), preset.id(), seconds.len());
-    if markdown {
-        println!("\n| Claim | Holds | Numbers over the seeds: mean (smallest to largest) |\n| --- | --- | --- |");
-    }
-    for (claim, checks) in lab.claims().iter().zip(checks) {
-        let held = checks.iter().filter(|check| matches!(check, Check::Holds(_))).count();
-        let numbers = spread(checks).unwrap_or_else(|| checks.first().map(ToString::to_string).unwrap_or_default());
-        let words = statement(claim, held < checks.len());
-        if markdown {
-            println!("| {words} | {held} of {} | {numbers} |", checks.len());
-        } else {
-            println!("{held:>3} of {}  {words}\n          {numbers}", checks.len());
+    for (claim, (held, numbers)) in lab.claims().iter().zip(results) {
+        println!("{held:>3} of {}  {}\n          {numbers}", seconds.len(), claim.statement);
+        if *held < seconds.len() && !claim.known_failure.is_empty() {
+            println!("          {}", claim.known_failure);
         }
     }
     println!();
-}
-
-fn statement(claim: &Claim, failed: bool) -> String {
-    let explained = failed && !claim.known_failure.is_empty();
-    if explained { format!("{} ({})", claim.statement, claim.known_failure) } else { claim.statement.to_owned() }
 }
 
 /// Mean and range of each number of a claim, with its bound.

@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Command};
 
+use crate::labs::LABS;
 use crate::plots::pane::PANES;
 use crate::probes::registry::PROBES;
 use crate::run::knobs::{self, Group, KnobKind};
@@ -29,6 +30,10 @@ pub fn run(_matches: &ArgMatches) -> anyhow::Result<()> {
             let (flag, title) = (format!("--{}", knob.id), group.title());
             println!("{live} {flag:22} {title:10} {} Takes {}", knob.definition, knob.allowed());
         }
+    }
+    println!("\nLabs (landscope lab NAME)");
+    for lab in LABS {
+        println!("  {:20} {}. {}", lab.id(), lab.title(), lab.about());
     }
     println!("\nProbes");
     for probe in PROBES {

@@ -142,7 +142,8 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
     let (swatch, gap, row) = (1.6 * font, 1.4 * font, 1.5 * font);
     let (mut left, mut top) = (area.left, area.top);
     let mut any = false;
-    for line in plot.lines.iter().filter(|line| line.style != LineStyle::Faint) {
+    let named = plot.lines.iter().enumerate().filter(|(i, line)| line.style != LineStyle::Faint && plot.is_named(*i));
+    for (_, line) in named {
         let value = plot.at_cursor.iter().find(|(label, _)| *label == line.label);
         let value = value.map(|(_, value)| ticks::number(*value)).unwrap_or_default();
         let label = text::elide(&line.label, font, area.width() - 2.0 * swatch);

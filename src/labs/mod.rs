@@ -6,6 +6,10 @@ mod experiment;
 pub mod lab;
 pub mod lesson;
 mod mode_connectivity;
+pub mod page;
+mod rank_collapse;
+mod shaped_transformer;
+mod super_consistency;
 pub mod table;
 
 pub use claim::{Check, Claim, Number};
@@ -14,7 +18,12 @@ pub use lab::{Lab, Paper};
 pub use table::{Inputs, Table};
 
 /// All labs, in the order of the window's list.
-pub const LABS: &[&dyn Lab] = &[&mode_connectivity::ModeConnectivity];
+pub const LABS: &[&dyn Lab] = &[
+    &rank_collapse::RankCollapse,
+    &shaped_transformer::ShapedTransformer,
+    &super_consistency::SuperConsistency,
+    &mode_connectivity::ModeConnectivity,
+];
 
 /// The lab called `id`.
 pub fn find(id: &str) -> Option<&'static dyn Lab> {

@@ -70,6 +70,8 @@ pub struct Lanczos {
     products: usize,
     /// No convergence is believed before so many products.
     least_products: usize,
+    /// The subspace closed once, and the second look is under way or over.
+    looked: bool,
 }
 
 /// Share of the start that is drawn anew when warm.
@@ -90,6 +92,7 @@ impl Lanczos {
             space: Subspace::default(),
             products: 0,
             least_products: options.least_products.max(1).min(dim),
+            looked: false,
         };
         let mut start = random_unit(&mut search.random, dim);
         if let Some(warm) = warm.filter(|warm| warm.len() == dim) {
@@ -128,8 +131,10 @@ impl Lanczos {
 
         let full = self.space.basis.len() == self.dim;
         let closed = rest <= 1e-12 * ritz.size.max(size) || full;
-        if closed && !full {
-            // The subspace is closed, and the largest eigenvalue may lie outside.
+        if closed && !full && !self.looked {
+            // The subspace is closed, and the largest eigenvalue may lie outside. Once: with few distinct eigenvalues it closes again
+            // every few products.
+            self.looked = true;
             self.least_products =
                 self.least_products.max(self.products + SECOND_LOOKS.min(self.dim - self.space.basis.len()));
         }

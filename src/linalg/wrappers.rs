@@ -1,4 +1,4 @@
-//! Operators made of others: a block, a diagonal scaling.
+//! Operators made of others: a block, a diagonal scaling, a difference.
 
 use std::ops::Range;
 
@@ -160,6 +160,41 @@ impl<A: PiecewiseOperator> PiecewiseOperator for Scaled<A> {
     }
 }
 
+/// `A - B`: of the Hessian and its Gauss-Newton part, what the curvature of the network's outputs adds.
+#[derive(Clone, Debug)]
+pub struct Difference<A, B> {
+    left: A,
+    right: B,
+    product: Vec<f64>,
+}
+
+impl<A: LinearOperator, B: LinearOperator<Error = A::Error>> Difference<A, B> {
+    /// # Panics
+    /// If the operators have different dimensions.
+    pub fn new(left: A, right: B) -> Self {
+        assert_eq!(left.dim(), right.dim(), "operators of one dimension have a difference");
+        let product = vec![0.0; left.dim()];
+        Self { left, right, product }
+    }
+}
+
+impl<A: LinearOperator, B: LinearOperator<Error = A::Error>> LinearOperator for Difference<A, B> {
+    type Error = A::Error;
+
+    fn dim(&self) -> usize {
+        self.left.dim()
+    }
+
+    fn apply(&mut self, v: &[f64], out: &mut [f64]) -> Result<(), A::Error> {
+        self.left.apply(v, out)?;
+        self.right.apply(v, &mut self.product)?;
+        for (out, product) in out.iter_mut().zip(&self.product) {
+            *out -= product;
+        }
+        Ok(())
+    }
+}
+
 /// The curvature along a direction from one product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RayleighQuotient {
@@ -302,6 +337,15 @@ mod tests {
         assert!(Scaled::by_inverse_root_of(matrix(), &d).is_none());
         assert!(Scaled::by_root_of(matrix(), &[-1.0; 5]).is_none());
         assert!(Scaled::by_root_of(matrix(), &[f64::NAN; 5]).is_none());
+    }
+
+    #[test]
+    fn a_difference_subtracts_entries() {
+        let (a, b) = (matrix(), with_spectrum(&[1.0, 2.0, -0.5, 0.0, 4.0]));
+        let found = Dense::of(&mut Difference::new(a.clone(), b.clone())).unwrap();
+        for (i, value) in found.values().iter().enumerate() {
+            assert!((value - (a.values()[i] - b.values()[i])).abs() < 1e-15);
+        }
     }
 
     #[test]

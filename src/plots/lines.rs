@@ -138,6 +138,11 @@ pub struct LinePlot {
 }
 
 impl LinePlot {
+    /// Whether line `i` is the first of its name: several lines of one name are one thing, named once.
+    pub fn is_named(&self, i: usize) -> bool {
+        self.lines[..i].iter().all(|line| line.label != self.lines[i].label)
+    }
+
     pub fn to_csv(&self) -> String {
         let mut text = csv_text::head(&self.title, &self.notes, &["line", &self.x_label, &self.y_label]);
         for band in &self.bands {

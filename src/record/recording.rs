@@ -242,7 +242,8 @@ impl Recording {
         self.version += 1;
     }
 
-    /// Adds a snapshot. Steps of one series don't go backwards; the same step replaces.
+    /// Adds a snapshot. Steps of one series don't go backwards, but a reading may take the place of an earlier one at its step:
+    /// an estimate that was refined.
     ///
     /// # Errors
     /// [`Misfit`] names the first reading that doesn't fit; nothing of the snapshot is then added.

@@ -23,6 +23,9 @@ pub struct Shaped {
     pub mlp: bool,
     /// `c_+` and `c_-`.
     pub slopes: [f64; 2],
+    /// Width n whose mean change an MLP's drift has exactly: then nu is multiplied by `c = 2/(s_+^2 + s_-^2)`, which is
+    /// `1 + O(1/sqrt(n))`. `None` is the limit.
+    pub mlp_width: Option<usize>,
 }
 
 /// `m` tokens with variance 1 and correlation `cosine`, `[m, m]`.
@@ -69,18 +72,50 @@ impl Shaped {
             }
         }
         if self.mlp {
-            let [plus, minus] = self.slopes;
             for a in 0..m {
                 for b in 0..m {
                     let size = (v[a * m + a] * v[b * m + b]).sqrt();
                     if a != b && size > 0.0 {
                         let rho = (v[a * m + b] / size).clamp(-1.0, 1.0);
-                        drift[a * m + b] += gamma2 * nu(rho, plus - minus) * size;
+                        drift[a * m + b] += gamma2 * self.nu(rho) * size;
                     }
                 }
             }
         }
         drift
+    }
+
+    /// nu, times c at [`Self::mlp_width`].
+    ///
+    /// `c E sigma(z_a) sigma(z_b) = rho + c nu(rho)/n` for unit normal z with correlation rho, exactly: sigma is
+    /// `(s_+ + s_-)/2 z + (s_+ - s_-)/2 |z|`, and `E |z_a z_b| = (2/pi) (sqrt(1 - rho^2) + rho arcsin rho)`.
+    pub fn nu(&self, rho: f64) -> f64 {
+        let [plus, minus] = self.slopes;
+        self.mlp_width.map_or(1.0, |n| gain(slopes_at(self.slopes, n))) * nu(rho, plus - minus)
+    }
+
+    /// Drift and squared diffusion of the correlation of the first two of at least two tokens, by Ito's formula.
+    pub fn correlation_change(&self, v: &[f64]) -> [f64; 2] {
+        let m = self.tokens;
+        let [first, both, second] = [0, 1, m + 1];
+        let (b, sigma) = (self.drift(v), self.covariance(v));
+        let rho = correlation(m, v, 0, 1);
+        let (x, y, size) = (v[first], v[second], (v[first] * v[second]).sqrt());
+        let gradient = [(both, 1.0 / size), (first, -0.5 * rho / x), (second, -0.5 * rho / y)];
+        let square = m * m;
+        let hessian = [
+            (both, first, -0.5 / (size * x)),
+            (both, second, -0.5 / (size * y)),
+            (first, second, 0.25 * rho / (x * y)),
+        ];
+        let mut drift: f64 = gradient.iter().map(|&(i, g)| g * b[i]).sum();
+        drift += hessian.iter().map(|&(i, j, h)| h * sigma[i * square + j]).sum::<f64>();
+        for (i, v) in [(first, x), (second, y)] {
+            drift += 0.5 * 0.75 * rho / (v * v) * sigma[i * square + i];
+        }
+        let pairs = gradient.iter().flat_map(|a| gradient.iter().map(move |b| (a, b)));
+        let diffusion = pairs.map(|((i, g), (j, h))| g * h * sigma[i * square + j]).sum();
+        [drift, diffusion]
     }
 
     /// Sigma, `[m^2, m^2]`: the covariance a unit of time of entries (a, b) and (d, w).
@@ -151,6 +186,16 @@ pub fn nu(rho: f64, difference: f64) -> f64 {
     difference * difference / (2.0 * std::f64::consts::PI) * ((1.0 - rho * rho).max(0.0).sqrt() - rho * rho.acos())
 }
 
+/// `s_+` and `s_-`: `1 + c/sqrt(n)`.
+pub fn slopes_at(slopes: [f64; 2], n: usize) -> [f64; 2] {
+    slopes.map(|c| 1.0 + c / (n as f64).sqrt())
+}
+
+/// `c = 2/(s_+^2 + s_-^2)`, which keeps the second moment of unit signals.
+pub fn gain([plus, minus]: [f64; 2]) -> f64 {
+    2.0 / (plus * plus + minus * minus)
+}
+
 /// Lower triangular L with `L L' = V`, for positive semidefinite V: pivots that rounding or a large step of a simulation
 /// made negative count as 0.
 ///
@@ -199,85 +244,4 @@ pub(super) fn sandwich(m: usize, l: &[f64], a: &[f64]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub fn shaped(tokens: usize) -> Shaped {
-        Shaped { tokens, gamma: 0.6, temperature: 0.8, attention: true, mlp: false, slopes: [0.0, -1.0] }
-    }
-
-    /// Three tokens of unequal lengths.
-    pub const V: [f64; 9] = [1.3, 0.2, -0.3, 0.2, 0.7, 0.1, -0.3, 0.1, 1.0];
-
-    #[track_caller]
-    pub fn close(a: &[f64], b: &[f64], tolerance: f64) {
-        assert_eq!(a.len(), b.len());
-        for (a, b) in a.iter().zip(b) {
-            assert!((a - b).abs() < tolerance, "{a} {b}");
-        }
-    }
-
-    /// `b_11 = gamma^2 (1 - r)^2 / (4 tau_0^2)`, `b_12 = r b_11`,
-    /// `Sigma_11,11 = 2 gamma^2 (2 - gamma^2) + gamma^4 (1 - r)^3 / (2 tau_0^2)`.
-    #[test]
-    fn two_equal_tokens_have_their_closed_forms() {
-        for r in [-0.4, 0.2, 0.9, 1.0] {
-            let shaped = shaped(2);
-            let (g, t) = (shaped.gamma.powi(2), shaped.temperature.powi(2));
-            let v = equal_tokens(2, r);
-            let b = g * (1.0 - r).powi(2) / (4.0 * t);
-            close(&shaped.drift(&v), &[b, r * b, r * b, b], 1e-14);
-            let known = 2.0 * g * (2.0 - g) + g * g * (1.0 - r).powi(3) / (2.0 * t);
-            assert!((shaped.covariance(&v)[0] - known).abs() < 1e-14);
-        }
-    }
-
-    #[test]
-    fn without_attention_to_speak_of_it_is_linear() {
-        let linear = Shaped { temperature: f64::INFINITY, ..shaped(3) };
-        close(&linear.drift(&V), &[0.0; 9], 1e-15);
-        let g = linear.gamma.powi(2);
-        let sigma = linear.covariance(&V);
-        let known = g * (2.0 - g) * (V[0] * V[4] + V[1] * V[1]);
-        assert!((sigma[9 + 1] - known).abs() < 1e-15, "entries (0, 1) and (0, 1)");
-    }
-
-    #[test]
-    fn tokens_can_be_renamed() {
-        let order = [2, 0, 1];
-        let renamed: Vec<f64> = (0..9).map(|at| V[order[at / 3] * 3 + order[at % 3]]).collect();
-        for shaped in [shaped(3), Shaped { attention: false, mlp: true, ..shaped(3) }] {
-            let (b, moved) = (shaped.drift(&V), shaped.drift(&renamed));
-            let known: Vec<f64> = (0..9).map(|at| b[order[at / 3] * 3 + order[at % 3]]).collect();
-            close(&moved, &known, 1e-14);
-        }
-    }
-
-    /// The noise is linear in its draws: its covariance is the sum over unit draws, exactly.
-    #[test]
-    fn the_noise_has_the_covariance_without_a_root_of_it() {
-        for (attention, mlp) in [(true, false), (false, true), (true, true)] {
-            let shaped = Shaped { attention, mlp, ..shaped(3) };
-            let l = root(3, &V);
-            close(&times_transposed(3, &l, &l), &V, 1e-15);
-            let mut sigma = vec![0.0; 81];
-            for i in 0..shaped.draws() {
-                let mut unit = vec![0.0; shaped.draws()];
-                unit[i] = 1.0;
-                let noise = shaped.noise(&l, &unit);
-                (0..81).for_each(|at| sigma[at] += noise[at / 9] * noise[at % 9]);
-            }
-            close(&sigma, &shaped.covariance(&V), 1e-13);
-        }
-    }
-
-    #[test]
-    fn singular_matrices_have_roots() {
-        let v = equal_tokens(3, 1.0);
-        let l = root(3, &v);
-        close(&times_transposed(3, &l, &l), &v, 1e-15);
-        assert!(root(2, &[1.0, 1.1, 1.1, 1.0]).iter().all(|x| x.is_finite()), "not even semidefinite");
-        assert_eq!(nu(1.0, 1.0), 0.0);
-        assert!((nu(0.0, 1.0) - 0.5 / std::f64::consts::PI).abs() < 1e-15);
-    }
-}
+pub(super) mod tests;

@@ -37,7 +37,8 @@ fn sequences() -> Split {
 /// Away from the base in width, depth and gamma0, each by another ratio, so that no factor hides behind another.
 /// Smooth, so that both forms can be followed to rounding.
 fn spec(model: ModelKind, kind: Parametrization, form: Form) -> ModelSpec {
-    let parametrization = ParametrizationSpec { kind, form, base_width: 3, base_depth: 1, gamma0: 0.6 };
+    let parametrization =
+        ParametrizationSpec { kind, form, base_width: 3, base_depth: 1, gamma0: 0.6, gamma_exponent: 0.3 };
     let activation = Activation::Tanh;
     ModelSpec { kind: model, width: 8, depth: 3, n_heads: 2, activation, parametrization, ..ModelSpec::default() }
 }
@@ -131,7 +132,7 @@ fn at_the_base_every_parametrisation_is_standard() {
     let split = features();
     let optimizer = optimizers().pop().unwrap();
     let at_base = |kind, form| {
-        let base = ParametrizationSpec { kind, form, base_width: 8, base_depth: 3, gamma0: 1.0 };
+        let base = ParametrizationSpec { kind, form, base_width: 8, base_depth: 3, gamma0: 1.0, gamma_exponent: 0.3 };
         ModelSpec { parametrization: base, ..spec(ModelKind::ResidualMlp, kind, form) }
     };
     let hash = |kind, form| {

@@ -166,11 +166,12 @@ proptest! {
         network in networks(),
         kind in select(Parametrization::ALL.to_vec()),
         (base_width, base_depth, gamma0) in (1_usize..20, 1_usize..6, 0.3..3.0),
+        gamma_exponent in 0.0..0.7,
         sgd in any::<bool>(),
     ) {
         let split = examples(network.kind, 6);
         let mut specs = [Form::Absorbed, Form::Explicit].map(|form| {
-            let parametrization = ParametrizationSpec { kind, form, base_width, base_depth, gamma0 };
+            let parametrization = ParametrizationSpec { kind, form, base_width, base_depth, gamma0, gamma_exponent };
             ModelSpec { parametrization, ..network.clone() }
         });
         specs.iter_mut().for_each(|spec| spec.block.branch_gain_init = 0.6);

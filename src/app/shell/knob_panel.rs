@@ -7,6 +7,7 @@ use crate::app::draft;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::widgets::knob;
+use crate::record::LabHeader;
 use crate::run::knobs::{self, Group};
 
 use super::lab_knobs;
@@ -18,6 +19,10 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     }
     let tokens = theme::of(ui.visuals());
     ui.set_min_width(ui.available_width());
+    if let Some(header) = &window.recording().header.lab {
+        swept(header, &window.recording().header.task_title, ui);
+        return;
+    }
     if window.has_transport()
         && let Some(obstacle) = draft::obstacle(&window.draft)
     {
@@ -30,6 +35,23 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         Frame::new().inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 12 }).show(ui, |ui| {
             for group in Group::ALL {
                 self::group(window, group, ui, actions);
+            }
+        });
+    });
+}
+
+/// What a sweep goes over, or the knobs of a lab that this program doesn't know.
+fn swept(header: &LabHeader, progress: &str, ui: &mut Ui) {
+    let tokens = theme::of(ui.visuals());
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        Frame::new().inner_margin(Margin { left: 12, right: 12, top: 10, bottom: 12 }).show(ui, |ui| {
+            ui.label(RichText::new(&header.title).strong().size(size::TEXT_TITLE).color(tokens.text));
+            ui.label(RichText::new(progress).color(tokens.text_weak));
+            ui.add_space(8.0);
+            for (knob, values) in &header.knobs {
+                ui.label(RichText::new(knob).color(tokens.text));
+                ui.add(egui::Label::new(RichText::new(values).monospace().color(tokens.text_weak)).wrap());
+                ui.add_space(6.0);
             }
         });
     });

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use egui::{CornerRadius, Frame, Rect, Sense, Stroke, Ui, UiBuilder, UiStackInfo, WidgetInfo, WidgetText, vec2};
+use egui::{
+    CornerRadius, Frame, Rect, RichText, Sense, Stroke, Ui, UiBuilder, UiStackInfo, WidgetInfo, WidgetText, vec2,
+};
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tree, UiResponse};
 
 use crate::app::action::Action;
@@ -161,6 +163,8 @@ impl Drawn<'_> {
         } else {
             vec2(rect.width(), rect.height() / count as f32)
         };
+        // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
+        let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
         for (index, plot) in plots.iter().enumerate() {
             let offset = if beside { vec2(part.x * index as f32, 0.0) } else { vec2(0.0, part.y * index as f32) };
             let gap = if count > 1 { size::GAP / 2.0 } else { 0.0 };
@@ -171,6 +175,9 @@ impl Drawn<'_> {
             let builder = UiBuilder::new().max_rect(place).id_salt(plot_id).ui_stack_info(UiStackInfo::default());
             ui.scope_builder(builder, |ui| {
                 ui.set_clip_rect(place.intersect(ui.clip_rect()));
+                if is_titled {
+                    ui.add(egui::Label::new(RichText::new(plot.title()).small()).truncate());
+                }
                 views::show(ui, plot_id, plot, view);
                 if let Some(at) = view.clicked.take() {
                     self.actions.push(Action::Pick { pane: id, at });

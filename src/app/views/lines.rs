@@ -28,12 +28,12 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
         return;
     }
     // Noise behind a curve is named last.
-    let mut order: Vec<_> = (0..plot.lines.len()).collect();
+    let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| plot.is_named(i)).collect();
     order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
     let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
     let rows = ((area.height() / 85.0) as usize).clamp(1, 4);
     let (head, pointed) = legend::show(ui, id, area, rows, &plot.y_label, &entries, &mut memory.hidden);
-    let pointed = pointed.map(|k| order[k]);
+    let pointed = pointed.map(|k| plot.lines[order[k]].label.as_str());
     let visible: Vec<_> = plot.lines.iter().map(|line| !memory.hidden.contains(&line.label)).collect();
 
     // The zoom that the reader left, if any; until then the whole run is in view.
@@ -109,8 +109,8 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), area.max);
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
 
-    for (i, line) in plot.lines.iter().enumerate().filter(|(i, line)| visible[*i] && line.style == LineStyle::Dashed) {
-        let (color, width) = look(line.style, tokens.line(line.color), pointed.is_none_or(|p| p == i), em);
+    for (line, _) in plot.lines.iter().zip(&visible).filter(|(line, on)| **on && line.style == LineStyle::Dashed) {
+        let (color, width) = look(line.style, tokens.line(line.color), pointed.is_none_or(|p| p == line.label), em);
         let painter = ui.painter().with_clip_rect(inner);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
             let place = |p: &[f64; 2]| pos2(x.point(plot.x_axis.place(p[0])), y.point(transform(p[1], plot.y_log)));
@@ -211,15 +211,15 @@ enum Item<'a> {
 }
 
 /// The unbroken stretches of all visible lines, the pointed one last so that it lies on top.
-fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<usize>, em: f32, tokens: &Tokens) -> Vec<Item<'a>> {
+fn items<'a>(plot: &LinePlot, visible: &[bool], pointed: Option<&str>, em: f32, tokens: &Tokens) -> Vec<Item<'a>> {
     // egui's own dashes fall apart where points are dense: see `dashes`.
     let drawn = |i: &usize| visible[*i] && plot.lines[*i].style != LineStyle::Dashed;
     let mut order: Vec<_> = (0..plot.lines.len()).filter(drawn).collect();
-    order.sort_by_key(|&i| (pointed == Some(i), plot.lines[i].style != LineStyle::Faint));
+    order.sort_by_key(|&i| (pointed == Some(plot.lines[i].label.as_str()), plot.lines[i].style != LineStyle::Faint));
     let mut items: Vec<_> = plot.bands.iter().flat_map(|band| areas(band, plot, tokens)).collect();
     for i in order {
         let line = &plot.lines[i];
-        let alone = pointed.is_none_or(|p| p == i);
+        let alone = pointed.is_none_or(|p| p == line.label);
         let (color, width) = look(line.style, tokens.line(line.color), alone, em);
         for stretch in line.points.split(|p| transform(p[1], plot.y_log).is_nan()) {
             let points = |stretch: &[[f64; 2]]| {

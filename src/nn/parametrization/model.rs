@@ -36,7 +36,11 @@ pub(in crate::nn) fn inner_spec(spec: &ModelSpec) -> ModelSpec {
     let base = &spec.parametrization;
     let by_dot_product =
         inner.attention.scale == AttentionScale::InverseSqrt && !inner.attention.qk_norm && !inner.attention.shaped;
-    if base.kind != Parametrization::Ntk && by_dot_product {
+    if base.kind == Parametrization::GammaPower && by_dot_product {
+        // Between 1/sqrt(d) and 1/d, as far as gamma is between 1 and sqrt(m).
+        let m = spec.width as f64 / base.base_width as f64;
+        inner.attention.inverse_temperature *= m.powf(-base.gamma_exponent);
+    } else if base.kind != Parametrization::Ntk && by_dot_product {
         // Queries and keys align as they learn features, so their products grow as d and not as sqrt(d): logits are
         // q k / d, with the factor that makes both the same at the base width (Yang et al. 2022, section 4).
         inner.attention.scale = AttentionScale::Inverse;
@@ -56,6 +60,9 @@ pub(in crate::nn) fn parametrized(spec: &ModelSpec, inner: Arc<dyn Model>) -> Ar
     let mut title = format!("{}, {} (base width {}", inner.title(), chosen.kind.title(), chosen.base_width);
     if matches!(chosen.kind, Parametrization::DepthMup | Parametrization::DepthInverse) {
         title.push_str(&format!(", base depth {}", chosen.base_depth));
+    }
+    if chosen.kind == Parametrization::GammaPower {
+        title.push_str(&format!(", a {}", chosen.gamma_exponent));
     }
     if chosen.gamma0 != 1.0 {
         title.push_str(&format!(", gamma0 {}", chosen.gamma0));

@@ -37,6 +37,10 @@ fn ratios(spec: &ModelSpec) -> (f64, f64) {
     (spec.width as f64 / base.base_width as f64, spec.depth as f64 / base.base_depth as f64)
 }
 
+fn cells_of(spec: &ModelSpec, row: Row) -> Exponents {
+    exponents(spec.parametrization.kind, spec.parametrization.gamma_exponent, row)
+}
+
 /// The factors on the learning rate, weight decay and epsilon of each tensor, in the order of the layout.
 ///
 /// **Weight decay.** SGD and AdamW shrink a tensor by `lr weight_decay` a step. As in `microsoft/mup`, the product is
@@ -56,7 +60,7 @@ pub fn factors(spec: &ModelSpec, layout: &Layout, update: UpdateKind) -> Vec<Fac
     let depth = depth_exponents(kind);
     let one = |index| {
         let Place { row, in_branch } = place(layout, index);
-        let cells = exponents(kind, row);
+        let cells = cells_of(spec, row);
         let c = forward_multiplier(spec, cells, m);
         let l = if in_branch { l } else { 1.0 };
         let (lr, coupled) = match update {
@@ -81,7 +85,7 @@ pub(super) fn starts(spec: &ModelSpec, layout: &Layout) -> Vec<f64> {
     let ((m, _), gamma0) = (ratios(spec), spec.parametrization.gamma0);
     let one = |index| {
         let row = place(layout, index).row;
-        let cells = exponents(spec.parametrization.kind, row);
+        let cells = cells_of(spec, row);
         match row {
             // Constants: 0 and 1.
             Row::Bias | Row::Gain | Row::OutputBias => 1.0,
@@ -94,7 +98,7 @@ pub(super) fn starts(spec: &ModelSpec, layout: &Layout) -> Vec<f64> {
 /// Forward multipliers c, in the order of the layout; all 1 in the absorbed form.
 pub(super) fn multipliers(spec: &ModelSpec, layout: &Layout) -> Vec<f64> {
     let (m, _) = ratios(spec);
-    let cells = |index| exponents(spec.parametrization.kind, place(layout, index).row);
+    let cells = |index| cells_of(spec, place(layout, index).row);
     (0..layout.infos().len()).map(|index| forward_multiplier(spec, cells(index), m)).collect()
 }
 
@@ -102,7 +106,7 @@ pub(super) fn multipliers(spec: &ModelSpec, layout: &Layout) -> Vec<f64> {
 /// output matrix has in its start and its rate has nowhere else to go (`MuSharedReadout` of `microsoft/mup`).
 pub(in crate::nn) fn tied_output_factor(spec: &ModelSpec) -> f64 {
     let (m, _) = ratios(spec);
-    exponents(spec.parametrization.kind, Row::Output).multiplier.at(m, spec.parametrization.gamma0)
+    cells_of(spec, Row::Output).multiplier.at(m, spec.parametrization.gamma0)
 }
 
 fn forward_multiplier(spec: &ModelSpec, cells: Exponents, m: f64) -> f64 {

@@ -16,10 +16,13 @@ pub enum Parametrization {
     DepthMup,
     /// muP with residual branches scaled by `1/depth`: a neural ODE in the limit of depth.
     DepthInverse,
+    /// Outputs divided by `gamma = gamma0 m^a`, rates multiplied by its square: NTK for `a = 0`, muP for `a = 1/2`.
+    GammaPower,
 }
 
 impl Parametrization {
-    pub const ALL: [Self; 5] = [Self::Standard, Self::Ntk, Self::Mup, Self::DepthMup, Self::DepthInverse];
+    pub const ALL: [Self; 6] =
+        [Self::Standard, Self::Ntk, Self::Mup, Self::DepthMup, Self::DepthInverse, Self::GammaPower];
 
     /// As titles write it.
     pub fn title(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Parametrization {
             Self::Mup => "muP",
             Self::DepthMup => "Depth-muP",
             Self::DepthInverse => "muP with 1/L branches",
+            Self::GammaPower => "gamma = m^a",
         }
     }
 }
@@ -55,10 +59,19 @@ pub struct ParametrizationSpec {
     pub base_depth: usize,
     /// Divides the outputs and multiplies SGD's learning rates by its square: small is lazy, large is rich.
     pub gamma0: f64,
+    /// The exponent a of [`Parametrization::GammaPower`], in [0, 1/2]; the others take no notice of it.
+    pub gamma_exponent: f64,
 }
 
 impl Default for ParametrizationSpec {
     fn default() -> Self {
-        Self { kind: Parametrization::Standard, form: Form::Absorbed, base_width: 32, base_depth: 2, gamma0: 1.0 }
+        Self {
+            kind: Parametrization::Standard,
+            form: Form::Absorbed,
+            base_width: 32,
+            base_depth: 2,
+            gamma0: 1.0,
+            gamma_exponent: 0.5,
+        }
     }
 }

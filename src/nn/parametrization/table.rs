@@ -25,6 +25,10 @@
 //! and embeddings are "vector-like" (Adam's rate stays, SGD's grows with m), the bias of the outputs is left alone, also
 //! by gamma0. The starts of embeddings and positions don't depend on the width.
 //!
+//! **gamma = m^a** with `a` from 0 to 1/2 goes from NTK to muP: the outputs are divided by `gamma = g m^a` and SGD's rates multiplied
+//! by its square, so that every exponent of m above is linear in a between the two. For Adam, whose rates don't know gamma, the same
+//! straight line is a choice made here.
+//!
 //! NTK with Adam isn't in the papers' tables: equal rates for all theta would blow up with width. The rates here are
 //! those at which hidden activations move by `m^-1/2` and the outputs by 1, the kernel regime (Yang and Littwin 2023).
 
@@ -45,6 +49,11 @@ const fn power(width: f64, gamma: f64) -> Power {
 const ONE: Power = power(0.0, 0.0);
 
 impl Power {
+    /// The exponents on the straight line from `self` to `other`, which is at 1.
+    fn towards(self, other: Self, t: f64) -> Self {
+        power(self.width + t * (other.width - self.width), self.gamma + t * (other.gamma - self.gamma))
+    }
+
     pub fn at(self, m: f64, gamma0: f64) -> f64 {
         m.powf(self.width) * gamma0.powf(self.gamma)
     }
@@ -65,8 +74,8 @@ const fn cells(start: Power, multiplier: Power, sgd: Power, adam: Power) -> Expo
     Exponents { start, multiplier, sgd, adam }
 }
 
-/// The table's row for a parametrisation.
-pub fn exponents(parametrization: Parametrization, row: Row) -> Exponents {
+/// The table's row for a parametrisation; `gamma_exponent` is the a of [`Parametrization::GammaPower`].
+pub fn exponents(parametrization: Parametrization, gamma_exponent: f64, row: Row) -> Exponents {
     match parametrization {
         Parametrization::Standard => cells(ONE, ONE, ONE, ONE),
         Parametrization::Ntk => match row {
@@ -85,6 +94,11 @@ pub fn exponents(parametrization: Parametrization, row: Row) -> Exponents {
             Row::Output => cells(power(-0.5, -1.0), power(-1.0, -1.0), power(-1.0, 0.0), power(-1.0, -1.0)),
             Row::OutputBias => cells(ONE, ONE, ONE, ONE),
         },
+        Parametrization::GammaPower => {
+            let [lazy, rich] = [Parametrization::Ntk, Parametrization::Mup].map(|end| exponents(end, 0.0, row));
+            let between = |of: fn(&Exponents) -> Power| of(&lazy).towards(of(&rich), 2.0 * gamma_exponent);
+            cells(between(|e| e.start), between(|e| e.multiplier), between(|e| e.sgd), between(|e| e.adam))
+        }
     }
 }
 
@@ -100,7 +114,7 @@ pub struct DepthExponents {
 
 pub fn depth_exponents(parametrization: Parametrization) -> DepthExponents {
     match parametrization {
-        Parametrization::Standard | Parametrization::Ntk | Parametrization::Mup => {
+        Parametrization::Standard | Parametrization::Ntk | Parametrization::Mup | Parametrization::GammaPower => {
             DepthExponents { branch: 0.0, sgd: 0.0, adam: 0.0 }
         }
         Parametrization::DepthMup => DepthExponents { branch: -0.5, sgd: 0.0, adam: -0.5 },
@@ -124,7 +138,7 @@ mod tests {
             (Row::Output, n.powf(-0.5) / gamma, 1.0),
         ];
         for (row, multiplier, adam) in cases {
-            let e = exponents(Parametrization::Mup, row);
+            let e = exponents(Parametrization::Mup, 0.0, row);
             let c = e.multiplier.at(n, gamma0);
             assert!((c - multiplier).abs() < 1e-14, "{row:?} {c}");
             let theta = e.sgd.at(n, gamma0) / (c * c);
@@ -133,7 +147,7 @@ mod tests {
         }
         // NTK: rates of theta don't depend on the width.
         for row in [Row::Input, Row::Hidden, Row::Output, Row::Bias] {
-            let e = exponents(Parametrization::Ntk, row);
+            let e = exponents(Parametrization::Ntk, 0.0, row);
             let c = e.multiplier.at(n, 1.0);
             assert!((e.sgd.at(n, 1.0) / (c * c) - 1.0).abs() < 1e-13, "{row:?}");
         }
@@ -147,14 +161,36 @@ mod tests {
     fn it_agrees_with_the_mup_package() {
         let m = 8.0_f64;
         for row in [Row::Input, Row::Embedding, Row::Position, Row::Bias, Row::Gain] {
-            let e = exponents(Parametrization::Mup, row);
+            let e = exponents(Parametrization::Mup, 0.0, row);
             assert_eq!((e.start.at(m, 1.0), e.sgd.at(m, 1.0), e.adam.at(m, 1.0)), (1.0, m, 1.0), "{row:?}");
         }
-        let hidden = exponents(Parametrization::Mup, Row::Hidden);
+        let hidden = exponents(Parametrization::Mup, 0.0, Row::Hidden);
         assert_eq!((hidden.sgd.at(m, 1.0), hidden.adam.at(m, 1.0)), (1.0, 1.0 / m));
-        let output = exponents(Parametrization::Mup, Row::Output);
+        let output = exponents(Parametrization::Mup, 0.0, Row::Output);
         assert_eq!(output.multiplier.at(m, 1.0), 1.0 / m);
         assert_eq!((output.sgd.at(m, 1.0), output.adam.at(m, 1.0)), (m / (m * m), 1.0 / m));
+    }
+
+    /// With gamma = gamma0 N^a, for theta with multipliers as in NTK and the outputs divided by gamma: SGD's rates of theta
+    /// are eta gamma^2 everywhere, and the ends are the two parametrisations.
+    #[test]
+    fn between_ntk_and_mup_the_rates_are_gamma_squared() {
+        let (n, gamma0) = (64.0_f64, 0.7_f64);
+        for a in [0.0, 0.2, 0.35, 0.5] {
+            let gamma = gamma0 * n.powf(a);
+            let outputs = n.powf(-0.5) / gamma;
+            for (row, multiplier) in [(Row::Input, 1.0), (Row::Hidden, n.powf(-0.5)), (Row::Output, outputs)] {
+                let e = exponents(Parametrization::GammaPower, a, row);
+                let c = e.multiplier.at(n, gamma0);
+                assert!((c / multiplier - 1.0).abs() < 1e-13, "{a} {row:?} {c}");
+                assert!((e.sgd.at(n, gamma0) / (c * c) / (gamma * gamma) - 1.0).abs() < 1e-12, "{a} {row:?}");
+            }
+        }
+        for row in Row::ALL {
+            let at = |a| exponents(Parametrization::GammaPower, a, row);
+            assert_eq!(at(0.0), exponents(Parametrization::Ntk, 0.0, row), "{row:?}");
+            assert_eq!(at(0.5), exponents(Parametrization::Mup, 0.0, row), "{row:?}");
+        }
     }
 
     /// Over L branches an update of a tensor in each moves the stream by L branch lr dL/dW, coherently, with

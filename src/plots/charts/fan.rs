@@ -19,8 +19,8 @@ pub fn plot(shown: &Shown<'_>, series: &str, x_label: &str, y: &Axis) -> Plot {
         plot.x_max = plot.x_max.max(rows.steps().last().map_or(0.0, |step| *step as f64));
         let middle = rows.width() / 2;
         if draws_lines(track) {
-            for k in 0..rows.width() {
-                // One name for all: they are one thing.
+            // One name for all: they are one thing, and the median speaks for it.
+            for k in std::iter::once(middle).chain((0..rows.width()).filter(|&k| k != middle)) {
                 plot.add(&track.label, line(rows, k), LineStyle::Dashed, *color);
             }
         } else {

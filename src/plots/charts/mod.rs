@@ -17,7 +17,45 @@ use super::{Plot, words};
 
 /// What to draw of a chart: its panels side by side.
 pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor) -> Vec<Plot> {
-    chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor).plot()).collect()
+    let mut plots: Vec<_> =
+        chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor).plot()).collect();
+    if chart.panels.iter().all(|panel| panel.kind == chart.panels[0].kind) {
+        share_heights(&mut plots);
+    }
+    plots
+}
+
+/// Panels that ask one question of different tracks are there to be compared: they have one range of y.
+fn share_heights(plots: &mut [Plot]) {
+    let mut lines: Vec<&mut LinePlot> = plots
+        .iter_mut()
+        .filter_map(|plot| match plot {
+            Plot::Lines(plot) => Some(plot),
+            _ => None,
+        })
+        .collect();
+    if lines.len() < 2 || lines.iter().any(|plot| plot.y_range.is_some()) {
+        return;
+    }
+    let points = |plot: &LinePlot| {
+        let of_lines = plot.lines.iter().flat_map(|line| &line.points).map(|point| point[1]);
+        let of_bands = plot.bands.iter().flat_map(|band| &band.points).flat_map(|point| [point[1], point[2]]);
+        of_lines.chain(of_bands).collect::<Vec<f64>>()
+    };
+    let log = lines[0].y_log;
+    let usable = lines.iter().flat_map(|plot| points(plot)).filter(|y| y.is_finite() && !(log && *y <= 0.0));
+    let [low, high] = usable.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)]);
+    if low < high {
+        // As much air as a range has that isn't shared.
+        let shared = if log {
+            let air = (high / low).powf(0.035);
+            [low / air, high * air]
+        } else {
+            let air = 0.035 * (high - low);
+            [low - air, high + air]
+        };
+        lines.iter_mut().for_each(|plot| plot.y_range = Some(shared));
+    }
 }
 
 /// The tracks behind a place, in axis units, of the chart's heat map over two attributes.
@@ -119,11 +157,15 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The colour of a track's `k`th line.
-    fn color(&self, of_track: LineColor, k: usize) -> LineColor {
+    /// The colour of a track's `k`th line. What is named after a line before it (`cosine_theory` after `cosine`) belongs to it.
+    fn color(&self, of_track: LineColor, lines: &[SeriesLine], k: usize) -> LineColor {
+        let belongs = |to: &SeriesLine| {
+            lines[k].series.strip_prefix(&to.series).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let own = || lines[..k].iter().position(belongs).unwrap_or(k);
         match self.panel.color {
-            ColorBy::Series => k.into(),
-            ColorBy::Track if self.tracks.len() == 1 => k.into(),
+            ColorBy::Series => own().into(),
+            ColorBy::Track if self.tracks.len() == 1 => own().into(),
             ColorBy::Track | ColorBy::Attribute(_) => of_track,
         }
     }

@@ -26,7 +26,7 @@ pub fn plot(shown: &Shown<'_>, lines: &[SeriesLine], x_series: Option<&str>, x: 
             };
             let points = row.iter().enumerate().map(|(i, y)| [place(i), f64::from(*y)]);
             let points = points.filter(|point| point[0].is_finite()).collect();
-            plot.add(&shown.label(track, line), points, style(line.stroke), shown.color(*color, k));
+            plot.add(&shown.label(track, line), points, style(line.stroke), shown.color(*color, lines, k));
         }
     }
     if plot.lines.is_empty() {

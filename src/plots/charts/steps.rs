@@ -13,7 +13,7 @@ pub fn plot(shown: &Shown<'_>, lines: &[SeriesLine], x_label: &str, y: &Axis) ->
         for (k, line) in lines.iter().enumerate() {
             let Some(series) = track.scalar(&line.series).filter(|series| !series.is_empty()) else { continue };
             let label = shown.label(track, line);
-            plot.add(&label, series.decimated(0, u64::MAX, COLUMNS), style(line.stroke), shown.color(*color, k));
+            plot.add(&label, series.decimated(0, u64::MAX, COLUMNS), style(line.stroke), shown.color(*color, lines, k));
             plot.add_value(&label, series.latest_at(shown.at).map(|(_, value)| value));
             plot.x_max = plot.x_max.max(series.steps().last().map_or(0.0, |step| *step as f64));
         }

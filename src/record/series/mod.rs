@@ -33,10 +33,10 @@ impl HeavySeries {
     }
 
     fn push(&mut self, step: u64, reading: Reading) {
-        if self.entries.last().is_some_and(|(s, _)| *s == step) {
-            self.entries.pop();
+        match self.entries.binary_search_by_key(&step, |(s, _)| *s) {
+            Ok(at) => self.entries[at].1 = reading,
+            Err(at) => self.entries.insert(at, (step, reading)),
         }
-        self.entries.push((step, reading));
     }
 
     /// Keeps every second entry of all but the newest quarter; the newest stays.
@@ -87,10 +87,10 @@ impl Series {
         }
     }
 
-    /// Whether `reading` is of this series' kind (and width) and not earlier than its last entry.
+    /// Whether `reading` is of this series' kind (and width), and later than all entries or in the place of one.
     pub(in crate::record) fn accepts(&self, step: u64, reading: &Reading) -> bool {
         let in_order = self.last_step().is_none_or(|last| step >= last);
-        in_order
+        (in_order || self.has(step))
             && match (self, reading) {
                 (Self::Scalar(series), Reading::Scalar(_)) => !series.has_estimates(),
                 (Self::Scalar(series), Reading::Estimate(_)) => series.is_empty() || series.has_estimates(),
@@ -124,11 +124,66 @@ impl Series {
         }
     }
 
+    fn has(&self, step: u64) -> bool {
+        match self {
+            Self::Scalar(series) => series.steps().binary_search(&step).is_ok(),
+            Self::Vector(series) => series.steps().binary_search(&step).is_ok(),
+            // Thinned, it may have lost the entry that is measured again.
+            Self::Heavy(series) => !series.is_empty(),
+        }
+    }
+
     pub fn last_step(&self) -> Option<u64> {
         match self {
             Self::Scalar(series) => series.steps().last().copied(),
             Self::Vector(series) => series.steps().last().copied(),
             Self::Heavy(series) => series.entries.last().map(|(step, _)| *step),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replacing entries anywhere leaves what pushing the final ones would have made, summaries included.
+    #[test]
+    fn refined_readings_take_the_place_of_earlier_ones() {
+        let first = |i: u64| if i == 9 { f64::NAN } else { (i * 7 % 31) as f64 };
+        let then = |i: u64| (i * 5 % 17) as f64 - 3.0;
+        let of: [fn(f64) -> Reading; 3] = [
+            Reading::Scalar,
+            |v| Reading::Vector(vec![v as f32, 1.0]),
+            |v| {
+                Reading::Matrix(std::sync::Arc::new(crate::record::Matrix {
+                    rows: 1,
+                    columns: 1,
+                    values: vec![v as f32],
+                }))
+            },
+        ];
+        for reading in of {
+            let mut refined = Series::for_reading(&reading(0.0));
+            let mut direct = refined.clone();
+            for i in 0..200 {
+                refined.push(3 * i, &reading(first(i)));
+                direct.push(3 * i, &reading(if i % 3 == 0 { then(i) } else { first(i) }));
+            }
+            for i in (0..200).filter(|i| i % 3 == 0) {
+                assert!(refined.accepts(3 * i, &reading(0.0)));
+                refined.push(3 * i, &reading(then(i)));
+            }
+            // Equal but for NaN, which isn't equal to itself: here there is none.
+            assert_eq!(refined, direct);
+            if let Series::Scalar(series) = &refined {
+                assert_eq!(series.extremes(0, 200), direct_extremes(series));
+                assert!(!refined.accepts(4, &reading(0.0)), "an earlier step that isn't there");
+            }
+        }
+    }
+
+    fn direct_extremes(series: &ScalarSeries) -> [f64; 2] {
+        let values = series.values().iter().copied();
+        values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
     }
 }

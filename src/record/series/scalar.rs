@@ -71,9 +71,18 @@ impl ScalarSeries {
     }
 
     pub(super) fn push(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
-        if self.steps.last() == Some(&step) {
-            self.truncate(self.len() - 1);
-        }
+        // What stands at or after the step; of earlier entries nothing changes.
+        let at = self.steps.partition_point(|&s| s < step);
+        let later: Vec<_> = (at..self.len())
+            .filter(|&i| self.steps[i] > step)
+            .map(|i| (self.steps[i], self.values[i], self.estimates.get(i).cloned()))
+            .collect();
+        self.truncate(at);
+        self.append(step, value, estimate);
+        later.into_iter().for_each(|(step, value, estimate)| self.append(step, value, estimate));
+    }
+
+    fn append(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
         self.steps.push(step);
         self.values.push(value);
         self.smoothed.push(match self.smoothed.last() {

@@ -48,16 +48,21 @@ impl VectorSeries {
             self.width = row.len();
         }
         assert_eq!(row.len(), self.width, "a vector series has one width");
-        if self.steps.last() == Some(&step) {
-            self.truncate(self.len() - 1);
+        if let Ok(at) = self.steps.binary_search(&step) {
+            self.values[at * self.width..(at + 1) * self.width].copy_from_slice(row);
+            let from = at / BLOCK * BLOCK;
+            if self.sums.len() > from / BLOCK * self.width {
+                let block = from / BLOCK * self.width;
+                (0..self.width).for_each(|entry| self.sums[block + entry] = self.summed(entry, from, from + BLOCK));
+            }
+            return;
         }
         self.steps.push(step);
         self.values.extend_from_slice(row);
         if self.len().is_multiple_of(BLOCK) {
             let (from, to) = (self.len() - BLOCK, self.len());
             for entry in 0..self.width {
-                let sum = self.sum(entry, from, to);
-                self.sums.push(sum);
+                self.sums.push(self.summed(entry, from, to));
             }
         }
     }
@@ -88,6 +93,12 @@ impl VectorSeries {
             at = end;
         }
         (points, block)
+    }
+
+    /// As [`Self::sum`], of the rows themselves.
+    fn summed(&self, entry: usize, from: usize, to: usize) -> (f64, u32) {
+        let values = (from..to).map(|row| self.values[row * self.width + entry]).filter(|v| v.is_finite());
+        values.fold((0.0, 0), |(sum, count), v| (sum + f64::from(v), count + 1))
     }
 
     /// Sum and number of the finite values of `entry` in rows `from..to`.

@@ -239,6 +239,7 @@ pub(super) const KNOBS: &[SpecKnob] = &[
                 ("mup", "muP"),
                 ("depth-mup", "Depth-muP"),
                 ("depth-inverse", "muP, 1/L branches"),
+                ("gamma-power", "γ = mᵃ, NTK to muP"),
             ]),
             definition: "How starts and learning rates scale with width and depth, relative to the base sizes.",
             formula: "m = width/base;  muP: output starts · m^−½;  Adam: η/m for matrices but the first;  SGD: ηm for the first, biases and gains, η/m for the output",
@@ -296,6 +297,21 @@ pub(super) const KNOBS: &[SpecKnob] = &[
         get: |s| KnobValue::Float(s.model.parametrization.gamma0),
         set: |s, v| s.model.parametrization.gamma0 = float(v),
         relevant: is_parametrized,
+    },
+    SpecKnob {
+        knob: Knob {
+            id: "gamma-exponent",
+            label: "Exponent of gamma",
+            liveness: Liveness::Cold,
+            kind: KnobKind::Float { min: 0.0, max: 0.5, smallest: 0.0, scale: Scale::Linear },
+            definition: "The exponent a of γ = γ₀mᵃ, which divides the outputs and whose square multiplies SGD's rates.",
+            formula: "m = width/base width;  a = 0: NTK;  a = 1/2: muP",
+            effect: "Morphs the kernel regime into feature learning: below 1/2 features move ever less in wider networks.",
+        },
+        group: Group::Model,
+        get: |s| KnobValue::Float(s.model.parametrization.gamma_exponent),
+        set: |s, v| s.model.parametrization.gamma_exponent = float(v),
+        relevant: |s| s.model.parametrization.kind == Parametrization::GammaPower,
     },
     SpecKnob {
         knob: Knob {
