@@ -178,7 +178,8 @@ fn settings_that_cannot_be_are_named() {
 #[test]
 fn softmax_regression_is_a_run_like_others() {
     let home = tempfile::tempdir().unwrap();
-    let run = |more: &[&str]| output(home.path(), &[&["run", "--depth", "0", "--steps", "20", "--json"], more].concat());
+    let run =
+        |more: &[&str]| output(home.path(), &[&["run", "--depth", "0", "--steps", "20", "--json"], more].concat());
     let done = run(&["--model", "mlp", "--pace", "steps", "--eigenvalues", "1"]);
     assert!(done.status.success(), "{}", stderr(&done));
     assert!(stdout(&done).contains("finished"), "{}", stdout(&done));
