@@ -74,7 +74,9 @@ fn every_witness_is_told_at_every_layer_and_the_same_again() {
 }
 
 fn seeded(seed: u64) -> Values {
-    Values { seed, ..values(&[]) }
+    let mut values = values(&[]);
+    values.seed = seed;
+    values
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
             "single-networks",
             "One by one",
             1,
-            "The correlation of two tokens through the layers of six networks with weights, one line each: the paths that the fan              is made of. Shaped, they wander as diffusions do; unshaped, all climb to 1.",
+            "The correlation of two tokens through the layers of six networks with weights, one line each: the paths that the fan is made of. Shaped, they wander as diffusions do; unshaped, all climb to 1.",
             vec![
                 panel("Shaped", &["single"], lines(&[("correlation", "", Stroke::Solid)], rho())),
                 panel("Unshaped", &["unshaped-single"], lines(&[("correlation", "", Stroke::Solid)], rho())),
@@ -164,7 +164,7 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
             "critical-exponent",
             "Why the root of the width",
             3,
-            "An MLP with γ² = 1/2, c₋ = −2 and as many layers as channels, its slopes 1 + c/nᵖ: the median correlation at the last layer. At p = ½ all              widths agree with the equation; below, tokens become one as the width grows; above, the network becomes              linear. It doesn't depend on the knobs.",
+            "An MLP with γ² = 1/2, c₋ = −2 and as many layers as channels, its slopes 1 + c/nᵖ: the median correlation at the last layer. At p = ½ all widths agree with the equation; below, tokens become one as the width grows; above, the network becomes linear. It doesn't depend on the knobs.",
             vec![panel(
                 "",
                 &["exponent"],
