@@ -35,10 +35,9 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
     ];
     let note = format!("t = layer/{}, quantiles 5, 25, 50, 75 and 95 %", setting.network.width);
     fans.iter_mut().for_each(|panel| panel.notes.push(note.clone()));
-    let typical = |series: &str, witnesses: &[&str], title: &str| {
-        let kind =
-            PanelKind::Ellipses { series: series.into(), x: Axis::linear("token 1"), y: Axis::linear("token 2") };
-        panel(title, witnesses, kind)
+    let ellipses = |title: &str, witness: &str| {
+        let (x, y) = (Axis::linear("token 1"), Axis::linear("token 2"));
+        panel(title, &[witness], PanelKind::Ellipses { series: "covariance".into(), x, y })
     };
     let density =
         |series: &str, title: &str, x: Axis| panel(title, &SHAPED, PanelKind::Densities { series: series.into(), x });
@@ -86,13 +85,9 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
             "ellipses",
             "Two tokens",
             2,
-            "Ellipses {z: z'V⁻¹z = 1} of the covariance of two tokens at the cursor, with the median variances and the median \
-             correlation, and of six networks one by one. A circle: uncorrelated; a stroke along the diagonal: one token. Scrub to go deeper.",
-            vec![
-                typical("typical covariance", &["equation", "chain", "networks"], "Shaped: medians"),
-                typical("covariance", &["single"], "Shaped: six networks"),
-                typical("typical covariance", &UNSHAPED, "Unshaped: medians"),
-            ],
+            "Ellipses {z: z'V⁻¹z = 1} of the covariance of two tokens at the cursor, of six networks with weights. A circle: \
+             uncorrelated; a stroke along the diagonal: one token. Scrub to go deeper.",
+            vec![ellipses("Shaped", "single"), ellipses("Unshaped", "unshaped-single")],
         ),
         chart(
             "single-networks",

@@ -76,16 +76,17 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     bench.plan(rounds + exponents::pieces(exponents));
     let mut equation = None;
     grow(bench, &setting, &mut quick, &mut equation)?;
-    grow(bench, &setting, &mut slow[..1], &mut equation)?;
-    singles(bench, &setting, &slow[0].paths, "single")?;
-    grow(bench, &setting, &mut slow[1..], &mut equation)?;
-    singles(bench, &setting, &slow[1].paths, "unshaped-single")?;
+    for (witness, single) in slow.iter_mut().zip(["single", "unshaped-single"]) {
+        witness.paths = draw(&setting, witness.source, 0..SINGLE.min(witness.count), bench.streams())?;
+        singles(bench, &setting, &witness.paths, single)?;
+    }
+    grow(bench, &setting, &mut slow, &mut equation)?;
     exponents::run(bench, exponents)
 }
 
-/// Some of the networks with weights one by one.
+/// Networks with weights one by one.
 fn singles(bench: &mut Bench<'_>, setting: &Setting, paths: &Paths, witness: &str) -> Result<(), Halt> {
-    for k in 0..SINGLE.min(paths.count()) {
+    for k in 0..paths.count() {
         let track = bench.track(&format!("Network {}", k + 1), &[("witness", witness)])?;
         for at in 0..=setting.kept {
             let [rho, first, second] =
@@ -262,7 +263,6 @@ fn readings(paths: &Paths, at: usize) -> Vec<(SeriesId, Reading)> {
         scalar("upper variance", first[4]),
         scalar("median second variance", second),
         scalar("exploded", exploded as f64 / paths.count().max(1) as f64),
-        vector("typical covariance", &[first[2], quantiles[2] * (first[2] * second).sqrt(), second]),
         density("variance density", paths.variances[at].iter().map(|v| v.log10()), DECADES),
     ]);
     readings
