@@ -296,6 +296,14 @@ mod tests {
         assert!(pair.converged && (pair.value - 19.0).abs() < 1e-9, "{pair:?}");
     }
 
+    /// The subspace closes again and again; one second look is enough.
+    #[test]
+    fn a_spectrum_of_few_values_converges() {
+        let values: Vec<f64> = (0..90).map(|i| [2.0, -2.0, 0.0][i % 3]).chain([3.5, 3.0]).collect();
+        let pair = check(&values, strict(), None);
+        assert!(pair.products < 30, "{}", pair.products);
+    }
+
     #[test]
     fn running_out_of_products_is_a_value() {
         let values: Vec<f64> = (0..100).map(|i| f64::from(i) / 100.0).collect();

@@ -44,6 +44,7 @@ mod shaders;
 mod shaped_transformer;
 mod slice_metrics;
 mod slices;
+mod super_consistency;
 mod sweeps;
 mod train_files;
 mod window;

@@ -114,7 +114,7 @@ fn parts(rows: &[Row], axis: &str) -> Chart {
 }
 
 fn distance(rows: &[Row], axis: &str, linear: bool) -> Chart {
-    let lines = vec![SeriesLine::new("distance", "", Stroke::Marked), SeriesLine::new("fit", "a Nᵇ", Stroke::Dashed)];
+    let lines = vec![SeriesLine::new("distance", "", Stroke::Marked), SeriesLine::new("fit", "fit", Stroke::Dashed)];
     let kind = PanelKind::Profile {
         lines,
         x_series: Some("sizes".into()),
@@ -144,7 +144,7 @@ fn consistency(rows: &[Row]) -> Chart {
 
 fn exponents(rows: &[Row]) -> Chart {
     let lines = vec![SeriesLine::new("exponent", "", Stroke::Solid)];
-    let kind = PanelKind::Steps { lines, x_label: "step".into(), y: Axis::linear("exponent b of a Nᵇ") };
+    let kind = PanelKind::Steps { lines, x_label: "step".into(), y: Axis::linear("exponent b of a N^b") };
     let guide = "The exponent of the power law of the distance in the width, against the step: −1/2 is the scatter of independent starts, −1 a mean over units. It comes from few widths and one start \
                  each, so look at its trend, not at its digits.";
     let panels = panels(rows, "exponent", &["comparison"], &ColorBy::Track, &kind);

@@ -18,7 +18,12 @@ struct Curve {
     /// None for the limit.
     size: Option<usize>,
     model: LinearNetwork,
+    /// Its loss at the start.
+    first: f64,
 }
+
+/// Times its start that a loss is followed: a limit that has no catapult would leave no room for what has one.
+const FOLLOWED: f64 = 1e4;
 
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let values = bench.values().clone();
@@ -62,11 +67,12 @@ fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row, task: &Regression) -
     super::edge(bench, row, values.int("steps") as u64)?;
     let compared = Compared::begin(bench, row)?;
     let track = bench.track("width ∞", &attributes(row, "limit", &[]))?;
-    let mut curves = vec![Curve { track, size: None, model: limit(task, row, bench.streams()) }];
+    let curve = |track, size, model: LinearNetwork| Curve { track, size, first: model.loss(), model };
+    let mut curves = vec![curve(track, None, limit(task, row, bench.streams()))];
     for n in sizes(values) {
         let track = bench.track(&format!("width {n}"), &attributes(row, "curve", &[("width", &n.to_string())]))?;
         let drawn = weights(bench.streams(), values.int("features"), n, 0);
-        curves.push(Curve { track, size: Some(n), model: network(task, row, n, &drawn) });
+        curves.push(curve(track, Some(n), network(task, row, n, &drawn)));
     }
     Ok((curves, compared))
 }
@@ -82,8 +88,9 @@ fn attributes<'a>(row: &'a Row, kind: &'a str, more: &[(&'a str, &'a str)]) -> V
 fn measure(bench: &mut Bench<'_>, step: u64, curves: &[Curve], compared: &Compared) -> Result<(), Halt> {
     let mut measured = vec![Measured::default(); 3];
     for curve in curves {
-        let loss = curve.model.loss();
-        let Some(found) = curve.model.sharpness().filter(|_| loss.is_finite()) else { continue };
+        // A difference of larger numbers: below their rounding it may come out negative.
+        let loss = curve.model.loss().max(0.0);
+        let Some(found) = curve.model.sharpness().filter(|_| loss < FOLLOWED * curve.first) else { continue };
         let prefix = if curve.size.is_some() { "" } else { "limit-" };
         let numbers = [("sharpness", found.hessian), ("loss", loss), ("kernel", found.gauss_newton)];
         for (measured, (_, value)) in measured.iter_mut().zip(numbers) {

@@ -62,6 +62,10 @@ impl Lab for SuperConsistency {
         claims::CLAIMS
     }
 
+    fn lesson(&self) -> &'static str {
+        include_str!("../../../assets/lessons/super-consistency.md")
+    }
+
     fn theory(&self, values: &Values, inputs: &Inputs) -> Result<Vec<Table>, String> {
         predictions::tables(values, inputs)
     }

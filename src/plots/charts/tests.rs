@@ -73,6 +73,29 @@ fn tracks_are_lines_in_the_order_of_their_sizes() {
     assert_eq!(plot.at_cursor[1], ("width 64".into(), 16.0));
 }
 
+/// Panels of one kind are compared, so they have one range; of two kinds each has its own.
+#[test]
+fn panels_that_ask_one_question_share_their_heights() {
+    let panel = |seed: &str, kind: PanelKind| {
+        let tracks = TrackFilter::is("width", seed);
+        Panel { title: String::new(), tracks, color: ColorBy::Track, kind, notes: vec![] }
+    };
+    let other = PanelKind::Steps { lines: vec![line("loss", "")], x_label: "step".into(), y: Axis::linear("loss") };
+    let drawn = |second: PanelKind| {
+        let panels = vec![panel("16", steps()), panel("64", second)];
+        let chart = Chart { id: "c".into(), title: "Chart".into(), guide: "g".into(), stack: 0, panels };
+        plots(&chart, &recording(), TimeCursor::Following).into_iter().map(lines).collect::<Vec<_>>()
+    };
+    let shared = drawn(steps());
+    let [low, high] = shared[0].y_range.unwrap();
+    // 16/10 to 64 + 1, with a little air.
+    assert!(
+        shared[1].y_range == Some([low, high]) && low < 1.6 && low > 1.2 && high > 65.0 && high < 80.0,
+        "{low} {high}"
+    );
+    assert!(drawn(other).iter().all(|plot| plot.y_range.is_none()));
+}
+
 #[test]
 fn what_no_track_has_is_said_to_be_missing() {
     let kind = PanelKind::Steps { lines: vec![line("nothing", "")], x_label: "step".into(), y: Axis::default() };

@@ -45,8 +45,13 @@ fn morphs(values: &Values) -> bool {
     [values.choice("first"), values.choice("second")].contains(&"gamma-power")
 }
 
-const PARAMETRIZATIONS: [(&str, &str); 5] =
-    [("mup", "muP"), ("gamma-power", "γ = γ₀Nᵃ"), ("ntk", "NTK"), ("standard", "Standard"), ("depth-mup", "Depth-muP")];
+const PARAMETRIZATIONS: [(&str, &str); 5] = [
+    ("mup", "muP"),
+    ("gamma-power", "γ = γ₀N^a"),
+    ("ntk", "NTK"),
+    ("standard", "Standard"),
+    ("depth-mup", "Depth-muP"),
+];
 
 /// What a parametrisation is called.
 pub fn title(parametrization: &str) -> &'static str {
@@ -57,7 +62,7 @@ const FIRST: &[(&str, &str)] = &PARAMETRIZATIONS;
 const SECOND: &[(&str, &str)] = &[
     ("ntk", "NTK"),
     ("mup", "muP"),
-    ("gamma-power", "γ = γ₀Nᵃ"),
+    ("gamma-power", "γ = γ₀N^a"),
     ("standard", "Standard"),
     ("depth-mup", "Depth-muP"),
     ("none", "None"),

@@ -55,7 +55,7 @@ pub(super) const KNOBS: [LabKnob; 9] = [
             float(0.05, 20.0),
             [
                 "Divides the outputs and multiplies SGD's rates by its square.",
-                "γ = γ₀Nᵃ",
+                "γ = γ₀N^a",
                 "Small is lazy, large is rich: more sharpening.",
             ],
         ),
@@ -69,7 +69,7 @@ pub(super) const KNOBS: [LabKnob; 9] = [
             Liveness::Recomputes,
             KnobKind::Float { min: 0.0, max: 0.5, smallest: 0.0, scale: Scale::Linear },
             [
-                "Morphs NTK into muP, where the parametrization is γ = γ₀Nᵃ.",
+                "Morphs NTK into muP, where the parametrization is γ = γ₀N^a.",
                 "a = 0: NTK;  a = 1/2: muP",
                 "Below 1/2 sharpening fades as the width grows.",
             ],
