@@ -13,7 +13,7 @@
 //!
 //! | Room | What it holds |
 //! | --- | --- |
-//! | [`base`] | named random streams, statistics, numbers in words |
+//! | [`base`] | named random streams, statistics, numbers in words, what the system is told |
 //! | [`linalg`] | matrix-free algebra on slices: operators, Lanczos |
 //! | [`theory`] | what papers predict, as plain numbers |
 //! | [`record`] | the waist: readings, snapshots, recordings, the time cursor, the file |

@@ -2,6 +2,7 @@
 
 pub mod digits;
 pub mod memory;
+pub mod pipes;
 pub mod rng;
 pub mod statistics;
 pub mod two_samples;

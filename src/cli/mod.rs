@@ -29,6 +29,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use crate::base::pipes;
+
 /// A subcommand: its grammar and what it does.
 struct Subcommand {
     command: fn() -> Command,
@@ -78,6 +80,9 @@ pub fn main() -> ExitCode {
     let result = match matches.subcommand() {
         None => playground::run(&matches),
         Some((name, matches)) => {
+            if !["lab", "view"].contains(&name) {
+                pipes::end_when_nobody_reads();
+            }
             let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);
             chosen.map_or_else(|| Ok(()), |sub| (sub.run)(matches))
         }

@@ -90,7 +90,7 @@ fn read(path: &Path) -> anyhow::Result<BTreeMap<String, Array>> {
     let arrays = arrays::safetensors(path).with_context(advice)?;
     arrays
         .into_iter()
-        .map(|(name, shape, values)| {
+        .map(|arrays::Array { name, shape, values }| {
             let (rows, columns) = match shape.as_slice() {
                 [n] => (*n, 1),
                 [rows, columns] => (*rows, *columns),

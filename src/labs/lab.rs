@@ -1,5 +1,7 @@
 //! What a lab is.
 
+use std::collections::BTreeMap;
+
 use crate::record::Recording;
 use crate::record::chart::Chart;
 use crate::run::bench::{Bench, Halt, LabKnob, Values};
@@ -71,12 +73,18 @@ pub trait Lab: Sync {
     /// One sentence that names the input, the value and what to do.
     fn theory(&self, values: &Values, inputs: &Inputs) -> Result<Vec<Table>, String>;
 
-    /// Numbers that sum a recording up, for sweeps: (name, value). By default the last value of each scalar of the first track.
+    /// Numbers that sum a recording up, for sweeps: (name, value). By default the last value of each scalar, of the first track that
+    /// has it.
     fn summary(&self, recording: &Recording) -> Vec<(String, f64)> {
-        let Some((_, track)) = recording.tracks().next() else { return Vec::new() };
-        let last = |(id, _): (&crate::record::SeriesId, _)| {
-            Some((id.to_string(), track.scalar(id.as_str())?.latest_at(u64::MAX)?.1))
-        };
-        track.series().filter_map(last).collect()
+        let mut found = BTreeMap::new();
+        for (_, track) in recording.tracks() {
+            for (id, _) in track.series() {
+                let Some((_, value)) = track.scalar(id.as_str()).and_then(|series| series.latest_at(u64::MAX)) else {
+                    continue;
+                };
+                found.entry(id.to_string()).or_insert(value);
+            }
+        }
+        found.into_iter().collect()
     }
 }

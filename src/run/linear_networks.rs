@@ -73,7 +73,7 @@ impl LinearRun {
     fn in_form(start: &Start, gamma0: f64, exponent: f64, form: Form) -> Result<Self, TrainError> {
         let Start { x, y, e, v } = *start;
         let (p, n) = (y.len(), v.len());
-        let d = if p == 0 { 0 } else { x.len() / p };
+        let d = x.len().checked_div(p).unwrap_or(0);
         if p == 0 || d == 0 || n == 0 || x.len() != p * d || e.len() != d * n {
             return Err(TrainError::Spec(format!(
                 "a linear network needs x [P, D], y [P], E [D, N] and V [N]; x has {} numbers, y {p}, E {}, V {n}",

@@ -7,21 +7,30 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::error::TaskError;
 
-/// (name, shape, row-major values) of every tensor.
+/// A tensor as numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub values: Vec<f64>,
+}
+
+/// Every tensor, by name.
 ///
 /// # Errors
 /// [`TaskError`] for a file that can't be read or isn't whole, and for a tensor of other than floating numbers.
-pub fn safetensors(path: &Path) -> Result<Vec<(String, Vec<usize>, Vec<f64>)>, TaskError> {
+pub fn safetensors(path: &Path) -> Result<Vec<Array>, TaskError> {
     let bytes = std::fs::read(path).map_err(|source| TaskError::Unreadable { path: path.into(), source })?;
     let bad = |message: String| TaskError::BadSafetensors { path: path.into(), message };
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| bad(error.to_string()))?;
     let read = |(name, tensor): (String, TensorView<'_>)| {
         let values = numbers(&tensor)
             .ok_or_else(|| bad(format!("tensor {name:?} holds {:?}; give F32 or F64", tensor.dtype())))?;
-        Ok((name, tensor.shape().to_vec(), values))
+        Ok(Array { name, shape: tensor.shape().to_vec(), values })
     };
     let mut arrays = tensors.tensors().into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    arrays.sort_by(|a, b| a.0.cmp(&b.0));
+    arrays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(arrays)
 }
 
@@ -48,7 +57,8 @@ mod tests {
         let tensors = [("v", view(Dtype::F64, vec![1, 2], &wide)), ("a", view(Dtype::F32, vec![1], &narrow))];
         std::fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
         let arrays = safetensors(&path).unwrap();
-        assert_eq!(arrays, [("a".into(), vec![1], vec![0.5]), ("v".into(), vec![1, 2], vec![0.1, 0.2])]);
+        let array = |name: &str, shape, values| Array { name: name.into(), shape, values };
+        assert_eq!(arrays, [array("a", vec![1], vec![0.5]), array("v", vec![1, 2], vec![0.1, 0.2])]);
 
         let ids = [("ids", view(Dtype::U8, vec![2], &[1, 2]))];
         std::fs::write(&path, safetensors::serialize(ids, None).unwrap()).unwrap();

@@ -26,6 +26,8 @@ use landscope::run::trainer::{Memory, Trainer};
 use landscope::run::worker::WorkerOptions;
 use rand::seq::SliceRandom;
 
+use super::program::{output, stderr, stdout};
+
 fn spec(depth: usize, width: usize, lr: f64, steps: u64, seed: u64) -> RunSpec {
     let mut spec = RunSpec { seed, steps, batch_size: 64, ..RunSpec::default() };
     spec.task.train_size = 1_200;
@@ -170,6 +172,19 @@ fn settings_that_cannot_be_are_named() {
         let message = lab.check(&values).unwrap_err();
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
+}
+
+/// The convex control as a run of the Playground, with all that is measured there.
+#[test]
+fn softmax_regression_is_a_run_like_others() {
+    let home = tempfile::tempdir().unwrap();
+    let run =
+        |more: &[&str]| output(home.path(), &[&["run", "--depth", "0", "--steps", "20", "--json"], more].concat());
+    let done = run(&["--model", "mlp", "--pace", "steps", "--eigenvalues", "1"]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert!(stdout(&done).contains("finished"), "{}", stdout(&done));
+    let refused = run(&["--model", "residual-mlp"]);
+    assert!(!refused.status.success() && stderr(&refused).contains("depth"), "{}", stderr(&refused));
 }
 
 /// Whether slow statistical checks are asked for.

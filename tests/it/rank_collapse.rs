@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use landscope::labs::lesson::{Lesson, LessonAction};
 use landscope::labs::table::Array;
 use landscope::labs::{Check, Experiment, Inputs, Lab, find};
 use landscope::record::{Recording, Track};
@@ -77,7 +76,7 @@ fn the_picture_holds_its_claims_on_every_seed() {
 /// SGD and Adam at 12 blocks: what training claims, on five seeds.
 #[test]
 fn training_holds_its_claims_on_every_seed() {
-    if std::env::var_os("LANDSCOPE_SLOW_TESTS").is_none() {
+    if std::env::var_os("LANDSCOPE_SLOW_TESTS").is_none_or(|value| value != "1") {
         eprintln!("skipped: set LANDSCOPE_SLOW_TESTS=1 to train 40 networks");
         return;
     }
@@ -175,36 +174,4 @@ fn theory_prints_the_lines_of_the_charts_and_reads_matrices() {
     assert!(lab().theory(&values, &inputs).unwrap_err().contains("keys"));
     inputs.0.insert("queries".into(), array(2, &[1.0, 2.0]));
     assert!(lab().theory(&values, &inputs).unwrap_err().contains("queries"));
-}
-
-/// Every link leads somewhere and every expectation holds; the step that trains only where slow tests are asked for.
-#[test]
-fn the_lesson_does_what_it_says() {
-    let lesson = Lesson::parse(lab().lesson()).unwrap();
-    assert!((5..=8).contains(&lesson.steps.len()));
-    let is_slow = std::env::var_os("LANDSCOPE_SLOW_TESTS").is_some();
-    let mut values = values(&[]);
-    let mut checked = 0;
-    for step in &lesson.steps {
-        assert!(!step.question.is_empty() && !step.answer.is_empty() && !step.expects.is_empty(), "{}", step.title);
-        let charts: Vec<_> = lab().charts(&Values::preset(lab().knobs(), Preset::Instant));
-        for action in step.actions() {
-            match action {
-                LessonAction::Set { knob, text } => values.set_text(knob, text).unwrap(),
-                LessonAction::Preset(preset) => values = Values::preset(lab().knobs(), *preset),
-                LessonAction::Show(Some(id)) => assert!(charts.iter().any(|chart| chart.id == *id), "{id}"),
-                LessonAction::Show(None) | LessonAction::Go(_) | LessonAction::Play => {}
-            }
-        }
-        if values.toggle("training") && !is_slow {
-            eprintln!("skipped: {}", step.title);
-            continue;
-        }
-        let recording = recorded(values.clone());
-        for expect in &step.expects {
-            expect.check(&recording).unwrap_or_else(|message| panic!("{}: {message}", step.title));
-            checked += 1;
-        }
-    }
-    assert!(checked >= 10);
 }

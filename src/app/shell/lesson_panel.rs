@@ -23,6 +23,8 @@ pub struct Memory {
     checked_at: f64,
     /// What the claims were checked on.
     key: Option<(u64, u64)>,
+    /// Whether the claims are in front, not the lesson.
+    claims: bool,
     /// Claims whose numbers are open.
     open: BTreeSet<&'static str>,
     /// Steps whose answer is shown.
@@ -34,7 +36,7 @@ impl Memory {
         if self.lab != Some(shown.lab.id()) {
             // A test reads every lesson.
             let lesson = Lesson::parse(shown.lab.lesson()).unwrap_or_default();
-            *self = Self { lab: Some(shown.lab.id()), lesson, ..Self::default() };
+            *self = Self { lab: Some(shown.lab.id()), lesson, claims: self.claims, ..Self::default() };
         }
         let recording = window.recording();
         let key = window.recording_key();
@@ -59,18 +61,27 @@ pub fn show(window: &Window, shown: &LabKnobs, memory: &mut Memory, ui: &mut Ui,
             let url = format!("https://arxiv.org/abs/{}", paper.arxiv);
             ui.hyperlink_to(format!("arXiv {}", paper.arxiv), url);
             ui.add_space(10.0);
-            claims(shown, memory, ui, tokens);
-            ui.add_space(14.0);
-            lesson(window, memory, ui, tokens, actions);
+            let held = memory.checks.iter().filter(|check| matches!(check, Check::Holds(_))).count();
+            let reproduced = format!("Reproduced: {held} of {}", shown.lab.claims().len());
+            ui.horizontal(|ui| {
+                for (claims, title) in [(false, "Lesson"), (true, reproduced.as_str())] {
+                    if ui.selectable_label(memory.claims == claims, title).clicked() {
+                        memory.claims = claims;
+                    }
+                }
+            });
+            ui.add_space(6.0);
+            if memory.claims || memory.lesson.steps.is_empty() {
+                claims(shown, memory, ui, tokens);
+            } else {
+                lesson(window, memory, ui, tokens, actions);
+            }
         });
     });
 }
 
 fn claims(shown: &LabKnobs, memory: &mut Memory, ui: &mut Ui, tokens: &Tokens) {
     let claims = shown.lab.claims();
-    let held = memory.checks.iter().filter(|check| matches!(check, Check::Holds(_))).count();
-    ui.label(RichText::new(format!("Reproduced: {held} of {}", claims.len())).strong().color(tokens.text));
-    ui.add_space(2.0);
     for (index, claim) in claims.iter().enumerate() {
         claim_row(claim, memory.checks.get(index), &mut memory.open, ui, tokens);
     }
@@ -119,8 +130,6 @@ fn lesson(window: &Window, memory: &mut Memory, ui: &mut Ui, tokens: &Tokens, ac
     if lesson.steps.is_empty() {
         return;
     }
-    ui.separator();
-    ui.add_space(4.0);
     ui.label(RichText::new(&lesson.title).strong().size(size::TEXT_TITLE).color(tokens.text));
     blocks(&lesson.intro, ui, tokens, actions);
     ui.add_space(6.0);

@@ -63,13 +63,19 @@ fn start_charts(values: &Values, starts: &[&Cell]) -> Vec<Chart> {
             "Loss on the straight line from network a (t = 0) to network b (t = 1), which were trained from different starts on the same data, at the cursor. \
              The hill is the barrier. Then b's hidden units are put in the order that brings them next to a's: the same function, elsewhere in the space of the weights. \
              Most of the hill is gone: it was there because units have no names.",
+            vec![panel(
+                "Training loss on the way",
+                seen(),
+                ColorBy::Track,
+                profile(matched(values, "train_path"), "training loss"),
+            )],
+        ),
+        chart(
+            "starts-test",
+            "The same line on the test examples",
+            0,
+            "Loss and error on the test examples along the same line. Where the ends are sure of their mistakes, the matched middle may have a lower test loss than either.",
             vec![
-                panel(
-                    "Training loss on the way",
-                    seen(),
-                    ColorBy::Track,
-                    profile(matched(values, "train_path"), "training loss"),
-                ),
                 panel(
                     "Test loss on the way",
                     seen(),

@@ -74,7 +74,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Protocol",
-        presets: ["0,20,150,300", "0,5,20,60,150,400", "0,10,40,160,640,1280,2560"],
+        presets: ["0, 20, 150, 300", "0, 5, 20, 60, 150, 400", "0, 10, 40, 160, 640, 1280, 2560"],
         relevant: copies,
     },
     LabKnob {
@@ -169,7 +169,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Training",
-        presets: ["0.2", "0.05,0.2", "0.02,0.05,0.1,0.2"],
+        presets: ["0.2", "0.05, 0.2", "0.02, 0.05, 0.1, 0.2"],
         relevant: sgd,
     },
     LabKnob {
@@ -180,7 +180,7 @@ pub const KNOBS: &[LabKnob] = &[
             ["Peak learning rates of Adam, for copies.", "as SGD's", "As SGD's, on another scale."],
         ),
         group: "Training",
-        presets: ["0.01", "0.01", "0.003,0.01,0.03"],
+        presets: ["0.01", "0.01", "0.003, 0.01, 0.03"],
         relevant: adam,
     },
     LabKnob {
@@ -195,7 +195,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Training",
-        presets: ["0,100", "0,100", "0,400"],
+        presets: ["0, 100", "0, 100", "0, 400"],
         relevant: copies,
     },
     LabKnob {
@@ -309,7 +309,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Network",
-        presets: ["64", "16,128", "16,32,128,512"],
+        presets: ["64", "16, 128", "16, 32, 128, 512"],
         relevant: starts,
     },
     LabKnob {
@@ -324,7 +324,7 @@ pub const KNOBS: &[LabKnob] = &[
             ],
         ),
         group: "Network",
-        presets: ["2", "1,3", "1,2,3"],
+        presets: ["2", "1, 3", "1, 2, 3"],
         relevant: starts,
     },
     LabKnob {

@@ -322,7 +322,7 @@ fn best(values: &Values) -> Chart {
         "What is trainable where",
         4,
         "Test loss at the end, for each optimiser and scale, against the learning rate at the deepest depth, and with the best \
-         rate against the depth. With α = 1/√L depth costs little, and the best rates are higher.",
+         rate against the depth. With α = 1/√L depth costs Adam next to nothing and SGD some, and the best rates are higher.",
         panels,
     )
 }

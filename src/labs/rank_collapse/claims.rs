@@ -230,7 +230,7 @@ pub(super) static CLAIMS: &[Claim] = &[
         statement: "What SGD sees: without scaling, deep blocks' queries and keys get far smaller gradients of the loss than \
                     values",
         check_text: "Norm of the loss's gradient by the queries over that by the values, at the last block of the deepest network before \
-                     training: α = 1 over α = 1/√L.",
+                     training: α = 1 over α = 1/√L (0.002 at 12 blocks, 2e-6 at 24, two seeds).",
         known_failure: "",
         check: |recording| {
             let numbers = || {
@@ -247,7 +247,7 @@ pub(super) static CLAIMS: &[Claim] = &[
                 };
                 let (free, scaled) = (ratio("false")?, ratio("true")?);
                 Some(vec![
-                    Number::at_most("ratio, α = 1, over that with α = 1/√L", free / scaled, 0.3),
+                    Number::at_most("ratio, α = 1, over that with α = 1/√L", free / scaled, 0.05),
                     Number::told("ratio, α = 1", free),
                     Number::told("ratio, α = 1/√L", scaled),
                 ])
@@ -258,8 +258,8 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         id: "scaling-trains",
         statement: "Deep Post-LN networks train with branches over √L, and hardly without",
-        check_text: "Test loss at the end at the deepest depth, best rate each: α = 1 less α = 1/√L (six seeds at 12 blocks: 0.27 to 0.72 \
-                     for SGD, 0.18 to 0.81 for Adam).",
+        check_text: "Test loss at the end at the deepest depth, best rate each: α = 1 less α = 1/√L (at 12 blocks, six seeds: 0.27 to 0.72 \
+                     for SGD, 0.18 to 0.81 for Adam; at 24, five seeds: 0.37 to 0.78, and 0.67 to 0.99).",
         known_failure: "",
         check: |recording| {
             let numbers = || {
@@ -275,8 +275,8 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         id: "adam-copes-better",
         statement: "Adam, which divides by gradient sizes, copes with collapsed tokens better than SGD",
-        check_text: "Test loss at the end at the deepest depth, α = 1, best rate each: SGD less Adam (six seeds at 12 blocks: 0.17 to \
-                     0.36; less at 24 blocks, where neither learns much).",
+        check_text: "Test loss at the end at the deepest depth, α = 1, best rate each: SGD less Adam (at 12 blocks, six seeds: 0.17 to 0.36; \
+                     at 24, five seeds: 0.07 to 0.23, since there neither learns much).",
         known_failure: "",
         check: |recording| {
             let numbers = || {
@@ -288,9 +288,10 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "depth-hurts-unscaled",
-        statement: "Depth hurts training without scaling, and costs little with it",
+        statement: "Depth hurts training without scaling, and far less with it",
         check_text: "Test loss at the end, best rate each, at the deepest depth less that at the shallowest: with α = 1, and how much more \
-                     that is than with α = 1/√L.",
+                     that is than with α = 1/√L (4 and 24 blocks, five seeds: SGD 0.42 to 0.87, and 0.21 to 0.67; Adam 0.46 to 0.79, and \
+                     0.40 to 0.79).",
         known_failure: "",
         check: |recording| {
             let numbers = || {
@@ -304,6 +305,8 @@ pub(super) static CLAIMS: &[Claim] = &[
                     Number::at_least("SGD, α = 1 less α = 1/√L", rise(0)? - rise(1)?, 0.1),
                     Number::at_least("Adam, α = 1", rise(2)?, 0.2),
                     Number::at_least("Adam, α = 1 less α = 1/√L", rise(2)? - rise(3)?, 0.1),
+                    Number::told("SGD, α = 1/√L", rise(1)?),
+                    Number::told("Adam, α = 1/√L", rise(3)?),
                 ])
             };
             Check::of_all(numbers(), "networks of two depths; the preset standard trains them")

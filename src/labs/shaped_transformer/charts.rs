@@ -35,10 +35,9 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
     ];
     let note = format!("t = layer/{}, quantiles 5, 25, 50, 75 and 95 %", setting.network.width);
     fans.iter_mut().for_each(|panel| panel.notes.push(note.clone()));
-    let typical = |series: &str, witnesses: &[&str], title: &str| {
-        let kind =
-            PanelKind::Ellipses { series: series.into(), x: Axis::linear("token 1"), y: Axis::linear("token 2") };
-        panel(title, witnesses, kind)
+    let ellipses = |title: &str, witness: &str| {
+        let (x, y) = (Axis::linear("token 1"), Axis::linear("token 2"));
+        panel(title, &[witness], PanelKind::Ellipses { series: "covariance".into(), x, y })
     };
     let density =
         |series: &str, title: &str, x: Axis| panel(title, &SHAPED, PanelKind::Densities { series: series.into(), x });
@@ -86,19 +85,15 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
             "ellipses",
             "Two tokens",
             2,
-            "Ellipses {z: z'V⁻¹z = 1} of the covariance of two tokens at the cursor, with the median variances and the median \
-             correlation, and of six networks one by one. A circle: uncorrelated; a stroke along the diagonal: one token. Scrub to go deeper.",
-            vec![
-                typical("typical covariance", &["equation", "chain", "networks"], "Shaped: medians"),
-                typical("covariance", &["single"], "Shaped: six networks"),
-                typical("typical covariance", &UNSHAPED, "Unshaped: medians"),
-            ],
+            "Ellipses {z: z'V⁻¹z = 1} of the covariance of two tokens at the cursor, of six networks with weights. A circle: \
+             uncorrelated; a stroke along the diagonal: one token. Scrub to go deeper.",
+            vec![ellipses("Shaped", "single"), ellipses("Unshaped", "unshaped-single")],
         ),
         chart(
             "single-networks",
             "One by one",
             1,
-            "The correlation of two tokens through the layers of six networks with weights, one line each: the paths that the fan              is made of. Shaped, they wander as diffusions do; unshaped, all climb to 1.",
+            "The correlation of two tokens through the layers of six networks with weights, one line each: the paths that the fan is made of. Shaped, they wander as diffusions do; unshaped, all climb to 1.",
             vec![
                 panel("Shaped", &["single"], lines(&[("correlation", "", Stroke::Solid)], rho())),
                 panel("Unshaped", &["unshaped-single"], lines(&[("correlation", "", Stroke::Solid)], rho())),
@@ -164,7 +159,7 @@ pub fn all(setting: &Setting) -> Vec<Chart> {
             "critical-exponent",
             "Why the root of the width",
             3,
-            "An MLP with γ² = 1/2, c₋ = −2 and as many layers as channels, its slopes 1 + c/nᵖ: the median correlation at the last layer. At p = ½ all              widths agree with the equation; below, tokens become one as the width grows; above, the network becomes              linear. It doesn't depend on the knobs.",
+            "An MLP with γ² = 1/2, c₋ = −2 and as many layers as channels, its slopes 1 + c/nᵖ: the median correlation at the last layer. At p = ½ all widths agree with the equation; below, tokens become one as the width grows; above, the network becomes linear. It doesn't depend on the knobs.",
             vec![panel(
                 "",
                 &["exponent"],

@@ -1,4 +1,4 @@
-//! What the paper says, as checks of a recording. Thresholds: seeds 0 to 4 of the standard preset and of the instant one, whose spread the
+//! What the paper says, as checks of a recording. Thresholds: the spread over seeds 0 to 4 of the presets instant and standard, which the
 //! texts give.
 
 use crate::labs::{Check, Claim, Number};
@@ -24,49 +24,49 @@ pub static CLAIMS: &[Claim] = &[
     Claim {
         id: "shaped-tokens-stay-apart",
         statement: "Shaped, the correlation of tokens keeps a distribution at any depth that is proportional to width.",
-        check_text: "At the last layer the middle 90 % of correlations of the networks with weights span 0.8 at least, and their mean |ρ| is at most 0.75.",
+        check_text: "At the last layer the middle 90 % of correlations of the networks with weights span 0.8 at least, and their mean |ρ| is at most 0.75. Seeds 0 to 4: 1.51 to 1.66 and 0.43 to 0.47.",
         known_failure: "",
         check: stays_apart,
     },
     Claim {
         id: "unshaped-tokens-collapse",
         statement: "Without shaping, tokens become one.",
-        check_text: "At the last layer the mean |ρ| of unshaped networks, with and without weights, is at least 0.9 and above the shaped ones' by 0.2.",
+        check_text: "At the last layer the mean |ρ| of unshaped networks, with and without weights, is at least 0.9 and above the shaped ones' by 0.2. Seeds 0 to 4: at least 0.998, above by 0.53 to 0.56.",
         known_failure: "",
         check: collapses,
     },
     Claim {
         id: "centring-matters",
         statement: "Attention has to be centred at the identity.",
-        check_text: "With everything else, but not centred, the median correlation at the last layer is at least 0.95.",
+        check_text: "With everything else, but not centred, the median correlation at the last layer is at least 0.95. Seeds 0 to 4: at least 0.997.",
         known_failure: "",
         check: |recording| median_of(recording, "not-centred", 0.95),
     },
     Claim {
         id: "temperature-matters",
         statement: "The temperature has to grow with the width.",
-        check_text: "With everything else, but logits not divided by √n, the 95 % quantile of the variance at the last layer is at least twice the equation's.",
+        check_text: "With everything else, but logits not divided by √n, the 95 % quantile of the variance at the last layer is at least twice the equation's. Seeds 0 to 4: 3.4 to 4.8 times at width 64, over 60 times at 128.",
         known_failure: "",
         check: temperature,
     },
     Claim {
         id: "shaped-activation-matters",
         statement: "The activation has to tend to the identity.",
-        check_text: "With everything else, but the ReLU as it is, the median correlation at the last layer is at least 0.6.",
+        check_text: "With everything else, but the ReLU as it is, the median correlation at the last layer is at least 0.6. Seeds 0 to 4: 0.79 to 0.81 at width 64, 0.91 at 128.",
         known_failure: "",
         check: |recording| median_of(recording, "rectifier", 0.6),
     },
     Claim {
         id: "critical-exponent",
         statement: "Shaping by 1/√n is the borderline: weaker shaping collapses, stronger shaping is trivial (Li, Nica and Roy 2022).",
-        check_text: "An MLP with slopes 1 + c/nᵖ at width 256: at p = 1/4 the median correlation is at least 0.9; at 1/2 it is within 0.15 of the                      equation's, and at 3/4 within 0.15 of a linear network's. The standard error of a median of 128 networks is 0.06, of 1,024 0.02.",
+        check_text: "An MLP with slopes 1 + c/nᵖ at width 256: at p = 1/4 the median correlation is at least 0.9; at 1/2 it is within 0.05 and four standard errors of the equation's, at 3/4 of a linear network's. The error is 0.04 with 256 networks, 0.02 with 1,024; it is told.",
         known_failure: "",
         check: critical,
     },
     Claim {
         id: "small-branches-tame-explosions",
         statement: "The equation holds up to an explosion time; small branch weights tame drift and diffusion.",
-        check_text: "The equation's share of exploded paths at the last layer rises with γ from 0 at 0.2.",
+        check_text: "The equation's share of exploded paths at the last layer rises with γ from 0 at 0.2 to at least 0.01 at 0.85, up to 0.01 for chance. Seeds 0 to 4: 0.033 to 0.052 at 0.85.",
         known_failure: "",
         check: explosions,
     },
@@ -88,7 +88,7 @@ fn is_whole(recording: &Recording) -> bool {
         .all(|id| lab.knobs.get(*id).is_none_or(|value| value == "true"))
 }
 
-/// Whether all paths of a witness are drawn: it is told last when it has all.
+/// A witness against the equation: all that `protocol::comparison` records of it.
 fn agreement(recording: &Recording, witness: &str) -> Check {
     if !is_whole(recording) {
         return Check::NotYet("something is taken away: the equation describes networks with everything".into());
@@ -156,27 +156,37 @@ fn temperature(recording: &Recording) -> Check {
 }
 
 fn critical(recording: &Recording) -> Check {
-    let median = |exponent: &str| {
+    let of = |exponent: &str, series: &str| {
         let is = |track: &&Track, name: &str, value: &str| track.attributes.get(name).is_some_and(|v| v == value);
         let mut tracks = recording.tracks().map(|(_, track)| track);
         let track =
             tracks.find(|t| is(t, "witness", "exponent") && is(t, "exponent", exponent) && is(t, "width", "256"))?;
-        Some(track.scalar("median correlation")?.latest_at(u64::MAX)?.1)
+        Some(track.scalar(series)?.latest_at(u64::MAX)?.1)
+    };
+    let median = |exponent: &str| of(exponent, "median correlation");
+    let near = |exponent: &str, limit: f64| {
+        let room = 0.05 + 4.0 * of(exponent, "median error")?;
+        Some(Number::within(format!("p = {exponent}"), median(exponent)?, limit - room, limit + room))
     };
     let numbers = || {
-        let (limit, linear) = (median("0.5, equation")?, median("above, equation")?);
+        let (limit, linear) = (median("0.5, equation")?, median("above 0.5, equation")?);
         Some(vec![
-            Number::at_least("p = 1/4", median("0.25")?, 0.9),
-            Number::within("p = 1/2", median("0.5")?, limit - 0.15, limit + 0.15),
-            Number::within("p = 3/4", median("0.75")?, linear - 0.15, linear + 0.15),
+            Number::at_least("p = 0.25", median("0.25")?, 0.9),
+            near("0.5", limit)?,
+            near("0.75", linear)?,
             Number::told("the equation's", limit),
             Number::told("a linear network's", linear),
+            Number::told("standard error", of("0.5", "median error")?),
         ])
     };
     Check::of_all(numbers(), "the networks with other exponents")
 }
 
 fn explosions(recording: &Recording) -> Check {
+    let block = recording.header.lab.as_ref().and_then(|lab| lab.knobs.get("block"));
+    if block.is_some_and(|block| block == "mlp") {
+        return Check::NotYet("an MLP's drift is no power of V: only blocks with attention explode".into());
+    }
     let shares: Vec<(f64, f64)> = recording
         .tracks()
         .map(|(_, track)| track)

@@ -45,10 +45,10 @@ pub fn pieces(count: usize) -> u64 {
     (EXPONENTS.len() * WIDTHS.len() * count.div_ceil(PIECE)) as u64
 }
 
-/// Records the median correlation after n layers, at step 0: it belongs to no layer of the knobs' networks.
+/// Records the median correlation after n layers with its standard error, at step 0: it belongs to no layer of the knobs' networks.
 pub fn run(bench: &mut Bench<'_>, count: usize) -> Result<(), Halt> {
     let streams = bench.streams();
-    for (label, slope) in [("0.5, equation", SLOPE), ("above, equation", 0.0)] {
+    for (label, slope) in [("0.5, equation", SLOPE), ("above 0.5, equation", 0.0)] {
         // A linear network's equation has no nu.
         let paths = correlations(&mlp(slope), START, 1.0, 0.01, 1, 0..16 * count, streams);
         for width in [WIDTHS[0], WIDTHS[WIDTHS.len() - 1]] {
@@ -65,8 +65,13 @@ pub fn run(bench: &mut Bench<'_>, count: usize) -> Result<(), Halt> {
                 paths.extend(networks(&network(exponent, width), &equal_tokens(2, START), width, 1, which, streams));
                 bench.round()?;
             }
-            let found = paths.correlation_quantiles(1, &[0.5])[0];
-            bench.record_scalars(track, 0, &[("median correlation", found)])?;
+            // The order statistics one standard error of a rank below and above the middle.
+            let beside = 0.5 / (count as f64).sqrt();
+            let [low, found, high] = paths.correlation_quantiles(1, &[0.5 - beside, 0.5, 0.5 + beside])[..] else {
+                continue;
+            };
+            let numbers = [("median correlation", found), ("median error", 0.5 * (high - low))];
+            bench.record_scalars(track, 0, &numbers)?;
         }
     }
     Ok(())

@@ -281,7 +281,7 @@ pub static KNOBS: &[LabKnob] = &[
     ),
     entry(
         SIZE,
-        ["128", "512", "4096"],
+        ["128", "384", "4096"],
         always,
         int(
             "networks",

@@ -39,13 +39,14 @@ pub fn tables(values: &Values, inputs: &Inputs) -> Result<Vec<Table>, String> {
     }
     let about = "gamma^2 lambda_max(H) before the first step by parametrisation (its gamma = gamma0 N^a) and width (inf: the (3D+1)-matrix with w = 0, v = 1, M = I); \
                  NTK's limit is 2 lambda_max(X'X/P)";
-    let flat = |of: &dyn Fn(&(&Row, Vec<f64>, Vec<f64>)) -> Vec<f64>| starts.iter().flat_map(of).collect::<Vec<f64>>();
+    let of_rows =
+        |value: fn(&Row) -> f64| starts.iter().flat_map(move |(row, widths, _)| vec![value(row); widths.len()]);
     tables.push(
         Table::new("start", about)
-            .column("gamma_exponent", flat(&|(row, widths, _)| vec![row.exponent; widths.len()]))
-            .column("gamma0", flat(&|(row, widths, _)| vec![row.gamma0; widths.len()]))
-            .column("width", flat(&|(_, widths, _)| widths.clone()))
-            .column("sharpness", flat(&|(_, _, first)| first.clone())),
+            .column("gamma_exponent", of_rows(|row| row.exponent).collect())
+            .column("gamma0", of_rows(|row| row.gamma0).collect())
+            .column("width", starts.iter().flat_map(|(_, widths, _)| widths.clone()).collect())
+            .column("sharpness", starts.iter().flat_map(|(_, _, first)| first.clone()).collect()),
     );
     tables.push(thresholds(&rows));
     Ok(tables)

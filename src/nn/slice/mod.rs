@@ -93,7 +93,8 @@ impl Slice {
             TargetTensor::Values(_) => 0,
         };
         let (evaluator, method): (Box<dyn Evaluator>, _) = match (model.chain(), &batch.inputs) {
-            (Some(activation), InputTensor::Features(inputs)) if on_cpu => {
+            // Without hidden layers there is no first one to have by linearity.
+            (Some(activation), InputTensor::Features(inputs)) if on_cpu && centre.len() > 2 => {
                 let method = "forward passes, first layer by linearity";
                 let here = Machine::here();
                 match inputs.dtype() {

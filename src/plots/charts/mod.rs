@@ -172,7 +172,8 @@ impl<'a> Shown<'a> {
 
     /// The cursor as a note, where something is shown at it.
     fn at_note(&self, measured: u64) -> Option<String> {
-        (measured != self.at).then(|| words::age(measured, self.at))
+        // Following, every track is at its own end.
+        (measured != self.at && !self.cursor.is_following()).then(|| words::age(measured, self.at))
     }
 }
 

@@ -131,7 +131,7 @@ pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> 
     let mut cells = vec![Vec::new(); columns.len() * rows.len()];
     let mut crossed = vec![false; cells.len()];
     for &track in &tracks {
-        let place = |k: usize, places: &[Place]| Some(places.binary_search(&Place::of(&tracks, track, &by[k])?).ok()?);
+        let place = |k: usize, places: &[Place]| places.binary_search(&Place::of(&tracks, track, &by[k])?).ok();
         let (Some(x), Some(y)) = (place(0, &columns), place(1, &rows)) else { continue };
         let index = y * columns.len() + x;
         cells[index].extend(value(shown, track, series));
