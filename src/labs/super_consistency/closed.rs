@@ -65,7 +65,7 @@ fn sizes(values: &Values) -> impl Iterator<Item = usize> {
 /// The tracks of a row: the edge, the comparison, the limit and one a width.
 fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row, task: &Regression) -> Result<(Vec<Curve>, Compared), Halt> {
     super::edge(bench, row, values.int("steps") as u64)?;
-    let compared = Compared::begin(bench, row)?;
+    let compared = Compared::begin(bench, row, sizes(values).count(), true)?;
     let track = bench.track("width ∞", &attributes(row, "limit", &[]))?;
     let curve = |track, size, model: LinearNetwork| Curve { track, size, first: model.loss(), model };
     let mut curves = vec![curve(track, None, limit(task, row, bench.streams()))];

@@ -70,12 +70,18 @@ pub struct Measured {
 }
 
 /// The tracks of a row's comparisons, one for each of [`QUANTITIES`].
-pub struct Compared([TrackId; 3]);
+pub struct Compared {
+    tracks: [TrackId; 3],
+    /// Sizes that are compared; with one missing, as a run that diverged is, there is no comparison.
+    sizes: usize,
+    /// Whether it is the value at infinite size that they are compared with.
+    with_limit: bool,
+}
 
 impl Compared {
     /// # Errors
     /// [`Halt`] if the protocol is to begin anew or to end.
-    pub fn begin(bench: &mut Bench<'_>, row: &Row) -> Result<Self, Halt> {
+    pub fn begin(bench: &mut Bench<'_>, row: &Row, sizes: usize, with_limit: bool) -> Result<Self, Halt> {
         let mut track = |quantity: &str| {
             let parametrization = row.parametrization.as_str();
             let attributes = [
@@ -86,12 +92,13 @@ impl Compared {
             ];
             bench.track(quantity, &attributes)
         };
-        Ok(Self([track(QUANTITIES[0])?, track(QUANTITIES[1])?, track(QUANTITIES[2])?]))
+        let tracks = [track(QUANTITIES[0])?, track(QUANTITIES[1])?, track(QUANTITIES[2])?];
+        Ok(Self { tracks, sizes, with_limit })
     }
 
     /// That of the sharpness.
     pub fn sharpness(&self) -> TrackId {
-        self.0[0]
+        self.tracks[0]
     }
 
     /// Records the comparison of each quantity that has been measured.
@@ -99,7 +106,9 @@ impl Compared {
     /// # Errors
     /// [`Halt`] if the protocol is to begin anew or to end.
     pub fn record(&self, bench: &mut Bench<'_>, step: u64, measured: &[Measured]) -> Result<(), Halt> {
-        for (track, measured) in self.0.iter().zip(measured) {
+        let complete =
+            |measured: &&Measured| measured.values.len() == self.sizes && measured.limit.is_some() == self.with_limit;
+        for (track, measured) in self.tracks.iter().zip(measured).filter(|(_, measured)| complete(measured)) {
             if let Some(comparison) = Comparison::of(&measured.values, measured.limit) {
                 bench.record(*track, step, comparison.readings())?;
             }

@@ -71,7 +71,7 @@ fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row) -> Result<(TrackId, 
     let axis = values.choice("axis");
     let edge = super::edge_track(bench, row)?;
     let base = [("place", row.place), ("parametrization", row.parametrization.as_str())];
-    let compared = Compared::begin(bench, row)?;
+    let compared = Compared::begin(bench, row, values.numbers("sizes").len(), false)?;
     let mut curves = Vec::new();
     for &size in values.numbers("sizes") {
         let text = size.to_string();
