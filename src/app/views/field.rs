@@ -25,7 +25,7 @@ pub struct Memory {
 /// Draws a heat map; where it was clicked, in its axes' units, if its cells stand for something of their own.
 pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Option<[f64; 2]> {
     let tokens = theme::of(ui.visuals());
-    let (area, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    let (area, mut response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &plot.title));
     if area.width() < 60.0 || area.height() < 60.0 || plot.columns == 0 || plot.rows == 0 {
         return None;
@@ -69,8 +69,8 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Optio
     let label_right = (bar.left() + bar_width).max(bar.left() + axes::text_width(ui, key.label)).min(area.right());
     head(pos2(label_right, area.top()), Align2::RIGHT_TOP, key.label);
 
-    let pointed = response.hover_pos().filter(|p| inner.contains(*p));
-    let under = pointed.and_then(|p| plot.value_at(x.unit(p.x), y.unit(p.y)));
+    let mut pointed = response.hover_pos().filter(|p| inner.contains(*p));
+    let mut under = pointed.and_then(|p| plot.value_at(x.unit(p.x), y.unit(p.y)));
     color_bar::show(ui, bar, &key, under);
     // A square picture in a wide pane takes its foot along.
     let foot_right = if plot.square { label_right.max(inner.right()) } else { area.right() };
@@ -79,9 +79,13 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Optio
     let mut picked = None;
     if !plot.column_labels.is_empty() {
         let cells = ui.interact(inner, id.with("cells"), Sense::click());
-        if cells.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+        // It lies over the picture and takes its pointer.
+        pointed = cells.hover_pos();
+        under = pointed.and_then(|p| plot.value_at(x.unit(p.x), y.unit(p.y)));
+        if cells.clicked() {
             picked = pointed.map(|p| [x.unit(p.x), y.unit(p.y)]);
         }
+        response = cells.on_hover_cursor(egui::CursorIcon::PointingHand);
     }
     if let (Some(pointer), Some(value)) = (pointed, under) {
         read_out(response, inner, (&x, &y), plot, pointer, value, ui, tokens);

@@ -63,7 +63,8 @@ fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl
         ui.spacing_mut().item_spacing.x = 5.0;
         let (mark, note, color) = match knob.liveness {
             Liveness::Live => (true, "live", tokens.accent),
-            Liveness::Recomputes => (true, "at once", tokens.accent),
+            // Nearly all of a lab's knobs are such: saying it at each would leave no room for their names.
+            Liveness::Recomputes => (true, "", tokens.accent),
             Liveness::Cold => (false, "restarts", tokens.text_faint),
         };
         let (dot, _) = ui.allocate_exact_size(vec2(7.0, 20.0), egui::Sense::hover());
@@ -73,7 +74,9 @@ fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl
             ui.painter().circle_stroke(dot.center(), 2.6, egui::Stroke::new(1.0, color));
         }
         ui.label(RichText::new(knob.label).color(tokens.text));
-        ui.label(RichText::new(note).size(size::TEXT_SMALL).color(color));
+        if !note.is_empty() {
+            ui.label(RichText::new(note).size(size::TEXT_SMALL).color(color));
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let help = Button::new(RichText::new("?").color(tokens.text_weak)).fill(Color32::TRANSPARENT);
             let response = ui.add(help.min_size(vec2(18.0, 20.0)));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::statistics::{mean, standard_error};
 use crate::plots::lines::{Band, Line, LineColor, LineStyle};
-use crate::plots::{Plot, words};
+use crate::plots::{Plot, ranges, words};
 use crate::record::Track;
 use crate::record::chart::{Axis, Best, Heat};
 
@@ -108,6 +108,12 @@ pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, be
         plot.lines.push(Line { label, points: means, style: LineStyle::Marked, color });
     }
     plot.x_axis = numeric_axis(x, plot.lines.iter().flat_map(|line| &line.points).map(|point| point[0]));
+    let all: Vec<f32> = plot.lines.iter().flat_map(|line| &line.points).map(|point| point[1] as f32).collect();
+    let fitted = ranges::without_high_outliers(&all, y.log).filter(|fitted| y.range.is_none() && fitted.clipped > 0.0);
+    if let Some(fitted) = fitted {
+        plot.y_range = Some(fitted.range.map(f64::from));
+        plot.notes.push(format!("{} of the points lie above the picture", words::percent(fitted.clipped)));
+    }
     if repeats > 1 {
         plot.notes.push(format!("means of up to {repeats} runs; band: standard error"));
     }
@@ -138,8 +144,16 @@ pub fn grid(shown: &Shown<'_>, series: &str, by: &[String; 2], style: &Heat) -> 
         crossed[index] |= track.attributes.get(STATUS).is_some_and(|status| CROSSED.contains(&status.as_str()));
     }
     // A cell without a number is there, and empty.
-    let values = cells.iter().map(|cell| mean(cell).map_or(f32::NAN, |v| v as f32)).collect();
+    let values: Vec<f32> = cells.iter().map(|cell| mean(cell).map_or(f32::NAN, |v| v as f32)).collect();
+    let fitted = ranges::without_high_outliers(&values, style.value.log).filter(|_| style.value.range.is_none());
     let mut plot = heat::field(shown, style, columns.len(), rows.len(), values);
+    // One run that exploded would leave the others one colour.
+    if let Some(fitted) = fitted {
+        plot.value_range = fitted.range;
+        if fitted.clipped > 0.0 {
+            plot.notes.push(format!("{} of the cells lie above the scale", words::percent(fitted.clipped)));
+        }
+    }
     plot.x_range = [0.0, columns.len() as f64];
     plot.y_range = [0.0, rows.len() as f64];
     plot.row_labels = rows.iter().map(|row| row.text.clone()).collect();

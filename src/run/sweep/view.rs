@@ -90,7 +90,10 @@ fn charts(plan: &Plan, names: &BTreeSet<String>) -> Vec<Chart> {
     let mut charts = Vec::new();
     // Nothing has come in yet: the cells themselves are shown waiting.
     let placeholder = BTreeSet::from(["train_loss".to_owned()]);
-    for name in if names.is_empty() { &placeholder } else { names } {
+    // What was trained for first.
+    let mut ordered: Vec<_> = if names.is_empty() { &placeholder } else { names }.iter().collect();
+    ordered.sort_by_key(|name| !name.contains("loss"));
+    for name in ordered {
         let best = if name.contains("accuracy") { Best::Highest } else { Best::Lowest };
         let y = if name.contains("accuracy") { Axis::linear(name) } else { Axis::log(name) };
         let guide = format!(
