@@ -49,17 +49,7 @@ impl Session {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(spec: RunSpec, options: SessionOptions) -> std::io::Result<Self> {
-        let (commands, received) = bounded(COMMANDS);
-        let (told, events) = bounded(EVENTS);
-        let quit = Arc::new(AtomicBool::new(false));
-        let SessionOptions { wake, recording, worker } = options;
-        let recorder = match recording {
-            Some(path) => Some(Recorder::start(path, told.clone(), wake.clone())?),
-            None => None,
-        };
-        let outbox = Outbox::new(told, recorder, wake, quit.clone());
-        let body = move || work(spec, &worker, &received, &outbox);
-        Self::spawn(body, commands, events, quit)
+        Self::spawn(options, move |worker, commands, outbox| work(spec, worker, commands, outbox))
     }
 
     /// Starts the worker on a lab with these knobs.
@@ -67,6 +57,15 @@ impl Session {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start_lab(program: Box<dyn Program>, values: Values, options: SessionOptions) -> std::io::Result<Self> {
+        Self::spawn(options, move |worker, commands, outbox| {
+            bench::work(&*program, values, worker.play, commands, outbox);
+        })
+    }
+
+    fn spawn(
+        options: SessionOptions,
+        body: impl FnOnce(&WorkerOptions, &Receiver<Command>, &Outbox) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (commands, received) = bounded(COMMANDS);
         let (told, events) = bounded(EVENTS);
         let quit = Arc::new(AtomicBool::new(false));
@@ -76,16 +75,7 @@ impl Session {
             None => None,
         };
         let outbox = Outbox::new(told, recorder, wake, quit.clone());
-        let body = move || bench::work(&*program, values, worker.play, &received, &outbox);
-        Self::spawn(body, commands, events, quit)
-    }
-
-    fn spawn(
-        body: impl FnOnce() + Send + 'static,
-        commands: Sender<Command>,
-        events: Receiver<Event>,
-        quit: Arc<AtomicBool>,
-    ) -> std::io::Result<Self> {
+        let body = move || body(&worker, &received, &outbox);
         let thread = std::thread::Builder::new().name("worker".into()).stack_size(STACK_BYTES).spawn(body)?;
         Ok(Self { commands, events, quit, worker: Some(thread) })
     }
