@@ -192,7 +192,7 @@ fn rank_one() -> Chart {
         "rank-one",
         "Distance to rank one",
         3,
-        "r = |X − 1x̄ᵀ|/|X|: how far the tokens are from being one. Left: r itself. Right: −ln r on a logarithmic axis, where \
+        "r = |X − 1x̄'|/|X|: how far the tokens are from being one. Left: r itself. Right: −ln r on a logarithmic axis, where \
          a doubly exponential fall is a straight line; dashed, r is cubed in every block, as without skips. With skips −ln r \
          grows only linearly. A higher temperature of the logits (4τ) delays the fall by some blocks. Numbers are followed \
          down to 1e-150: tokens are stored as their mean and what they differ from it by.",

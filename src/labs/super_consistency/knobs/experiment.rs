@@ -18,7 +18,7 @@ pub(super) const KNOBS: [LabKnob; 6] = [
             ]),
             [
                 "What is trained: two linear layers whose gradient descent closes on a handful of numbers, or one of this program's networks.",
-                "linear: f(x) = xᵀEV/(√N γ)",
+                "linear: f(x) = x'EV/(√N γ)",
                 "The linear network recomputes with every slider; the others train.",
             ],
         ),

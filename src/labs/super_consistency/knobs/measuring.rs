@@ -21,7 +21,7 @@ pub(super) const KNOBS: [LabKnob; 3] = [
             KnobKind::Toggle,
             [
                 "Whether the Gauss-Newton and the residual part of the Hessian and the largest eigenvalues of the tangent kernel are measured, too, every fourth time.",
-                "H = G + R,  G = Σ Jᵀ(∂²l/∂f²)J,  R = Σ (∂l/∂f) ∂²f",
+                "H = G + R,  G = Σ J'(∂²l/∂f²)J,  R = Σ (∂l/∂f) ∂²f",
                 "Twice the time.",
             ],
         ),

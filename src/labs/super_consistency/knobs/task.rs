@@ -36,7 +36,7 @@ pub(super) const KNOBS: [LabKnob; 8] = [
             KnobKind::Int { min: 1, max: 24, scale: Scale::Linear, zero_means: None },
             [
                 "Inputs of the linear network, with standard deviations from 1 down to 0.3.",
-                "C = XᵀX/P",
+                "C = X'X/P",
                 "More take longer: a step costs D² numbers, the sharpness (3D)³.",
             ],
         ),
