@@ -15,6 +15,9 @@ use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
 use super::coord_check::CoordCheckAction;
 use super::draft;
+use super::layouts::LayoutAction;
+use super::settings::SettingsAction;
+use super::sharing::ShareAction;
 use super::state::{Dialog, Window};
 use super::toasts::Notice;
 
@@ -50,6 +53,12 @@ pub enum Action {
     SetOptions(PaneOptions),
     /// Panes back to where they were at the start.
     ResetLayout,
+    Layout(LayoutAction),
+    /// Take back the newest edit of knobs, options or layout.
+    Undo,
+    Redo,
+    Share(ShareAction),
+    Settings(SettingsAction),
     ToggleTheme,
     TogglePresenter,
     ToggleKnobs,
@@ -87,8 +96,8 @@ pub enum Action {
 pub const RESTORE_FACTOR: f64 = 0.1;
 
 impl Window {
-    /// Carries out a wish.
-    pub fn apply(&mut self, action: Action) {
+    /// Does what a wish says; [`Window::apply`] remembers how to undo it.
+    pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::PlayPause => self.play_or_pause(),
             Action::Step => self.send(Command::Step),
@@ -112,8 +121,14 @@ impl Window {
             Action::SetOptions(options) => self.options = options,
             Action::ResetLayout => {
                 self.maximised = None;
+                self.set_layout(super::arrangement::start(self.recording()));
                 self.layout_resets += 1;
             }
+            Action::Layout(action) => self.arrange(action),
+            Action::Undo => self.undo(),
+            Action::Redo => self.redo(),
+            Action::Share(action) => self.share(action),
+            Action::Settings(action) => self.set_settings(action),
             Action::ToggleTheme => self.dark = !self.dark,
             Action::TogglePresenter => self.presenter = !self.presenter,
             Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
@@ -123,10 +138,14 @@ impl Window {
                     self.maximised = None;
                 }
             }
-            Action::Browse(purpose) => self.background.browse(purpose),
+            Action::Browse(purpose) => self.background.browse(purpose, self.memory.folder.as_deref()),
             Action::Save(path) => {
                 self.dialog = None;
                 self.save(path);
+            }
+            Action::Open(path) if path.to_str().is_some_and(super::share::link::is_one) => {
+                self.dialog = None;
+                self.share(ShareAction::Open(path.to_string_lossy().into_owned()));
             }
             Action::Open(path) => {
                 self.dialog = None;

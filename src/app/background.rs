@@ -22,6 +22,8 @@ pub enum Browse {
     OpenRecording,
     /// Where to write a recording, a figure or a table.
     SaveAs,
+    /// Where files are saved unless another place is typed.
+    SaveFolder,
     /// The task's data.
     DataFile,
     DataFolder,
@@ -41,9 +43,9 @@ pub fn format_title(format: FileFormat) -> &'static str {
     }
 }
 
-/// Where a pane goes unless the user says otherwise.
-pub fn default_path(format: FileFormat, slug: &str, step: u64) -> String {
-    format!("./landscope-{slug}-step{step}.{}", format.extension())
+/// What a pane's file is called unless the user says otherwise.
+pub fn default_name(format: FileFormat, slug: &str, step: u64) -> String {
+    format!("landscope-{slug}-step{step}.{}", format.extension())
 }
 
 /// What a background thread came back with.
@@ -101,16 +103,18 @@ impl Background {
     }
 
     /// Opens the system's file dialog.
-    pub fn browse(&self, purpose: Browse) {
+    /// It begins in `folder`, if there is one.
+    pub fn browse(&self, purpose: Browse, folder: Option<&std::path::Path>) {
         // Made here and awaited there: some systems want dialogs to begin on the window's own thread.
         let dialog = rfd::AsyncFileDialog::new();
+        let dialog = folder.map_or(dialog.clone(), |folder| dialog.set_directory(folder));
         let recordings = ["landscope", "sqlite", "db"];
         let picked: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match purpose {
             Browse::OpenRecording => Box::pin(dialog.add_filter("Recordings", &recordings).pick_file()),
             Browse::SaveAs => Box::pin(dialog.save_file()),
             Browse::Weights(_) => Box::pin(dialog.add_filter("Weights", &["safetensors"]).pick_file()),
             Browse::DataFile => Box::pin(dialog.pick_file()),
-            Browse::DataFolder => Box::pin(dialog.pick_folder()),
+            Browse::DataFolder | Browse::SaveFolder => Box::pin(dialog.pick_folder()),
         };
         let work =
             move || Finished::Picked { purpose, path: pollster::block_on(picked).map(|file| file.path().to_owned()) };
@@ -137,21 +141,25 @@ impl Background {
         self.spawn("save recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
+    /// Writes a text: a state of the window.
+    pub fn write_text(&self, text: String, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = crate::run::kept_file::write_text(&path, &text);
+            Finished::Written { path, result }
+        };
+        self.spawn("save state", work, |message| Finished::Written { path: place, result: Err(message) });
+    }
+
     /// Draws `plots` into a file.
     pub fn export(&self, plots: Vec<Plot>, format: FileFormat, path: PathBuf) {
         let place = path.clone();
         let work = move || {
             let size = (FIGURE.0 * plots.len().max(1) as u32, FIGURE.1);
             let result =
-                figures::file::write(&plots, format, size, &path).map_err(|error| capitalised(&error.to_string()));
+                figures::file::write(&plots, format, size, &path).map_err(|error| super::sentence(&error.to_string()));
             Finished::Written { path, result }
         };
         self.spawn("export", work, |message| Finished::Written { path: place, result: Err(message) });
     }
-}
-
-/// A sentence as it stands alone.
-fn capitalised(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }

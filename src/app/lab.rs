@@ -92,6 +92,10 @@ impl Window {
         self.speed_limit = None;
         self.dialog = None;
         self.lesson_step = 0;
+        self.history.clear();
+        self.arranged.hidden_knobs.clear();
+        self.arranged.cursor_to_come = None;
+        (self.is_kept, self.saved_at) = (false, None);
         self.cursor = crate::record::TimeCursor::Following;
         self.changed_as_a_whole();
     }

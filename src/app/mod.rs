@@ -4,23 +4,30 @@
 //! is drawn. Widgets push actions; one place applies them.
 
 pub mod action;
+pub mod arrangement;
 pub mod background;
 pub mod connectivity;
 pub mod coord_check;
 pub mod draft;
 mod emblem;
 pub mod gpu;
+pub mod history;
 pub mod keys;
 pub mod lab;
+pub mod layouts;
 pub mod link;
 pub mod live;
 pub mod offscreen;
 pub mod plot_cache;
+pub mod settings;
+pub mod share;
+pub mod sharing;
 pub mod shell;
 pub mod state;
 pub mod sweep;
 pub mod theme;
 pub mod toasts;
+mod undo;
 pub mod views;
 pub mod widgets;
 pub mod window;
@@ -33,4 +40,10 @@ pub use window::{App, Source, WindowError, display, run};
 /// A path as the user can find it: from the root.
 pub(crate) fn full_path(path: &std::path::Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// A message as a sentence that stands alone.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }

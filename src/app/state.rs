@@ -16,9 +16,12 @@ use super::background::{Background, Browse, Finished};
 use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
+use super::history::History;
 use super::lab::LabInFront;
 use super::link::{Link, Wake};
 use super::live::Live;
+use super::settings::{Keeper, Memory};
+use super::sharing::{Arranged, Arriving};
 use super::sweep::SweepWatch;
 use super::toasts::{Notice, Toasts};
 
@@ -45,6 +48,17 @@ pub enum Dialog {
     Open {
         path: String,
     },
+    /// The link and what else leaves the program.
+    Share,
+    /// Its QR code, as large as the window.
+    QrCode,
+    Settings,
+    /// Where to write the state.
+    SaveState {
+        path: String,
+    },
+    /// What has arrived and has to be agreed to.
+    Arrival(Arriving),
     Export {
         pane: PaneId,
         format: FileFormat,
@@ -87,6 +101,18 @@ pub struct Window {
     /// Counts changes of the recording as a whole.
     shown_generation: u64,
     pub(super) link: Option<Link>,
+    /// What can be undone.
+    pub history: History,
+    /// Where the panes are, and what else a link says of the view.
+    pub arranged: Arranged,
+    /// Whether the run is written into a file as it goes.
+    pub is_kept: bool,
+    /// The newest step when the run was saved last.
+    pub(super) saved_at: Option<u64>,
+    /// What is kept from one day to the next and stands nowhere else.
+    pub memory: Memory,
+    /// Where it is kept; none for nowhere, as in tests.
+    pub(super) keeper: Option<Keeper>,
     /// The lab in front; none for the Playground.
     pub lab: Option<LabInFront>,
     /// The worker that this window began; none if somebody else did.
@@ -135,6 +161,12 @@ impl Window {
             layout_resets: 0,
             shown_generation: 0,
             link,
+            history: History::default(),
+            arranged: Arranged::default(),
+            is_kept: false,
+            saved_at: None,
+            memory: Memory::default(),
+            keeper: None,
             lab: None,
             session: None,
             sweep: None,
@@ -192,13 +224,14 @@ impl Window {
             Some(lab) => lab.id.clone(),
             None => crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string()),
         };
-        Dialog::Save { path: format!("./landscope-{task}-step{}.landscope", self.recording().newest_step()) }
+        Dialog::Save { path: self.place(&format!("landscope-{task}-step{}.landscope", self.recording().newest_step())) }
     }
 
     /// Likewise for the weights.
     pub fn save_weights_dialog(&self) -> Dialog {
         let task = crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string());
-        Dialog::SaveWeights { path: format!("./landscope-{task}-step{}.safetensors", self.recording().newest_step()) }
+        let name = format!("landscope-{task}-step{}.safetensors", self.recording().newest_step());
+        Dialog::SaveWeights { path: self.place(&name) }
     }
 
     pub fn wake(&self) -> &Wake {
@@ -277,13 +310,17 @@ impl Window {
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);
         }
+        if matches!(event, Event::Saved(_)) {
+            self.saved_at = Some(self.live.recording.newest_step());
+        }
         if let Some(notice) = self.live.receive(event) {
             self.toasts.push(notice);
         }
         if starts {
             self.shown_generation += 1;
-            if self.viewed.is_none() && self.lab.is_none() {
-                self.cursor = TimeCursor::Following;
+            self.saved_at = None;
+            if self.viewed.is_none() && (self.lab.is_none() || self.arranged.cursor_to_come.is_some()) {
+                self.cursor = self.cursor_at_start();
             }
         }
         if changes && self.viewed.is_none() {
@@ -304,6 +341,7 @@ impl Window {
                     None => self.toasts.push(Notice::done(format!("Opened {place}"))),
                     Some(damage) => self.toasts.push(Notice::problem(format!("Opened {place}, not whole: {damage}"))),
                 }
+                self.remember(&path);
                 self.view(path, opened.recording);
             }
             Finished::Written { path, result: Ok(()) } => {
@@ -321,11 +359,19 @@ impl Window {
             (Browse::OpenRecording, _) => self.apply(super::action::Action::Open(picked)),
             (
                 Browse::SaveAs,
-                Some(Dialog::Save { path } | Dialog::SaveWeights { path } | Dialog::Export { path, .. }),
+                Some(
+                    Dialog::Save { path }
+                    | Dialog::SaveWeights { path }
+                    | Dialog::SaveState { path }
+                    | Dialog::Export { path, .. },
+                ),
             ) => {
                 *path = picked.to_string_lossy().into_owned();
             }
             (Browse::SaveAs, _) => {}
+            (Browse::SaveFolder, _) => {
+                self.apply(super::action::Action::Settings(super::settings::SettingsAction::Folder(Some(picked))));
+            }
             (Browse::Weights(end), _) => {
                 let choice = EndChoice { pick: Pick::File, path: picked.to_string_lossy().into_owned() };
                 self.comparing.ends[end.min(1)] = choice;
@@ -370,5 +416,8 @@ impl Window {
     /// Ends the worker. Its session is joined by whoever began it.
     pub fn quit(&mut self) {
         self.send(Command::Quit);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close(&self.settings());
+        }
     }
 }

@@ -13,8 +13,10 @@ use crate::run::bench::Values;
 use crate::run::messages::{Command, Event};
 use crate::run::spec::RunSpec;
 
+use super::action::Action;
 use super::lab::LabInFront;
 use super::link::Wake;
+use super::sharing::ShareAction;
 use super::shell::Shell;
 use super::state::Window;
 use super::{gpu, theme};
@@ -86,11 +88,14 @@ impl eframe::App for App {
 #[expect(clippy::large_enum_variant, reason = "there is one in a program, and it is moved once")]
 pub enum Source {
     /// A run: the other ends of its channels. Whoever sends events rings `wake`.
-    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake },
+    /// `kept`: it is written into a file as it goes.
+    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake, kept: bool },
     /// An experiment that the window begins: a lab with its knobs.
     Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
     /// A sweep's folder.
     Sweep(PathBuf),
+    /// A link or the text of a state: what it holds begins, or is asked about.
+    Shared(String),
     /// A recording.
     File { path: PathBuf, recording: Box<Recording> },
 }
@@ -118,11 +123,12 @@ pub enum WindowError {
     SetUp { message: String },
 }
 
-/// Opens the window and returns when it is closed. The worker is then told to quit; whoever started it joins it.
+/// Opens the window and returns when it is closed. The worker is then told to quit; whoever started it joins it. What the user
+/// sets is kept in the file `settings`, if there is one.
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`] where there is no desktop; the others say what to install.
-pub fn run(source: Source) -> Result<(), WindowError> {
+pub fn run(source: Source, settings: Option<PathBuf>) -> Result<(), WindowError> {
     display()?;
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
@@ -141,12 +147,21 @@ pub fn run(source: Source) -> Result<(), WindowError> {
         "landscope",
         options,
         Box::new(move |creation| {
-            let window = match source {
-                Source::Live { spec, commands, events, wake } => Window::following(spec, commands, events, wake),
+            let mut shared = None;
+            let mut window = match source {
+                Source::Live { spec, commands, events, wake, kept } => {
+                    let mut window = Window::following(spec, commands, events, wake);
+                    window.is_kept = kept;
+                    window
+                }
                 Source::Lab { lab, values, wake } => {
                     let mut window = Window::idle(wake);
                     window.begin(Some(LabInFront { lab, draft: values }));
                     window
+                }
+                Source::Shared(text) => {
+                    shared = Some(text);
+                    Window::idle(Wake::default())
                 }
                 Source::Sweep(path) => {
                     let mut window = Window::idle(Wake::default());
@@ -155,6 +170,13 @@ pub fn run(source: Source) -> Result<(), WindowError> {
                 }
                 Source::File { path, recording } => Window::viewing(&path, *recording),
             };
+            if let Some(path) = settings {
+                window.keep_settings_in(path);
+            }
+            // What a link says of the view counts more than the settings.
+            if let Some(text) = shared {
+                window.apply(Action::Share(ShareAction::Open(text)));
+            }
             let mut app = App::new(window);
             app.install(&creation.egui_ctx, creation.wgpu_render_state.as_ref());
             Ok(Box::new(app))

@@ -15,6 +15,7 @@ mod lab_run;
 mod list;
 mod measure;
 mod model_files;
+mod places;
 mod playground;
 mod progress;
 mod run;
@@ -24,11 +25,13 @@ mod theory;
 mod train;
 mod view;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use crate::app::share::link;
 use crate::base::pipes;
 
 /// A subcommand: its grammar and what it does.
@@ -66,7 +69,7 @@ fn grammar() -> Command {
 
 /// The program: parses, dispatches, prints one line for what went wrong.
 pub fn main() -> ExitCode {
-    let matches = match grammar().try_get_matches() {
+    let matches = match grammar().try_get_matches_from(with_link_opened(std::env::args_os())) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print!("{error}");
@@ -94,6 +97,15 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A link in the place of a subcommand is opened: `landscope 'landscope://…'` is `landscope view 'landscope://…'`.
+fn with_link_opened(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<_> = arguments.collect();
+    if arguments.get(1).and_then(|argument| argument.to_str()).is_some_and(link::is_one) {
+        arguments.insert(1, "view".into());
+    }
+    arguments
 }
 
 /// An error and its causes, but for those that the message before has in it already.

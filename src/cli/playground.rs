@@ -7,7 +7,7 @@ use crate::run::session::{Session, SessionOptions};
 use crate::run::spec::RunSpec;
 use crate::run::worker::WorkerOptions;
 
-use super::{arguments, autosave, headless, knob_flags};
+use super::{arguments, autosave, headless, knob_flags, places};
 
 /// Points a side of a slice while training rests.
 const FINEST_SLICE: usize = 65;
@@ -39,7 +39,8 @@ fn window(spec: RunSpec) -> anyhow::Result<()> {
         recording: autosave::path(),
         worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
     };
+    let kept = options.recording.is_some();
     let session = Session::start(spec.clone(), options)?;
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec, commands, events, wake })?)
+    Ok(app::run(app::Source::Live { spec, commands, events, wake, kept }, places::settings())?)
 }

@@ -1,29 +1,47 @@
-//! `landscope view FILE`: a recording or a sweep in the window, or as figures.
+//! `landscope view FILE`: a recording, a sweep, a saved state or a link in the window, or as figures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use anyhow::{Context, bail};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::app::share::{SharedState, link};
 use crate::app::{self, WindowError};
 use crate::record::file;
 use crate::run::sweep::{self, Folder};
 
-use super::{arguments, figure_files};
+use super::{arguments, figure_files, places};
 
 pub fn command() -> Command {
     let file = Arg::new("file")
         .required(true)
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("A recording, or the folder of a sweep");
+        .help("A recording, the folder of a sweep, a saved state (TOML), or a link (landscope://…)");
     let out =
         arguments::out().help("Write figures and tables of every pane into this folder instead of opening a window");
-    Command::new("view").about("Open a recording, or a sweep to watch it fill in").arg(file).arg(out)
+    let toml = Arg::new("toml")
+        .long("toml")
+        .action(ArgAction::SetTrue)
+        .help("Print what a link or a saved state holds, and open nothing");
+    let link = Arg::new("link")
+        .long("link")
+        .action(ArgAction::SetTrue)
+        .help("Print the link of a saved state, and open nothing");
+    Command::new("view")
+        .visible_alias("open")
+        .about("Open a recording, a sweep to watch it fill in, a saved state or a link")
+        .args([file, out, toml, link])
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let Some(path) = matches.get_one::<PathBuf>("file") else { bail!("give the recording's path") };
+    if let Some(text) = state_text(path)? {
+        return state(&text, path, matches);
+    }
+    if matches.get_flag("toml") || matches.get_flag("link") {
+        bail!("{} is no saved state: --toml and --link are for links and the files that Share writes", path.display());
+    }
     let sweep = Folder::is_one(path).then(|| Folder::open(path)).transpose()?;
     if let (Some(_), None) = (&sweep, matches.get_one::<PathBuf>("out")) {
         return window(app::Source::Sweep(path.clone()));
@@ -41,9 +59,43 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     window(app::Source::File { path: path.clone(), recording: Box::new(recording) })
 }
 
+/// The link, or the text of the file, if that is what was named.
+fn state_text(path: &Path) -> anyhow::Result<Option<String>> {
+    if let Some(text) = path.to_str().filter(|text| link::is_one(text)) {
+        return Ok(Some(text.to_owned()));
+    }
+    let is_text = path.extension().is_some_and(|extension| ["toml", "txt"].iter().any(|known| extension == *known));
+    if !is_text || path.is_dir() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("can't read {}; give the path of a recording or a saved state", path.display()))?;
+    Ok(Some(text))
+}
+
+fn state(text: &str, path: &Path, matches: &ArgMatches) -> anyhow::Result<()> {
+    let named = |error: &dyn std::fmt::Display| {
+        if link::is_one(text) { anyhow::anyhow!("{error}") } else { anyhow::anyhow!("{}: {error}", path.display()) }
+    };
+    let (state, remarks) = SharedState::read(text).map_err(|error| named(&error))?;
+    if matches.get_flag("toml") || matches.get_flag("link") {
+        remarks.iter().for_each(|remark| eprintln!("{remark}"));
+        let text = if matches.get_flag("link") { state.to_link() } else { state.to_toml() };
+        println!("{}", text.map_err(|error| named(&error))?.trim_end());
+        return Ok(());
+    }
+    if matches.get_one::<PathBuf>("out").is_some() {
+        bail!("a link holds an experiment and no measurements, so there is nothing to draw yet; open it in a window, or run the experiment with `landscope run`");
+    }
+    window(app::Source::Shared(text.to_owned()))
+}
+
 fn window(source: app::Source) -> anyhow::Result<()> {
     match app::display() {
-        Ok(()) => Ok(app::run(source)?),
+        Ok(()) => Ok(app::run(source, places::settings())?),
+        Err(WindowError::NoDisplay) if matches!(source, app::Source::Shared(_)) => {
+            bail!("no display here to open a window on; give --toml to see what the link or the state holds")
+        }
         Err(WindowError::NoDisplay) => {
             bail!("no display here to open a window on; give --out DIR to get figures of every pane")
         }

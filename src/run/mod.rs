@@ -8,6 +8,7 @@ pub mod curvature;
 pub mod device;
 mod divergence;
 mod history;
+pub mod kept_file;
 pub mod knobs;
 pub mod linear_networks;
 mod live_run;

@@ -5,6 +5,7 @@ use egui::{Align2, Context, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Windo
 use crate::app::action::Action;
 use crate::app::background::{Browse, format_title};
 use crate::app::keys::KEYS;
+use crate::app::sharing::ShareAction;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::ViewState;
@@ -13,7 +14,7 @@ use crate::plots::{PaneId, pane, panes};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, Knob, Liveness};
 
-use super::{connectivity, coord_check};
+use super::{connectivity, coord_check, settings, share};
 
 /// Cameras, zooms and the like of what dialogs draw.
 #[derive(Default)]
@@ -22,7 +23,13 @@ pub struct Pictures {
     connectivity: [ViewState; 2],
 }
 
-pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &mut Vec<Action>) {
+pub fn show(
+    window: &Window,
+    ctx: &Context,
+    pictures: &mut Pictures,
+    sharing: &mut share::Memory,
+    actions: &mut Vec<Action>,
+) {
     let Some(dialog) = &window.dialog else { return };
     let mut open = true;
     let title = title(dialog, window);
@@ -44,6 +51,16 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
         Dialog::Knob(id) => knob(id, window, ui),
         Dialog::CoordCheck => coord_check::show(window, ui, &mut pictures.coord_check, actions),
         Dialog::Connectivity => connectivity::show(window, ui, &mut pictures.connectivity, actions),
+        Dialog::Share => share::show(window, ui, sharing, actions),
+        // It stands over the whole window.
+        Dialog::QrCode => {}
+        Dialog::Settings => settings::show(window, ui, actions),
+        Dialog::Arrival(arriving) => share::arrival(arriving, ui, actions),
+        Dialog::SaveState { path } => {
+            let about = "The experiment and the view, as text: open it, or drop it on the window";
+            let then = |path| Action::Share(ShareAction::SaveAs(path));
+            prompt(ui, about, "Save", path, Browse::SaveAs, actions, |path| Dialog::SaveState { path }, then);
+        }
         Dialog::SaveWeights { path } => {
             let about = "The run's weights as they are now, a safetensors file that measure and connect read";
             let again = |path| Dialog::SaveWeights { path };
@@ -55,7 +72,7 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
         }
         Dialog::Open { path } => {
             let about =
-                "A recording that was saved here or written by `landscope run`; it can be dropped on the window, too";
+                "A recording, a specification, a saved state, weights or data by its path, or a link (landscope://…); files can be dropped on the window, too";
             prompt(ui, about, "Open", path, Browse::OpenRecording, actions, |path| Dialog::Open { path }, Action::Open);
         }
         Dialog::Export { pane, format, path } => {
@@ -84,9 +101,14 @@ fn title(dialog: &Dialog, window: &Window) -> String {
         Dialog::Knob(id) => knob_texts(id, window).map_or(*id, |texts| texts.knob.label).to_owned(),
         Dialog::CoordCheck => panes::coord_check::TITLE.into(),
         Dialog::Connectivity => panes::connectivity::TITLE.into(),
+        Dialog::Share => "Share".into(),
+        Dialog::QrCode => "QR code".into(),
+        Dialog::Settings => "Settings".into(),
+        Dialog::Arrival(_) => "Begin this experiment?".into(),
+        Dialog::SaveState { .. } => "Save the state".into(),
         Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),
-        Dialog::Open { .. } => "Open a recording".into(),
+        Dialog::Open { .. } => "Open".into(),
         Dialog::Export { pane, format, .. } => {
             format!("{}: {}", pane::title(window.recording(), *pane), format_title(*format))
         }

@@ -4,6 +4,7 @@ use egui::{Frame, Margin, RichText, ScrollArea, Sense, Ui, Vec2, WidgetInfo, vec
 
 use crate::app::action::Action;
 use crate::app::draft;
+use crate::app::sharing::ShareAction;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::widgets::knob;
@@ -14,7 +15,7 @@ use super::lab_knobs;
 
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     if let Some(shown) = window.shown_lab() {
-        lab_knobs::show(&shown, ui, actions);
+        lab_knobs::show(window, &shown, ui, actions);
         return;
     }
     let tokens = theme::of(ui.visuals());
@@ -36,6 +37,7 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             for group in Group::ALL {
                 self::group(window, group, ui, actions);
             }
+            hidden(window, ui, actions);
         });
     });
 }
@@ -58,6 +60,10 @@ fn swept(header: &LabHeader, progress: &str, ui: &mut Ui) {
 }
 
 fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let knobs: Vec<_> = knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)).collect();
+    if knobs.iter().all(|knob| window.arranged.hidden_knobs.contains(knob.id)) {
+        return;
+    }
     let id = ui.make_persistent_id(("group", group.title()));
     // The block's two dozen switches would push the rest out of sight.
     let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(!matches!(group, Group::Block | Group::Rates));
@@ -71,7 +77,7 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
     // A recording's knobs are read, not turned.
     ui.add_enabled_ui(window.has_transport(), |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
-        for knob in knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)) {
+        for knob in knobs.iter().filter(|knob| !window.arranged.hidden_knobs.contains(knob.id)) {
             let standing = knob::Standing {
                 knob,
                 value: knob.get(&window.draft),
@@ -89,6 +95,19 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
         }
     });
     ui.add_space(4.0);
+}
+
+/// How many knobs a link has hidden, and the way to them: nobody is locked out.
+pub(super) fn hidden(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let count = window.arranged.hidden_knobs.len();
+    if count == 0 {
+        return;
+    }
+    let text = if count == 1 { "Show the knob that is hidden".into() } else { format!("Show {count} hidden knobs") };
+    if ui.button(RichText::new(text).small()).clicked() {
+        let all = window.arranged.hidden_knobs.iter().cloned().collect();
+        actions.push(Action::Share(ShareAction::HideKnobs(all, false)));
+    }
 }
 
 /// A title that folds its group; whether it was clicked.

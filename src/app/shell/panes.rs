@@ -8,7 +8,9 @@ use egui::{
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tree, UiResponse};
 
 use crate::app::action::Action;
-use crate::app::background::{default_path, format_title};
+use crate::app::arrangement::{self, PaneLayout};
+use crate::app::background::{default_name, format_title};
+use crate::app::layouts::LayoutAction;
 use crate::app::plot_cache::PlotCache;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
@@ -24,29 +26,58 @@ use super::stacks::{self, Stacks};
 /// Panes that show several plots put them side by side when they are wider than high by this.
 const WIDE: f32 = 1.15;
 
-/// Where the panes are.
+/// The window's layout as tiles that can be dragged.
 pub struct Tiles {
     tree: Tree<PaneId>,
     /// The count of [`Window::layout_resets`] that the tree has followed.
     resets: u32,
-    /// The charts that the tree holds, by their names; none for the Playground's panes.
-    charts: Vec<String>,
+    /// The names of the recording's panes.
+    panes: Vec<String>,
+    /// The layout that the tree was grown from, or has told the window of.
+    told: PaneLayout,
+    /// The layout that the tree has come to: tiles put what is odd in order by themselves.
+    stands: Option<PaneLayout>,
 }
 
 impl Default for Tiles {
     fn default() -> Self {
-        Self::of(&Recording::default(), 0)
+        let recording = Recording::default();
+        Self::grown(arrangement::start(&recording), &recording, 0)
     }
 }
 
 impl Tiles {
-    fn of(recording: &Recording, resets: u32) -> Self {
-        Self { tree: stacks::start(recording), resets, charts: charts(recording) }
+    fn grown(layout: PaneLayout, recording: &Recording, resets: u32) -> Self {
+        let tree = arrangement::grow(&layout, recording);
+        let stands = arrangement::read(&tree, recording, &layout.hidden);
+        Self { tree, resets, panes: names(recording), told: layout, stands }
+    }
+
+    /// Becomes what the window has; whether these are other panes than before.
+    fn follow(&mut self, window: &Window) -> bool {
+        let (recording, layout) = (window.recording(), window.layout());
+        let resets = window.layout_resets;
+        let others = self.resets != resets || self.panes != names(recording);
+        if others || self.told != layout {
+            *self = Self::grown(layout, recording, resets);
+        }
+        others
+    }
+
+    /// The layout that hands have made of it, once they let go.
+    fn moved(&mut self, recording: &Recording) -> Option<PaneLayout> {
+        let now = arrangement::read(&self.tree, recording, &self.told.hidden)?;
+        if self.stands.as_ref() == Some(&now) {
+            return None;
+        }
+        self.told = now.clone();
+        self.stands = Some(now.clone());
+        Some(now)
     }
 }
 
-fn charts(recording: &Recording) -> Vec<String> {
-    recording.header.charts.iter().map(|chart| chart.id.clone()).collect()
+fn names(recording: &Recording) -> Vec<String> {
+    arrangement::slugs(recording).into_iter().map(str::to_owned).collect()
 }
 
 /// What drawing a pane needs.
@@ -61,9 +92,7 @@ pub struct Drawn<'a> {
 }
 
 pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
-    let recording = drawn.window.recording();
-    if tiles.resets != drawn.window.layout_resets || tiles.charts != charts(recording) {
-        *tiles = Tiles::of(recording, drawn.window.layout_resets);
+    if tiles.follow(drawn.window) {
         drawn.views.clear();
     }
     match drawn.window.maximised {
@@ -75,6 +104,11 @@ pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
         None => {
             drawn.stacks = Stacks::of(&tiles.tree);
             tiles.tree.ui(&mut drawn, ui);
+            if !ui.input(|input| input.pointer.any_down())
+                && let Some(layout) = tiles.moved(drawn.window.recording())
+            {
+                drawn.actions.push(Action::Layout(LayoutAction::Set(layout)));
+            }
         }
     }
     if let Some(asked) = drawn.asked {
@@ -142,11 +176,16 @@ impl Drawn<'_> {
             let step = self.window.cursor.step(self.window.recording().newest_step());
             for format in FileFormat::ALL {
                 if ui.button(format!("{} …", format_title(format))).clicked() {
-                    let path = default_path(format, pane::slug(self.window.recording(), id), step);
+                    let name = default_name(format, pane::slug(self.window.recording(), id), step);
+                    let path = self.window.place(&name);
                     self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
                 }
             }
             pane_options::menu(ui, id, self.window, self.actions);
+            ui.separator();
+            if ui.button("Hide this pane").on_hover_text("View, Panes brings it back").clicked() {
+                self.actions.push(Action::Layout(LayoutAction::Hide(id)));
+            }
         });
     }
 
@@ -229,7 +268,7 @@ impl Behavior<PaneId> for Drawn<'_> {
     }
 
     fn simplification_options(&self) -> SimplificationOptions {
-        SimplificationOptions { all_panes_must_have_tabs: false, ..SimplificationOptions::default() }
+        arrangement::SIMPLIFICATIONS
     }
 
     fn drag_ui(&mut self, tiles: &egui_tiles::Tiles<PaneId>, ui: &mut Ui, tile_id: TileId) {
