@@ -9,7 +9,6 @@ use crate::record::TimeCommand;
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
-use crate::run::sweep::Folder;
 
 use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
@@ -59,6 +58,9 @@ pub enum Action {
     Redo,
     Share(ShareAction),
     Settings(SettingsAction),
+    /// Begin the Playground's run with the weights of a file; with none, from the seed.
+    BeginWithWeights(Option<PathBuf>),
+    CompareWeights(PathBuf),
     ToggleTheme,
     TogglePresenter,
     ToggleKnobs,
@@ -129,6 +131,8 @@ impl Window {
             Action::Redo => self.redo(),
             Action::Share(action) => self.share(action),
             Action::Settings(action) => self.set_settings(action),
+            Action::BeginWithWeights(path) => self.begin_with_weights(path),
+            Action::CompareWeights(path) => self.compare_weights(&path),
             Action::ToggleTheme => self.dark = !self.dark,
             Action::TogglePresenter => self.presenter = !self.presenter,
             Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
@@ -149,12 +153,7 @@ impl Window {
             }
             Action::Open(path) => {
                 self.dialog = None;
-                if Folder::is_one(&path) {
-                    self.watch_sweep(&path);
-                    return;
-                }
-                self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path);
+                self.bring(path);
             }
             Action::CloseFile => self.close_file(),
             Action::Export { pane, format, path } => {

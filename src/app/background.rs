@@ -11,6 +11,9 @@ use crate::plots::Plot;
 use crate::record::Recording;
 use crate::record::file::{self, Opened};
 
+use crate::run::spec::RunSpec;
+
+use super::bring::{self, Brought};
 use super::link::Wake;
 
 /// Results that may wait to be collected; more threads than that never run at a time in practice.
@@ -54,6 +57,12 @@ pub enum Finished {
     Picked {
         purpose: Browse,
         path: Option<PathBuf>,
+    },
+    /// A file was looked at; `dropped` ones are opened, the others are only held over the window.
+    Looked {
+        path: PathBuf,
+        found: Result<Brought, String>,
+        dropped: bool,
     },
     Read {
         path: PathBuf,
@@ -119,6 +128,13 @@ impl Background {
         let work =
             move || Finished::Picked { purpose, path: pollster::block_on(picked).map(|file| file.path().to_owned()) };
         self.spawn("file dialog", work, |_| Finished::Picked { purpose, path: None });
+    }
+
+    /// Looks at what a file is; `spec` is what weights should fit.
+    pub fn look(&self, path: PathBuf, spec: RunSpec, dropped: bool) {
+        let place = path.clone();
+        let work = move || Finished::Looked { found: bring::look(&path, &spec), path, dropped };
+        self.spawn("look at file", work, move |message| Finished::Looked { path: place, found: Err(message), dropped });
     }
 
     /// Reads a recording.

@@ -13,6 +13,7 @@ use crate::run::session::Session;
 use crate::run::spec::RunSpec;
 
 use super::background::{Background, Browse, Finished};
+use super::bring::Hovered;
 use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
@@ -56,6 +57,13 @@ pub enum Dialog {
     /// Where to write the state.
     SaveState {
         path: String,
+    },
+    /// What to do with weights that were brought.
+    Weights {
+        path: PathBuf,
+        tensors: usize,
+        /// Or why they aren't those of the network that the knobs describe.
+        fit: Result<(), String>,
     },
     /// What has arrived and has to be agreed to.
     Arrival(Arriving),
@@ -109,6 +117,8 @@ pub struct Window {
     pub is_kept: bool,
     /// The newest step when the run was saved last.
     pub(super) saved_at: Option<u64>,
+    /// A file that is held over the window.
+    pub hovered: Option<Hovered>,
     /// What is kept from one day to the next and stands nowhere else.
     pub memory: Memory,
     /// Where it is kept; none for nowhere, as in tests.
@@ -165,6 +175,7 @@ impl Window {
             arranged: Arranged::default(),
             is_kept: false,
             saved_at: None,
+            hovered: None,
             memory: Memory::default(),
             keeper: None,
             lab: None,
@@ -334,6 +345,12 @@ impl Window {
         }
         match finished {
             Finished::Picked { path: None, .. } => {}
+            Finished::Looked { path, found, dropped: true } => self.brought(path, found),
+            Finished::Looked { path, found, dropped: false } => {
+                if let Some(hovered) = self.hovered.as_mut().filter(|hovered| hovered.path == path) {
+                    hovered.found = Some(found);
+                }
+            }
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
             Finished::Read { path, result: Ok(opened) } => {
                 let place = super::full_path(&path);

@@ -39,6 +39,7 @@ impl Window {
         Some(match action {
             Action::SetKnob { id, .. } => (*id).to_owned(),
             Action::Preset(_) => "preset".into(),
+            Action::BeginWithWeights(_) => "weights".into(),
             Action::Lesson(_) => "lesson".into(),
             Action::SetOptions(options) => self.option_named(&options.clone().into()).unwrap_or("options".into()),
             Action::Layout(LayoutAction::Save(_) | LayoutAction::Delete(_)) => return None,
@@ -54,6 +55,10 @@ impl Window {
         let title = |id| pane::title(self.recording(), id);
         Some(match action {
             Action::Preset(preset) => format!("Preset {}", preset.title()),
+            Action::BeginWithWeights(Some(path)) => {
+                format!("Begin with {}", path.file_name().unwrap_or_default().to_string_lossy())
+            }
+            Action::BeginWithWeights(None) => "Begin from the seed".into(),
             Action::Lesson(_) => "What the lesson changed".into(),
             Action::SetOptions(options) => {
                 let option = self.option_named(&options.clone().into());

@@ -7,6 +7,7 @@ pub mod coord_check;
 pub mod curvature;
 pub mod device;
 mod divergence;
+pub mod file_kind;
 mod history;
 pub mod kept_file;
 pub mod knobs;

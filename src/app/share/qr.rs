@@ -78,7 +78,7 @@ mod tests {
         // The three corner squares that every reader looks for: a dark frame of 7 around a light one around 3 by 3 dark.
         for (left, top) in [(0, 0), (code.side - 7, 0), (0, code.side - 7)] {
             for (x, y) in (0..7).flat_map(|y| (0..7).map(move |x| (x, y))) {
-                let ring = (3i32 - x).abs().max((3 - y).abs());
+                let ring: i32 = (3i32 - x).abs().max((3i32 - y).abs());
                 assert_eq!(code.is_dark(left + x as usize, top + y as usize), ring != 2, "{x} {y}");
             }
         }

@@ -14,7 +14,7 @@ use crate::plots::{PaneId, pane, panes};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, Knob, Liveness};
 
-use super::{connectivity, coord_check, settings, share};
+use super::{bring, connectivity, coord_check, settings, share};
 
 /// Cameras, zooms and the like of what dialogs draw.
 #[derive(Default)]
@@ -56,6 +56,7 @@ pub fn show(
         Dialog::QrCode => {}
         Dialog::Settings => settings::show(window, ui, actions),
         Dialog::Arrival(arriving) => share::arrival(arriving, ui, actions),
+        Dialog::Weights { path, tensors, fit } => bring::weights(path, *tensors, fit, ui, actions),
         Dialog::SaveState { path } => {
             let about = "The experiment and the view, as text: open it, or drop it on the window";
             let then = |path| Action::Share(ShareAction::SaveAs(path));
@@ -105,6 +106,7 @@ fn title(dialog: &Dialog, window: &Window) -> String {
         Dialog::QrCode => "QR code".into(),
         Dialog::Settings => "Settings".into(),
         Dialog::Arrival(_) => "Begin this experiment?".into(),
+        Dialog::Weights { .. } => "Weights".into(),
         Dialog::SaveState { .. } => "Save the state".into(),
         Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),

@@ -32,6 +32,17 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             ui.label(RichText::new(obstacle).color(tokens.text));
         });
     }
+    if let Some(path) = &window.draft.init_weights {
+        Frame::new().fill(tokens.well).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let text = RichText::new(format!("Begins with the weights of {name}")).color(tokens.text);
+            ui.label(text).on_hover_text(crate::app::full_path(path));
+            if window.has_transport() && ui.button(RichText::new("Begin from the seed").small()).clicked() {
+                actions.push(Action::BeginWithWeights(None));
+            }
+        });
+    }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         Frame::new().inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 12 }).show(ui, |ui| {
             for group in Group::ALL {

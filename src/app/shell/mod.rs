@@ -1,6 +1,7 @@
 //! The layout: bars, knob panel, panes, time line, and what stands in front of them.
 
 mod banners;
+mod bring;
 mod connectivity;
 mod coord_check;
 mod dialogs;
@@ -92,7 +93,7 @@ impl Shell {
             dialogs::show(window, ui.ctx(), &mut self.dialog_pictures, &mut self.sharing, &mut actions);
         }
         toasts::show(window, ui.ctx(), &mut actions);
-        drop_files(ui, &mut actions);
+        bring::show(window, ui, &mut actions);
         if !actions.is_empty() {
             // What was wished for shows in the very next frame.
             ui.ctx().request_repaint();
@@ -134,22 +135,5 @@ impl Shell {
         }
         let turned = views.iter().filter(|((_, index), view)| *index == 0 && view.orbit != Orbit::default());
         window.arranged.cameras = turned.map(|((id, _), view)| (*id, view.orbit)).collect();
-    }
-}
-
-/// A file dropped on the window is a recording to be opened.
-fn drop_files(ui: &Ui, actions: &mut Vec<Action>) {
-    if ui.input(|input| !input.raw.hovered_files.is_empty()) {
-        let tokens = theme::of(ui.visuals());
-        let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
-        let painter = ui.ctx().layer_painter(layer);
-        let all = ui.ctx().content_rect();
-        painter.rect_filled(all, 0.0, tokens.background.gamma_multiply(0.8));
-        let font = egui::FontId::proportional(2.0 * size::TEXT_HEADING);
-        painter.text(all.center(), egui::Align2::CENTER_CENTER, "Drop to open the recording", font, tokens.text);
-    }
-    let dropped = ui.input(|input| input.raw.dropped_files.first().cloned());
-    if let Some(path) = dropped.map(|file| file.path().to_owned()) {
-        actions.push(Action::Open(path));
     }
 }
