@@ -75,6 +75,7 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut state = Decompress::new(true);
     loop {
         let read = usize::try_from(state.total_in()).unwrap_or(usize::MAX).min(bytes.len());
+        let before = (read, text.len());
         let status = state.decompress_vec(&bytes[read..], &mut text, FlushDecompress::None);
         if text.len() > LONGEST_TEXT {
             return Err("it unpacks to more than a megabyte");
@@ -83,8 +84,10 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
             Err(_) => return Err("its checksum doesn't fit"),
             Ok(Status::StreamEnd) if state.total_in() == bytes.len() as u64 => return Ok(text),
             Ok(Status::StreamEnd) => return Err("it goes on behind its end"),
-            Ok(_) if text.len() < text.capacity() => return Err("its end is missing"),
-            Ok(_) => text.reserve(text.len().max(1_024)),
+            Ok(_) if text.len() == text.capacity() => text.reserve(text.len().max(1_024)),
+            // There is room and nothing moves.
+            Ok(_) if (state.total_in(), text.len()) == (before.0 as u64, before.1) => return Err("its end is missing"),
+            Ok(_) => {}
         }
     }
 }

@@ -212,7 +212,7 @@ fn what_is_wrong_is_named() {
         ("landscope = 1\nexperiment = 'playground'\n[spec]\nsede = 1", &["sede"]),
         ("landscope = 1\nexperiment = 'playground'\n[spec.optimizer]\nmomentum = 3.0", &["momentum", "3", "0.999"]),
         ("landscope = 1\nexperiment = 'playground'\n[knobs]\nlr = '1'", &["[spec]"]),
-        ("landscope = 1\nexperiment = 'rank-collapse'\n[knobs]\nlayers = '1'", &["layers"]),
+        ("landscope = 1\nexperiment = 'rank-collapse'\n[knobs]\nlayers = '0'", &["layers", "from"]),
         ("landscope = 1\nexperiment = 'rank-collapse'\n[spec]\nseed = 1", &["[knobs]"]),
         ("landscope = 1\nexperiment = 'playground'\n[view]\npanes = '(a | '", &["view.panes", "character"]),
         ("landscope = 1\nexperiment = 'playground'\n[view]\nspeed-limit = -1.0", &["speed-limit", "-1"]),
