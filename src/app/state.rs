@@ -117,6 +117,8 @@ pub struct Window {
     pub is_kept: bool,
     /// The newest step when the run was saved last.
     pub(super) saved_at: Option<u64>,
+    /// Where the run is being saved to, and its newest step then.
+    saving: Option<(PathBuf, u64)>,
     /// A file that is held over the window.
     pub hovered: Option<Hovered>,
     /// What is kept from one day to the next and stands nowhere else.
@@ -175,6 +177,7 @@ impl Window {
             arranged: Arranged::default(),
             is_kept: false,
             saved_at: None,
+            saving: None,
             hovered: None,
             memory: Memory::default(),
             keeper: None,
@@ -321,8 +324,8 @@ impl Window {
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);
         }
-        if matches!(event, Event::Saved(_)) {
-            self.saved_at = Some(self.live.recording.newest_step());
+        if let Event::Saved(path) = &event {
+            self.written(path);
         }
         if let Some(notice) = self.live.receive(event) {
             self.toasts.push(notice);
@@ -362,6 +365,7 @@ impl Window {
                 self.view(path, opened.recording);
             }
             Finished::Written { path, result: Ok(()) } => {
+                self.written(&path);
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
             Finished::Read { result: Err(message), .. } | Finished::Written { result: Err(message), .. } => {
@@ -421,8 +425,18 @@ impl Window {
         }
     }
 
+    /// A file is on the disk: if it is the run's recording, nothing of it would be lost.
+    fn written(&mut self, path: &Path) {
+        if let Some((_, step)) = self.saving.take_if(|(saving, _)| saving == path) {
+            self.saved_at = Some(step);
+        }
+    }
+
     /// The worker writes what it recorded; of a file, the window writes a copy.
     pub(super) fn save(&mut self, path: PathBuf) {
+        if self.viewed.is_none() {
+            self.saving = Some((path.clone(), self.live.recording.newest_step()));
+        }
         if self.has_transport() && self.lab.is_none() {
             self.send(Command::Save(path));
         } else {

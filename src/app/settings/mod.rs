@@ -155,6 +155,12 @@ impl Window {
             self.toasts.push(Notice::problem("A layout needs a name: type one"));
             return;
         }
+        let experiment = arrangement::experiment_of(self.recording());
+        if let Some(other) = self.memory.layouts.get(&name).filter(|kept| kept.experiment != experiment) {
+            let text = format!("There is a layout {name} of {}: choose another name", other.experiment);
+            self.toasts.push(Notice::problem(text));
+            return;
+        }
         let recording = self.recording();
         let view = View {
             layout: Some(self.layout()),
@@ -162,7 +168,7 @@ impl Window {
             options: self.options.clone(),
             ..View::default()
         };
-        let named = NamedLayout { experiment: arrangement::experiment_of(recording), view: view.to_table() };
+        let named = NamedLayout { experiment, view: view.to_table() };
         let text = match self.memory.layouts.insert(name.clone(), named) {
             None => format!("Kept the layout {name}"),
             Some(_) => format!("Kept the layout {name} in the place of the one before"),
