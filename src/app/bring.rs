@@ -24,9 +24,15 @@ pub enum Brought {
     /// A specification, a lab's setting, a saved state or a link; with remarks for the user.
     State(Box<SharedState>, Vec<String>),
     /// Parameters, and whether they are those of the network that the knobs describe.
-    Weights { tensors: usize, fit: Result<(), String> },
+    Weights {
+        tensors: usize,
+        fit: Result<(), String>,
+    },
     /// Examples: for which choice of the knob `task`, and what its knob `data` has to be.
-    Data { task: String, place: PathBuf },
+    Data {
+        task: String,
+        place: PathBuf,
+    },
 }
 
 /// A file over the window that isn't dropped yet, and what it turned out to be.
@@ -66,14 +72,16 @@ fn setting(text: &str, path: &Path) -> Result<(SharedState, Vec<String>), String
     let has = |key| table.as_ref().is_some_and(|table| table.contains_key(key));
     let bare = |experiment| (SharedState { experiment, view: View::default() }, Vec::new());
     if has("lab") {
-        let id = Values::lab_of(text).ok_or_else(|| named("it isn't the setting of a lab as `landscope run` writes it".into()))?;
+        let id = Values::lab_of(text)
+            .ok_or_else(|| named("it isn't the setting of a lab as `landscope run` writes it".into()))?;
         let lab = labs::find(&id).ok_or_else(|| named(format!("there is no lab {id:?}")))?;
         let mut values = Values::preset(lab.knobs(), Preset::Standard);
         values.read_toml(text).and_then(|()| lab.check(&values)).map_err(named)?;
         return Ok(bare(Experiment::Lab { lab, values }));
     }
     if table.is_some() && !has("landscope") {
-        let spec = RunSpec::from_toml(text, &path.display().to_string()).map_err(|error| super::sentence(&error.to_string()))?;
+        let spec = RunSpec::from_toml(text, &path.display().to_string())
+            .map_err(|error| super::sentence(&error.to_string()))?;
         return Ok(bare(Experiment::Playground(Box::new(spec))));
     }
     SharedState::read(text).map_err(|error| named(error.to_string()))
@@ -94,7 +102,9 @@ impl Brought {
             Self::Recording => "Opens the recording".into(),
             Self::Sweep => "Watches the sweep".into(),
             Self::State(state, _) => format!("Begins what it describes: {}", state.experiment.title()),
-            Self::Weights { fit: Ok(()), .. } => "Weights of this network: begin a run with them, or compare them".into(),
+            Self::Weights { fit: Ok(()), .. } => {
+                "Weights of this network: begin a run with them, or compare them".into()
+            }
             Self::Weights { fit: Err(_), .. } => "Weights of another network".into(),
             Self::Data { task, .. } => format!("Begins to learn it: {}", task_title(task)),
         }
@@ -153,7 +163,8 @@ impl Window {
     /// Turns the knobs `task` and `data` to a file or folder of examples.
     fn learn(&mut self, task: String, place: &Path) {
         let title = task_title(&task);
-        let knobs = [("task", KnobValue::Choice(task)), ("data", KnobValue::Path(place.to_string_lossy().into_owned()))];
+        let knobs =
+            [("task", KnobValue::Choice(task)), ("data", KnobValue::Path(place.to_string_lossy().into_owned()))];
         if self.has_transport() && self.lab.is_none() {
             for (id, value) in knobs {
                 self.apply(Action::SetKnob { id, value });
@@ -190,7 +201,7 @@ impl Window {
     pub(super) fn begin_with_weights(&mut self, path: Option<PathBuf>) {
         self.dialog = None;
         self.draft = RunSpec { init_weights: path, ..self.playground_spec().clone() };
-        if self.link.is_some() && self.lab.is_none() {
+        if self.has_playground() {
             self.carry_out(Action::Restart);
         } else {
             self.begin(None);

@@ -14,7 +14,8 @@ pub fn change(spec: &mut RunSpec, id: &str, value: &KnobValue) -> Result<Vec<Str
     let knob = knobs::find(id).ok_or_else(|| format!("There is no knob {id}"))?;
     knob.set(spec, value)?;
     let mut remarks = Vec::new();
-    let others = matches!(knob.group, Group::Model | Group::Block | Group::Task) && id != "label-noise" && id != "train-size";
+    let others =
+        matches!(knob.group, Group::Model | Group::Block | Group::Task) && id != "label-noise" && id != "train-size";
     if others && spec.init_weights.take().is_some() {
         remarks.push("The run begins from the seed again: the weights of the file were another network's".into());
     }
@@ -129,7 +130,9 @@ mod tests {
 
     #[test]
     fn weights_of_a_file_go_with_the_network_they_are_of() {
-        for (id, value, kept) in [("width", "16", false), ("task", "moons", false), ("lr", "0.5", true), ("seed", "3", true)] {
+        for (id, value, kept) in
+            [("width", "16", false), ("task", "moons", false), ("lr", "0.5", true), ("seed", "3", true)]
+        {
             let mut spec = RunSpec { init_weights: Some("w.safetensors".into()), ..RunSpec::default() };
             let value = knobs::find(id).unwrap().parse(value).unwrap();
             let remarks = change(&mut spec, id, &value).unwrap();

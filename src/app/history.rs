@@ -53,18 +53,18 @@ pub struct History {
 }
 
 impl History {
-    /// Adds an edit. A further one of the same target within a gesture extends the first; so does one of another target within
+    /// Adds an edit of `target` and calls it what `name` says of its start and end. A further one of the same target within a gesture extends the first; so does one of another target within
     /// a frame, as one click may do two things. What leaves everything as it was is no edit.
-    pub fn note(&mut self, edit: Edit) {
-        if edit.before == edit.after {
+    pub fn note(&mut self, target: &str, before: Moment, after: Moment, name: &dyn Fn(&Moment, &Moment) -> String) {
+        if before == after {
             return;
         }
         self.undone.clear();
-        match self.done.last_mut().filter(|last| self.open && (last.target == edit.target || self.fresh)) {
+        match self.done.last_mut().filter(|last| self.open && (last.target == target || self.fresh)) {
             Some(last) => {
-                last.after = edit.after;
-                if last.target == edit.target {
-                    last.name = edit.name;
+                last.after = after;
+                if last.target == target {
+                    last.name = name(&last.before, &last.after);
                 }
                 if last.before == last.after {
                     self.done.pop();
@@ -72,7 +72,10 @@ impl History {
                     return;
                 }
             }
-            None => self.done.push(edit),
+            None => {
+                let name = name(&before, &after);
+                self.done.push(Edit { name, target: target.to_owned(), before, after });
+            }
         }
         (self.open, self.fresh) = (true, true);
         let surplus = self.done.len().saturating_sub(MOST);
@@ -138,15 +141,26 @@ mod tests {
         }
     }
 
-    fn edit(target: &str, from: u64, to: u64) -> Edit {
-        let name = format!("{target} {from} → {to}");
-        Edit { name, target: target.into(), before: moment(from, false), after: moment(to, false) }
+    fn seed(moment: &Moment) -> u64 {
+        match &moment.knobs {
+            Knobs::Spec(spec) => spec.seed,
+            Knobs::Lab(_) => 0,
+        }
+    }
+
+    fn note(history: &mut History, target: &str, before: Moment, after: Moment) {
+        let name = |before: &Moment, after: &Moment| format!("{target} {} → {}", seed(before), seed(after));
+        history.note(target, before, after, &name);
+    }
+
+    fn edit(history: &mut History, target: &str, from: u64, to: u64) {
+        note(history, target, moment(from, false), moment(to, false));
     }
 
     /// Edits a frame apart, with the pointer down.
     fn drag(history: &mut History, target: &str, values: &[u64]) {
         for (i, pair) in values.windows(2).enumerate() {
-            history.note(edit(target, pair[0], pair[1]));
+            edit(history, target, pair[0], pair[1]);
             history.end_frame(i as f64, true);
         }
         history.end_frame(values.len() as f64, false);
@@ -158,7 +172,7 @@ mod tests {
         drag(&mut history, "lr", &[1, 2, 3, 4]);
         drag(&mut history, "lr", &[4, 5, 6]);
         let last = history.undo().unwrap();
-        assert_eq!((last.before, last.after), (moment(4, false), moment(6, false)));
+        assert_eq!((last.before, last.after, last.name.as_str()), (moment(4, false), moment(6, false), "lr 4 → 6"));
         let first = history.undo().unwrap();
         assert_eq!((first.before, first.after), (moment(1, false), moment(4, false)));
         assert_eq!(history.undo(), None);
@@ -170,7 +184,7 @@ mod tests {
     fn a_drag_that_ends_where_it_began_is_no_edit() {
         let mut history = History::default();
         drag(&mut history, "lr", &[1, 2, 3, 1]);
-        history.note(edit("lr", 1, 1));
+        edit(&mut history, "lr", 1, 1);
         assert_eq!(history.next_undo(), None);
     }
 
@@ -180,7 +194,7 @@ mod tests {
         for (value, now) in [(1, 0.0), (2, 0.1), (3, 0.2), (4, 2.0)] {
             // Frames go on between the keys.
             history.end_frame(now - 0.01, false);
-            history.note(edit("lr", value - 1, value));
+            edit(&mut history, "lr", value - 1, value);
             history.end_frame(now, false);
         }
         assert_eq!(history.undo().unwrap().before, moment(3, false));
@@ -191,10 +205,10 @@ mod tests {
     #[test]
     fn two_things_in_one_frame_are_one_edit_with_the_first_name_and_later_ones_are_not() {
         let mut history = History::default();
-        history.note(edit("metric", 1, 2));
-        history.note(Edit { before: moment(2, false), after: moment(2, true), ..edit("options", 0, 0) });
+        edit(&mut history, "metric", 1, 2);
+        note(&mut history, "options", moment(2, false), moment(2, true));
         history.end_frame(0.0, true);
-        history.note(Edit { before: moment(2, true), after: moment(3, true), ..edit("width", 0, 0) });
+        note(&mut history, "width", moment(2, true), moment(3, true));
         assert_eq!(history.undo().unwrap().after, moment(3, true));
         let both = history.undo().unwrap();
         assert_eq!((both.name.as_str(), both.before, both.after), ("metric 1 → 2", moment(1, false), moment(2, true)));
@@ -217,7 +231,7 @@ mod tests {
         ) {
             let (mut history, mut now, mut at) = (History::default(), 0.0, 0u64);
             for (value, down, same) in values {
-                history.note(edit(if same { "a" } else { "b" }, at, value));
+                edit(&mut history, if same { "a" } else { "b" }, at, value);
                 at = value;
                 now += 0.3;
                 history.end_frame(now, down);

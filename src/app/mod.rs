@@ -6,6 +6,7 @@
 pub mod action;
 pub mod arrangement;
 pub mod background;
+mod branching;
 pub mod bring;
 pub mod connectivity;
 pub mod coord_check;

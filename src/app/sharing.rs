@@ -184,7 +184,7 @@ impl Window {
             Experiment::Lab { lab, values } => self.begin(Some(LabInFront { lab, draft: values })),
             Experiment::Playground(spec) => {
                 self.draft = *spec;
-                if self.link.is_some() && self.lab.is_none() {
+                if self.has_playground() {
                     self.close_file();
                     self.history.clear();
                     self.cursor = TimeCursor::Following;
@@ -212,6 +212,11 @@ impl Window {
         self.lesson_open = !view.lesson_folded;
         self.lesson_step = view.lesson_step;
         self.toasts.push(Notice::done(format!("Opened: {title}, as it was shared")));
+    }
+
+    /// Whether there is a worker of the Playground, in front or behind a file.
+    pub(super) fn has_playground(&self) -> bool {
+        self.link.is_some() && self.lab.is_none() && !self.is_following_a_file()
     }
 
     /// A run has begun: its cursor goes where the link says. (It stands at the newest step until that one is reached.)

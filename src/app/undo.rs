@@ -23,14 +23,15 @@ impl Window {
             return;
         };
         let before = self.moment();
-        let tabs_only = matches!(&action, Action::Layout(LayoutAction::Set(to)) if to.same_but_for_tabs(&self.layout()));
+        let tabs_only =
+            matches!(&action, Action::Layout(LayoutAction::Set(to)) if to.same_but_for_tabs(&self.layout()));
         let label = self.label(&action);
         self.carry_out(action);
         // Which tab is in front is no edit: nobody wants to walk through them.
         if !tabs_only {
             let after = self.moment();
-            let name = label.unwrap_or_else(|| self.knob_edit(&target, &before, &after));
-            self.history.note(Edit { name, target, before, after });
+            let name = |from: &Moment, to: &Moment| label.clone().unwrap_or_else(|| knob_edit(&target, from, to));
+            self.history.note(&target, before, after, &name);
         }
     }
 
@@ -80,26 +81,6 @@ impl Window {
         let from = OptionTable::from(self.options.clone()).0;
         let keys = from.keys().chain(to.0.keys());
         keys.into_iter().find(|key| from.get(*key) != to.0.get(*key)).cloned()
-    }
-
-    /// "Learning rate 0.004 → 0.1"
-    fn knob_edit(&self, id: &str, before: &Moment, after: &Moment) -> String {
-        let text = |moment: &Moment| match &moment.knobs {
-            Knobs::Spec(spec) => knobs::find(id).map(|knob| shown(knob, &knob.get(spec))),
-            Knobs::Lab(values) if id == "seed" => Some(values.seed.to_string()),
-            Knobs::Lab(values) => {
-                let knob = values.knobs().iter().find(|entry| entry.knob.id == id)?;
-                values.get(id).map(|value| shown(&knob.knob, value))
-            }
-        };
-        let label = match &after.knobs {
-            Knobs::Spec(_) => knobs::find(id).map_or(id, |knob| knob.label),
-            Knobs::Lab(values) => {
-                values.knobs().iter().find(|entry| entry.knob.id == id).map_or("Seed", |entry| entry.knob.label)
-            }
-        };
-        let some = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "none".into());
-        format!("{label} {} → {}", some(text(before)), some(text(after)))
     }
 
     /// All that can be undone, as it stands.
@@ -198,6 +179,26 @@ impl Window {
             self.carry_out(Action::Restart);
         }
     }
+}
+
+/// "Learning rate 0.004 → 0.1"
+fn knob_edit(id: &str, before: &Moment, after: &Moment) -> String {
+    let text = |moment: &Moment| match &moment.knobs {
+        Knobs::Spec(spec) => knobs::find(id).map(|knob| shown(knob, &knob.get(spec))),
+        Knobs::Lab(values) if id == "seed" => Some(values.seed.to_string()),
+        Knobs::Lab(values) => {
+            let knob = values.knobs().iter().find(|entry| entry.knob.id == id)?;
+            values.get(id).map(|value| shown(&knob.knob, value))
+        }
+    };
+    let label = match &after.knobs {
+        Knobs::Spec(_) => knobs::find(id).map_or(id, |knob| knob.label),
+        Knobs::Lab(values) => {
+            values.knobs().iter().find(|entry| entry.knob.id == id).map_or("Seed", |entry| entry.knob.label)
+        }
+    };
+    let some = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "none".into());
+    format!("{label} {} → {}", some(text(before)), some(text(after)))
 }
 
 const NEEDS_THE_RUN: &str = "That turns a knob of the run: go back to the run first";

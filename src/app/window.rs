@@ -92,6 +92,8 @@ pub enum Source {
     Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake, kept: bool },
     /// An experiment that the window begins: a lab with its knobs.
     Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
+    /// A recording that another program writes.
+    Followed(PathBuf),
     /// A sweep's folder.
     Sweep(PathBuf),
     /// A link or the text of a state: what it holds begins, or is asked about.
@@ -162,6 +164,11 @@ pub fn run(source: Source, settings: Option<PathBuf>) -> Result<(), WindowError>
                 Source::Shared(text) => {
                     shared = Some(text);
                     Window::idle(Wake::default())
+                }
+                Source::Followed(path) => {
+                    let mut window = Window::idle(Wake::default());
+                    window.follow_file(&path);
+                    window
                 }
                 Source::Sweep(path) => {
                     let mut window = Window::idle(Wake::default());

@@ -46,6 +46,9 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     if let (Some(_), None) = (&sweep, matches.get_one::<PathBuf>("out")) {
         return window(app::Source::Sweep(path.clone()));
     }
+    if sweep.is_none() && matches.get_one::<PathBuf>("out").is_none() && file::is_being_written(path) {
+        return window(app::Source::Followed(path.clone()));
+    }
     let recording = match &sweep {
         Some(folder) => sweep::recording(folder)?,
         None => file::read(path)?,
@@ -85,7 +88,9 @@ fn state(text: &str, path: &Path, matches: &ArgMatches) -> anyhow::Result<()> {
         return Ok(());
     }
     if matches.get_one::<PathBuf>("out").is_some() {
-        bail!("a link holds an experiment and no measurements, so there is nothing to draw yet; open it in a window, or run the experiment with `landscope run`");
+        bail!(
+            "a link holds an experiment and no measurements, so there is nothing to draw yet; open it in a window, or run the experiment with `landscope run`"
+        );
     }
     window(app::Source::Shared(text.to_owned()))
 }

@@ -28,9 +28,14 @@ pub enum FileKind {
     /// A specification, a lab's setting, a saved state or a link, as text.
     Setting(String),
     /// Parameters of a network.
-    Weights { tensors: usize },
+    Weights {
+        tensors: usize,
+    },
     /// Examples for a task; IDX files mean the folder that they lie in.
-    Data { task: TaskKind, place: PathBuf },
+    Data {
+        task: TaskKind,
+        place: PathBuf,
+    },
 }
 
 /// Looks at a file or folder; reads its beginning, or the list of a folder.

@@ -23,11 +23,18 @@ pub enum Found<T> {
     Nothing,
     Whole(T),
     /// The file is damaged, its backup isn't.
-    Backup { value: T, problem: String },
+    Backup {
+        value: T,
+        problem: String,
+    },
     /// Both are damaged.
-    Lost { problem: String },
+    Lost {
+        problem: String,
+    },
     /// The file must not be written to.
-    Newer { problem: String },
+    Newer {
+        problem: String,
+    },
 }
 
 /// A text file at a fixed place, and its backup beside it.
@@ -93,7 +100,8 @@ impl KeptFile {
         }
         // Two programs at once don't write into one file.
         let new = self.beside(&format!(".new-{}", std::process::id()));
-        let written = put(&new, text.as_bytes()).and_then(|()| self.keep_old()).and_then(|()| fs::rename(&new, &self.path));
+        let written =
+            put(&new, text.as_bytes()).and_then(|()| self.keep_old()).and_then(|()| fs::rename(&new, &self.path));
         if written.is_err() {
             // What can't be removed is overwritten next time.
             let _ = fs::remove_file(&new);

@@ -1,5 +1,6 @@
 //! Specification, knobs, trainer, worker, session and the messages between threads.
 
+pub mod afterwards;
 pub mod bench;
 mod budget;
 pub mod connectivity;
@@ -8,6 +9,7 @@ pub mod curvature;
 pub mod device;
 mod divergence;
 pub mod file_kind;
+mod follow;
 mod history;
 mod keeper;
 pub mod kept_file;
@@ -15,6 +17,7 @@ pub mod knobs;
 pub mod ledger;
 pub mod linear_networks;
 mod live_run;
+pub mod lockstep;
 pub mod measuring;
 pub mod messages;
 pub mod model_file;

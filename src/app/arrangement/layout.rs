@@ -84,11 +84,7 @@ impl Place {
         }
     }
 
-    fn of_parts(
-        parts: Vec<Part>,
-        make: fn(Vec<Part>) -> Self,
-        keep: &mut dyn FnMut(&str) -> bool,
-    ) -> Option<Self> {
+    fn of_parts(parts: Vec<Part>, make: fn(Vec<Part>) -> Self, keep: &mut dyn FnMut(&str) -> bool) -> Option<Self> {
         let kept = |part: Part| Some(Part { share: part.share, place: part.place.retain(keep)? });
         let mut parts: Vec<_> = parts.into_iter().filter_map(kept).collect();
         if parts.len() < 2 { parts.pop().map(|part| part.place) } else { Some(make(parts)) }

@@ -66,7 +66,8 @@ fn harvest(id: TileId, tiles: &Tiles<PaneId>, recording: &Recording) -> Option<P
         Tile::Pane(id) => return Some(Place::Pane(pane::slug(recording, *id).to_owned())),
         Tile::Container(container) => container,
     };
-    let part = |child: &TileId, share: f32| Some(Part { place: harvest(*child, tiles, recording)?, share: whole(share) });
+    let part =
+        |child: &TileId, share: f32| Some(Part { place: harvest(*child, tiles, recording)?, share: whole(share) });
     match container {
         Container::Tabs(tabs) => {
             let places: Vec<_> = tabs.children.iter().filter_map(|child| harvest(*child, tiles, recording)).collect();
@@ -75,8 +76,7 @@ fn harvest(id: TileId, tiles: &Tiles<PaneId>, recording: &Recording) -> Option<P
             if places.len() > 1 { Some(Place::Stack { places, on_top }) } else { places.into_iter().next() }
         }
         Container::Linear(linear) => {
-            let parts: Vec<_> =
-                linear.children.iter().filter_map(|child| part(child, linear.shares[*child])).collect();
+            let parts: Vec<_> = linear.children.iter().filter_map(|child| part(child, linear.shares[*child])).collect();
             one_of(parts, if linear.dir == LinearDir::Horizontal { Place::Row } else { Place::Column })
         }
         // Nothing here makes grids.

@@ -35,9 +35,11 @@ impl Keeper {
         let (settings, may_write, notice) = match file.read(Settings::from_toml) {
             Found::Nothing => (Settings::default(), true, None),
             Found::Whole(settings) => (settings, true, None),
-            Found::Backup { value, problem } => {
-                (value, true, Some(Notice::problem(format!("The settings were damaged, and their backup is used ({problem})"))))
-            }
+            Found::Backup { value, problem } => (
+                value,
+                true,
+                Some(Notice::problem(format!("The settings were damaged, and their backup is used ({problem})"))),
+            ),
             Found::Lost { problem } => {
                 let text = format!("The settings are damaged, and so is their backup: they begin anew ({problem})");
                 (Settings::default(), true, Some(Notice::problem(text)))
@@ -65,7 +67,8 @@ impl Keeper {
                 failing = result.is_err();
             }
         };
-        let thread = if may_write { std::thread::Builder::new().name("settings".into()).spawn(body).ok() } else { None };
+        let thread =
+            if may_write { std::thread::Builder::new().name("settings".into()).spawn(body).ok() } else { None };
         let orders = thread.is_some().then_some(sender);
         let keeper = Self { path, orders, thread, problems, kept: settings.clone(), looked_at: f64::NEG_INFINITY };
         (settings, keeper, notice)

@@ -65,9 +65,8 @@ impl Window {
 
     /// The settings as they stand.
     pub fn settings(&self) -> Settings {
-        let layout_of = |layout: &arrangement::PaneLayout| {
-            View { layout: Some(layout.clone()), ..View::default() }.to_table()
-        };
+        let layout_of =
+            |layout: &arrangement::PaneLayout| View { layout: Some(layout.clone()), ..View::default() }.to_table();
         Settings {
             light: !self.dark,
             presenter: self.presenter,
@@ -75,7 +74,12 @@ impl Window {
             lesson_folded: !self.lesson_open,
             folder: self.memory.folder.clone(),
             recent: self.memory.recent.clone(),
-            last_layouts: self.arranged.layouts.iter().map(|(name, layout)| (name.clone(), layout_of(layout))).collect(),
+            last_layouts: self
+                .arranged
+                .layouts
+                .iter()
+                .map(|(name, layout)| (name.clone(), layout_of(layout)))
+                .collect(),
             layouts: self.memory.layouts.clone(),
         }
     }

@@ -92,8 +92,9 @@ impl Settings {
             Some(_) => {}
         }
         let written: Written = table.try_into().map_err(|error| damaged(&error))?;
-        let layout =
-            |(name, layout): (String, WrittenLayout)| (name, NamedLayout { experiment: layout.experiment, view: layout.view });
+        let layout = |(name, layout): (String, WrittenLayout)| {
+            (name, NamedLayout { experiment: layout.experiment, view: layout.view })
+        };
         Ok(Self {
             light: written.light,
             presenter: written.presenter,

@@ -228,11 +228,8 @@ fn experiment(written: &Written) -> Result<Experiment, String> {
         if !written.knobs.is_empty() || written.seed.is_some() {
             return Err("the Playground's knobs and seed stand under [spec]; `knobs` and `seed` belong to labs".into());
         }
-        let spec: RunSpec = written
-            .spec
-            .clone()
-            .try_into()
-            .map_err(|error: toml::de::Error| format!("spec: {}", one_line(&error)))?;
+        let spec: RunSpec =
+            written.spec.clone().try_into().map_err(|error: toml::de::Error| format!("spec: {}", one_line(&error)))?;
         knobs::validate(&spec).map_err(|message| format!("spec: {message}"))?;
         return Ok(Experiment::Playground(Box::new(spec)));
     }

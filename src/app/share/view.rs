@@ -156,7 +156,8 @@ impl View {
         if let Some(limit) = written.speed_limit.filter(|limit| !(0.001..=1e6).contains(limit)) {
             return Err(format!("view.speed-limit can't be {limit}; give updates a second, from 0.001 to 1000000"));
         }
-        let cameras = written.cameras.into_iter().map(|(name, angles)| orbit(name, angles)).collect::<Result<_, _>>()?;
+        let cameras =
+            written.cameras.into_iter().map(|(name, angles)| orbit(name, angles)).collect::<Result<_, _>>()?;
         Ok(Self {
             layout,
             maximised: written.maximised,

@@ -24,7 +24,8 @@ pub fn show(window: &Window, shown: &LabKnobs, ui: &mut Ui, actions: &mut Vec<Ac
             });
             ui.add_space(4.0);
             let mut groups: Vec<&'static str> = Vec::new();
-            for entry in shown.lab.knobs().iter().filter(|entry| !window.arranged.hidden_knobs.contains(entry.knob.id)) {
+            for entry in shown.lab.knobs().iter().filter(|entry| !window.arranged.hidden_knobs.contains(entry.knob.id))
+            {
                 if !groups.contains(&entry.group) {
                     groups.push(entry.group);
                 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use egui::{
-    Align, Align2, Area, Button, CollapsingHeader, Color32, Context, FontId, Frame, Grid, Id, Layout, Mesh, Order, Rect,
-    Role, RichText, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align, Align2, Area, Button, CollapsingHeader, Color32, Context, FontId, Frame, Grid, Id, Layout, Mesh, Order,
+    Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::app::action::Action;
@@ -15,8 +15,8 @@ use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::run::knobs::{self, Group};
 
-/// Characters of a link that are shown.
-const SHOWN: usize = 210;
+/// Height in points that a link takes at most; it scrolls.
+const SHOWN: f32 = 96.0;
 /// Side of the small QR code in points.
 const SMALL_CODE: f32 = 190.0;
 
@@ -78,17 +78,16 @@ pub fn show(window: &Window, ui: &mut Ui, memory: &mut Memory, actions: &mut Vec
 fn link(ui: &mut Ui, memory: &Memory) {
     let tokens = theme::of(ui.visuals());
     let length = memory.link.chars().count();
-    let mut text: String = memory.link.chars().take(SHOWN).collect();
-    if length > SHOWN {
-        text.push('…');
-    }
-    Frame::new().fill(tokens.well).corner_radius(f32::from(size::CORNER)).inner_margin(8).show(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        let text = RichText::new(text).font(theme::mono()).color(tokens.text);
-        let label = ui.add(egui::Label::new(text).wrap().selectable(false));
-        label.widget_info(|| WidgetInfo {
-            current_text_value: Some(memory.link.clone()),
-            ..WidgetInfo::labeled(Role::Label, true, "Link")
+    Frame::new().fill(tokens.well).corner_radius(f32::from(size::CORNER)).inner_margin(6).show(ui, |ui| {
+        ScrollArea::vertical().id_salt("link").max_height(SHOWN).show(ui, |ui| {
+            // What can't be changed is a text that can be selected.
+            let mut text = memory.link.as_str();
+            let edit = TextEdit::multiline(&mut text).font(theme::mono()).desired_width(f32::INFINITY).desired_rows(1);
+            let field = ui.add(edit.frame(Frame::NONE));
+            field.widget_info(|| WidgetInfo {
+                current_text_value: Some(memory.link.clone()),
+                ..WidgetInfo::labeled(Role::TextInput, true, "Link")
+            });
         });
     });
     ui.label(RichText::new(format!("{length} characters")).size(size::TEXT_SMALL).color(tokens.text_faint));
@@ -115,7 +114,11 @@ fn buttons(window: &Window, ui: &mut Ui, memory: &Memory, actions: &mut Vec<Acti
             });
             actions.push(Action::Show(Dialog::SaveState { path: window.place(&format!("landscope-{name}.toml")) }));
         }
-        if ui.add_enabled(memory.code.is_some(), button("QR code")).on_hover_text("Large, for the lecture hall").clicked() {
+        if ui
+            .add_enabled(memory.code.is_some(), button("QR code"))
+            .on_hover_text("Large, for the lecture hall")
+            .clicked()
+        {
             actions.push(Action::Show(Dialog::QrCode));
         }
     });
@@ -144,7 +147,9 @@ fn notes(window: &Window, ui: &mut Ui, memory: &Memory, actions: &mut Vec<Action
         let length = memory.link.len();
         note(
             ui,
-            format!("A QR code holds {MOST_BYTES} characters at most, and this link has {length}: leave the view out, or send the link"),
+            format!(
+                "A QR code holds {MOST_BYTES} characters at most, and this link has {length}: leave the view out, or send the link"
+            ),
         );
     } else if memory.code.as_ref().is_some_and(|code| !code.is_easily_read()) {
         note(ui, "The QR code is fine: from far away it is hard to read; without the view it is coarser".into());

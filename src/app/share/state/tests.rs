@@ -101,13 +101,16 @@ fn arranged(panes: &[String], shape: &[(u8, u32)]) -> Option<PaneLayout> {
             break;
         }
         let (second, first) = (left.pop()?, left.pop()?);
-        left.insert(0, match kind % 3 {
-            0 => Place::Stack { places: vec![first, second], on_top: usize::from(kind % 2) },
-            k => {
-                let parts = vec![Part { place: first, share: *share }, Part { place: second, share: 1_000 }];
-                if k == 1 { Place::Row(parts) } else { Place::Column(parts) }
-            }
-        });
+        left.insert(
+            0,
+            match kind % 3 {
+                0 => Place::Stack { places: vec![first, second], on_top: usize::from(kind % 2) },
+                k => {
+                    let parts = vec![Part { place: first, share: *share }, Part { place: second, share: 1_000 }];
+                    if k == 1 { Place::Row(parts) } else { Place::Column(parts) }
+                }
+            },
+        );
     }
     let root = match left.len() {
         1 => left.pop()?,
@@ -133,7 +136,11 @@ fn states() -> impl Strategy<Value = SharedState> {
                 layout: shape.and_then(|shape| arranged(&panes, &shape)),
                 maximised: on[0].then(|| panes[0].clone()),
                 options,
-                cameras: if on[1] { BTreeMap::from([(panes[1 % panes.len()].clone(), orbit)]) } else { BTreeMap::new() },
+                cameras: if on[1] {
+                    BTreeMap::from([(panes[1 % panes.len()].clone(), orbit)])
+                } else {
+                    BTreeMap::new()
+                },
                 cursor: on[2].then_some(number),
                 light: on[3],
                 presenter: on[4],
