@@ -66,7 +66,10 @@ pub fn look(path: &Path, spec: &RunSpec) -> Result<Brought, String> {
 
 /// What a TOML file or a link says, by what stands in it: `landscope` marks a state, `lab` a lab's setting; what has neither is
 /// a specification.
-fn setting(text: &str, path: &Path) -> Result<(SharedState, Vec<String>), String> {
+///
+/// # Errors
+/// One sentence that names the file, the field and what is allowed.
+pub fn setting(text: &str, path: &Path) -> Result<(SharedState, Vec<String>), String> {
     let named = |error: String| format!("{}: {error}", path.display());
     let table: Option<toml::Table> = text.parse().ok();
     let has = |key| table.as_ref().is_some_and(|table| table.contains_key(key));

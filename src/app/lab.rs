@@ -60,10 +60,12 @@ impl Window {
     /// As [`Self::open_lab`], with knobs that were set before.
     pub fn begin(&mut self, front: Option<LabInFront>) {
         let ring = self.wake.clone();
+        // A lab is written when it is saved: it begins anew with every knob that is turned.
+        let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
+        let is_kept = recording.is_some();
         let options = SessionOptions {
             wake: Arc::new(move || ring.ring()),
-            // A lab is written when it is saved: it begins anew with every knob that is turned.
-            recording: None,
+            recording,
             worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
         };
         let session = match &front {
@@ -86,7 +88,7 @@ impl Window {
         self.dialog = None;
         self.lesson_step = 0;
         self.arranged.hidden_knobs.clear();
-        self.is_kept = false;
+        self.is_kept = is_kept;
         self.changed_as_a_whole();
     }
 

@@ -37,7 +37,7 @@ pub mod window;
 pub use link::Wake;
 pub use offscreen::{Look, OffscreenError, Studio, adapters};
 pub use state::Window;
-pub use window::{App, Source, WindowError, display, run};
+pub use window::{App, Places, Source, WindowError, display, run};
 
 /// A path as the user can find it: from the root.
 pub(crate) fn full_path(path: &std::path::Path) -> String {

@@ -118,6 +118,8 @@ pub struct Window {
     pub history: History,
     /// Where the panes are, and what else a link says of the view.
     pub arranged: Arranged,
+    /// Names new files for runs that the window begins.
+    pub(super) new_recording: Option<fn() -> Option<PathBuf>>,
     /// Whether the run is written into a file as it goes.
     pub is_kept: bool,
     /// The newest step when the run was saved last.
@@ -182,6 +184,7 @@ impl Window {
             link,
             history: History::default(),
             arranged: Arranged::default(),
+            new_recording: None,
             is_kept: false,
             saved_at: None,
             saving: None,

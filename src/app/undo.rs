@@ -47,6 +47,7 @@ impl Window {
             Action::Layout(LayoutAction::Choose(_)) => "chosen layout".into(),
             Action::Layout(_) | Action::ResetLayout => "layout".into(),
             Action::Maximise(_) => "maximised".into(),
+            Action::Back if self.dialog.is_none() && self.maximised.is_some() => "maximised".into(),
             _ => return None,
         })
     }
@@ -70,6 +71,7 @@ impl Window {
             Action::Layout(LayoutAction::BringBack(id)) => format!("Show {}", title(*id)),
             Action::Layout(LayoutAction::Choose(name)) => format!("Layout {name}"),
             Action::ResetLayout => "Panes put back".into(),
+            Action::Back => format!("Put back {}", title(self.maximised?)),
             Action::Maximise(id) if self.maximised == Some(*id) => format!("Put back {}", title(*id)),
             Action::Maximise(id) => format!("Maximise {}", title(*id)),
             _ => return None,

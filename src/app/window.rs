@@ -13,10 +13,9 @@ use crate::run::bench::Values;
 use crate::run::messages::{Command, Event};
 use crate::run::spec::RunSpec;
 
-use super::action::Action;
 use super::lab::LabInFront;
 use super::link::Wake;
-use super::sharing::ShareAction;
+use super::share::SharedState;
 use super::shell::Shell;
 use super::state::Window;
 use super::{gpu, theme};
@@ -84,6 +83,15 @@ impl eframe::App for App {
     }
 }
 
+/// Where the window keeps what should outlast it; none of both in tests.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The file of the settings.
+    pub settings: Option<PathBuf>,
+    /// Names a new file for a run of the Playground that the window begins, so that nothing is lost to a crash.
+    pub new_recording: Option<fn() -> Option<PathBuf>>,
+}
+
 /// What the window shows.
 #[expect(clippy::large_enum_variant, reason = "there is one in a program, and it is moved once")]
 pub enum Source {
@@ -96,8 +104,8 @@ pub enum Source {
     Followed(PathBuf),
     /// A sweep's folder.
     Sweep(PathBuf),
-    /// A link or the text of a state: what it holds begins, or is asked about.
-    Shared(String),
+    /// What a link, a saved state or a specification holds, with remarks for the user: it begins, or is asked about.
+    Shared { state: Box<SharedState>, remarks: Vec<String> },
     /// A recording.
     File { path: PathBuf, recording: Box<Recording> },
 }
@@ -126,11 +134,11 @@ pub enum WindowError {
 }
 
 /// Opens the window and returns when it is closed. The worker is then told to quit; whoever started it joins it. What the user
-/// sets is kept in the file `settings`, if there is one.
+/// sets and runs is kept at `places`.
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`] where there is no desktop; the others say what to install.
-pub fn run(source: Source, settings: Option<PathBuf>) -> Result<(), WindowError> {
+pub fn run(source: Source, places: Places) -> Result<(), WindowError> {
     display()?;
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
@@ -161,8 +169,8 @@ pub fn run(source: Source, settings: Option<PathBuf>) -> Result<(), WindowError>
                     window.begin(Some(LabInFront { lab, draft: values }));
                     window
                 }
-                Source::Shared(text) => {
-                    shared = Some(text);
+                Source::Shared { state, remarks } => {
+                    shared = Some((state, remarks));
                     Window::idle(Wake::default())
                 }
                 Source::Followed(path) => {
@@ -177,12 +185,13 @@ pub fn run(source: Source, settings: Option<PathBuf>) -> Result<(), WindowError>
                 }
                 Source::File { path, recording } => Window::viewing(&path, *recording),
             };
-            if let Some(path) = settings {
+            window.new_recording = places.new_recording;
+            if let Some(path) = places.settings {
                 window.keep_settings_in(path);
             }
             // What a link says of the view counts more than the settings.
-            if let Some(text) = shared {
-                window.apply(Action::Share(ShareAction::Open(text)));
+            if let Some((state, remarks)) = shared {
+                window.arrive(*state, remarks);
             }
             let mut app = App::new(window);
             app.install(&creation.egui_ctx, creation.wgpu_render_state.as_ref());

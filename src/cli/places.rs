@@ -2,6 +2,15 @@
 
 use std::path::PathBuf;
 
+use crate::app::Places;
+
+use super::autosave;
+
+/// Where windows keep what should outlast them.
+pub fn of_the_window() -> Places {
+    Places { settings: settings(), new_recording: Some(autosave::path) }
+}
+
 /// Recordings that are written as a run goes: `$XDG_STATE_HOME/landscope`, or where the platform keeps such things.
 pub fn state() -> Option<PathBuf> {
     if cfg!(windows) {
@@ -19,7 +28,7 @@ pub fn state() -> Option<PathBuf> {
 }
 
 /// The settings: `$XDG_CONFIG_HOME/landscope/settings.toml`, or where the platform keeps such things.
-pub fn settings() -> Option<PathBuf> {
+fn settings() -> Option<PathBuf> {
     let folder = if cfg!(windows) {
         set("APPDATA")?.join("landscope")
     } else if let Some(config) = set("XDG_CONFIG_HOME") {

@@ -47,5 +47,5 @@ fn window(spec: RunSpec, against: Option<RunSpec>) -> anyhow::Result<()> {
         None => Session::start(spec.clone(), options)?,
     };
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec, commands, events, wake, kept }, places::settings())?)
+    Ok(app::run(app::Source::Live { spec, commands, events, wake, kept }, places::of_the_window())?)
 }

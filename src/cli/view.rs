@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::app::share::{SharedState, link};
-use crate::app::{self, WindowError};
+use crate::app::{self, WindowError, bring};
 use crate::record::file;
 use crate::run::sweep::{self, Folder};
 
@@ -17,7 +17,7 @@ pub fn command() -> Command {
         .required(true)
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("A recording, the folder of a sweep, a saved state (TOML), or a link (landscope://…)");
+        .help("A recording, the folder of a sweep, a saved state, specification or lab setting (TOML), or a link (landscope://…)");
     let out =
         arguments::out().help("Write figures and tables of every pane into this folder instead of opening a window");
     let toml = Arg::new("toml")
@@ -40,7 +40,10 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         return state(&text, path, matches);
     }
     if matches.get_flag("toml") || matches.get_flag("link") {
-        bail!("{} is no saved state: --toml and --link are for links and the files that Share writes", path.display());
+        bail!(
+            "{} is no saved state: --toml and --link are for links, and for saved states and specifications (.toml)",
+            path.display()
+        );
     }
     let sweep = Folder::is_one(path).then(|| Folder::open(path)).transpose()?;
     if let (Some(_), None) = (&sweep, matches.get_one::<PathBuf>("out")) {
@@ -77,14 +80,15 @@ fn state_text(path: &Path) -> anyhow::Result<Option<String>> {
 }
 
 fn state(text: &str, path: &Path, matches: &ArgMatches) -> anyhow::Result<()> {
-    let named = |error: &dyn std::fmt::Display| {
-        if link::is_one(text) { anyhow::anyhow!("{error}") } else { anyhow::anyhow!("{}: {error}", path.display()) }
+    let (state, remarks) = if link::is_one(text) {
+        SharedState::read(text)?
+    } else {
+        bring::setting(text, path).map_err(anyhow::Error::msg)?
     };
-    let (state, remarks) = SharedState::read(text).map_err(|error| named(&error))?;
     if matches.get_flag("toml") || matches.get_flag("link") {
         remarks.iter().for_each(|remark| eprintln!("{remark}"));
         let text = if matches.get_flag("link") { state.to_link() } else { state.to_toml() };
-        println!("{}", text.map_err(|error| named(&error))?.trim_end());
+        println!("{}", text.map_err(anyhow::Error::msg)?.trim_end());
         return Ok(());
     }
     if matches.get_one::<PathBuf>("out").is_some() {
@@ -92,13 +96,14 @@ fn state(text: &str, path: &Path, matches: &ArgMatches) -> anyhow::Result<()> {
             "a link holds an experiment and no measurements, so there is nothing to draw yet; open it in a window, or run the experiment with `landscope run`"
         );
     }
-    window(app::Source::Shared(text.to_owned()))
+    window(app::Source::Shared { state: Box::new(state), remarks })
 }
 
 fn window(source: app::Source) -> anyhow::Result<()> {
+    let is_shared = matches!(source, app::Source::Shared { .. });
     match app::display() {
-        Ok(()) => Ok(app::run(source, places::settings())?),
-        Err(WindowError::NoDisplay) if matches!(source, app::Source::Shared(_)) => {
+        Ok(()) => Ok(app::run(source, places::of_the_window())?),
+        Err(WindowError::NoDisplay) if is_shared => {
             bail!("no display here to open a window on; give --toml to see what the link or the state holds")
         }
         Err(WindowError::NoDisplay) => {

@@ -317,12 +317,17 @@ fn the_command_line_reads_and_writes_links() {
         std::fs::write(home.path().join("state.toml"), text).unwrap();
     }
     assert_eq!(stdout(&output(home.path(), &["view", "state.toml", "--link"])).trim(), link);
+    std::fs::write(home.path().join("wrong.toml"), "sede = 1").unwrap();
+    std::fs::write(home.path().join("spec.toml"), "seed = 7").unwrap();
+    let spec = SharedState::read(&stdout(&output(home.path(), &["view", "spec.toml", "--link"]))).unwrap().0.experiment;
+    assert!(matches!(spec, Experiment::Playground(spec) if spec.seed == 7));
     for (arguments, words) in [
         (&[&link[..40]][..], "copy the whole link"),
         (&["view", "landscope://7/x"], "newer"),
         (&["view", &link], "--toml"),
         (&["view", "state.toml", "--out", "x"], "landscope run"),
         (&["view", "missing.toml"], "missing.toml"),
+        (&["view", "wrong.toml"], "sede"),
     ] {
         let result = output(home.path(), arguments);
         let error = stderr(&result);

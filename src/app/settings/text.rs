@@ -132,6 +132,18 @@ mod tests {
         assert_eq!(Settings::from_toml(&Settings::default().to_toml()), Ok(Settings::default()));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_a_panic(at in 0usize..60, byte in 0u8..128, cut in 0usize..90) {
+            let mut bytes = b"version = 1\nlight = true\nrecent = ['a']\n[layouts.x]\nexperiment = 'y'\n[layouts.x.view]\n".to_vec();
+            bytes[at] = byte;
+            bytes.truncate(cut);
+            if let Ok(settings) = Settings::from_toml(&String::from_utf8_lossy(&bytes)) {
+                proptest::prop_assert_eq!(Settings::from_toml(&settings.to_toml()), Ok(settings));
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_settings_is_named() {
         for (text, word) in [("", "version"), ("version = 1\nlihgt = true", "lihgt"), ("version = ", ""), ("\0", "")] {
