@@ -49,6 +49,8 @@ pub enum Action {
         id: &'static str,
         text: String,
     },
+    /// Measure at the cursor what nobody measured then, and add it to the file.
+    MeasureHere,
     /// Show this track.
     Focus(TrackId),
     /// Write something at a step.
@@ -120,6 +122,7 @@ impl Window {
             Action::Lesson(actions) => self.follow_lesson(actions),
             Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
             Action::Fork => self.fork(),
+            Action::MeasureHere => self.measure_here(),
             Action::Twin { id, text } => self.twin(id, &text),
             Action::Focus(track) => self.focus(track),
             Action::Note { step, text } => {

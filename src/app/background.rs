@@ -8,8 +8,10 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::figures::{self, file::FileFormat};
 use crate::plots::Plot;
-use crate::record::Recording;
 use crate::record::file::{self, Opened};
+use crate::record::{Fork, Recording, Snapshot};
+
+use crate::run::afterwards::Revisit;
 
 use super::link::Wake;
 
@@ -56,6 +58,11 @@ pub enum Finished {
     Read {
         path: PathBuf,
         result: Result<Box<Opened>, String>,
+    },
+    /// What was measured afterwards at a step of a recording.
+    Measured {
+        path: PathBuf,
+        result: Result<Vec<Snapshot>, String>,
     },
     /// A figure, a table or a copy of a recording.
     Written {
@@ -125,6 +132,17 @@ impl Background {
             Finished::Read { path, result }
         };
         self.spawn("read recording", work, |message| Finished::Read { path: place, result: Err(message) });
+    }
+
+    /// Measures at a step of a recording and adds what it finds to its file.
+    pub fn measure(&self, path: PathBuf, recording: &Recording, at: Fork) {
+        let place = path.clone();
+        let revisit = Revisit::new(&path, recording).map_err(|error| error.to_string());
+        let work = move || {
+            let found = revisit.and_then(|revisit| revisit.add(at, &|| false).map_err(|error| error.to_string()));
+            Finished::Measured { path, result: found }
+        };
+        self.spawn("measure", work, |message| Finished::Measured { path: place, result: Err(message) });
     }
 
     /// Writes a recording that is shown, not run: what a damaged file still held is whole in the copy.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::record::{Fork, Note, TimeCursor, TrackId, file};
+use crate::record::{Fork, Note, Snapshot, TimeCursor, TrackId, file};
 use crate::run::Past;
 use crate::run::knobs;
 use crate::run::messages::{Command, RunState};
@@ -108,6 +108,23 @@ impl Window {
         self.close_file();
         self.cursor = TimeCursor::Following;
         self.send(Command::Twin(Box::new([self.draft.clone(), other])));
+    }
+
+    /// Measures at the cursor of a file, beside the window.
+    pub(super) fn measure_here(&mut self) {
+        let (Some(at), Some(viewed)) = (self.fork_here(), &self.viewed) else { return };
+        self.toasts.push(Notice::remark(format!("Measuring at step {}", at.step)));
+        self.background.measure(viewed.path.clone(), &viewed.recording, at);
+    }
+
+    /// What was measured afterwards is shown if its file still is.
+    pub(super) fn add_measured(&mut self, path: &Path, found: Vec<Snapshot>) {
+        let step = found.first().map_or(0, |snapshot| snapshot.step);
+        let Some(viewed) = self.viewed.as_mut().filter(|viewed| viewed.path == path) else { return };
+        viewed.recording.insert(found);
+        self.toasts.withdraw(&format!("Measuring at step {step}"));
+        self.toasts.push(Notice::done(format!("Measured at step {step}; it is in the file now")));
+        self.changed_as_a_whole();
     }
 
     /// Panes show this track from now on.

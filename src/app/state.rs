@@ -326,10 +326,13 @@ impl Window {
                 }
                 self.view(path, opened.recording);
             }
+            Finished::Measured { path, result: Ok(found) } => self.add_measured(&path, found),
             Finished::Written { path, result: Ok(()) } => {
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
-            Finished::Read { result: Err(message), .. } | Finished::Written { result: Err(message), .. } => {
+            Finished::Read { result: Err(message), .. }
+            | Finished::Measured { result: Err(message), .. }
+            | Finished::Written { result: Err(message), .. } => {
                 self.toasts.push(Notice::problem(message));
             }
         }
