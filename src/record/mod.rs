@@ -9,6 +9,7 @@ pub mod coord_check;
 pub mod cursor;
 pub mod example;
 pub mod file;
+pub mod memory;
 pub mod names;
 mod param_role;
 pub mod reading;
@@ -25,6 +26,7 @@ pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, 
 pub use recording::{
     Divergence, Header, Intervention, LabHeader, LayerInfo, Outcome, Recording, TokenKind, Track, TrackInfo,
 };
-pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
+pub use memory::MemoryUse;
+pub use series::{Column, HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
 pub use slice_metric::{SliceExtent, SliceMetric};
 pub use spectrum::{Eigenvalue, Spectrum};

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::chart::Chart;
 use super::param_role::ParamPart;
 use super::reading::{Estimate, Reading, SeriesId, Snapshot, TrackId};
-use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries, reading_bytes};
-
-/// Bytes of heavy readings (histograms, matrices, surfaces) kept before the older half is thinned.
-pub const HEAVY_BUDGET_BYTES: usize = 256 << 20;
+use super::memory::Memory;
+use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries};
 
 /// What the pane on token similarity compares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +135,7 @@ pub struct TrackInfo {
 pub struct Track {
     pub label: String,
     pub attributes: BTreeMap<String, String>,
-    series: BTreeMap<SeriesId, Series>,
+    pub(super) series: BTreeMap<SeriesId, Series>,
 }
 
 impl Track {
@@ -187,11 +185,10 @@ pub struct Recording {
     pub outcome: Option<Outcome>,
     /// (step, hash of the parameters after so many updates): equal hashes, equal bits.
     pub fingerprints: Vec<(u64, String)>,
-    tracks: BTreeMap<TrackId, Track>,
+    pub(super) tracks: BTreeMap<TrackId, Track>,
     newest_step: u64,
-    heavy_bytes: usize,
-    thinned: u32,
-    version: u64,
+    pub(super) memory: Memory,
+    pub(super) version: u64,
 }
 
 impl Recording {
@@ -211,15 +208,6 @@ impl Recording {
 
     pub fn newest_step(&self) -> u64 {
         self.newest_step
-    }
-
-    /// How often older histograms, matrices and surfaces were thinned to every second one.
-    pub fn times_thinned(&self) -> u32 {
-        self.thinned
-    }
-
-    pub fn heavy_bytes(&self) -> usize {
-        self.heavy_bytes
     }
 
     pub fn is_empty(&self) -> bool {
@@ -255,29 +243,18 @@ impl Recording {
             }
         }
         for (id, reading) in &snapshot.readings {
-            let series = track.series.entry(id.clone()).or_insert_with(|| Series::for_reading(reading));
+            let series = track.series.entry(id.clone()).or_insert_with(|| {
+                self.memory.begin_series();
+                Series::for_reading(reading)
+            });
+            let before = series.bytes();
             series.push(snapshot.step, reading);
-            if matches!(series, Series::Heavy(_)) {
-                self.heavy_bytes += reading_bytes(reading);
-            }
+            self.memory.changed(series, before);
         }
         self.newest_step = self.newest_step.max(snapshot.step);
         self.version += 1;
-        if self.heavy_bytes > HEAVY_BUDGET_BYTES {
-            self.thin();
-        }
+        self.keep_budget();
         Ok(())
-    }
-
-    fn thin(&mut self) {
-        self.heavy_bytes = 0;
-        for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
-            if let Series::Heavy(heavy) = series {
-                heavy.thin();
-                self.heavy_bytes += heavy.bytes();
-            }
-        }
-        self.thinned += 1;
     }
 
     /// Forgets everything after `step`: the run goes on from there.
@@ -285,6 +262,7 @@ impl Recording {
         for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
             series.truncate_after(step);
         }
+        self.count_memory();
         self.interventions.retain(|mark| mark.step <= step);
         self.fingerprints.retain(|(at, _)| *at <= step);
         self.newest_step = self.newest_step.min(step);
@@ -335,17 +313,10 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::super::reading::Matrix;
     use super::*;
 
     fn snapshot(step: u64, id: &str, reading: Reading) -> Snapshot {
         Snapshot { track: TrackId(0), step, readings: vec![(SeriesId::owned(id), reading)] }
-    }
-
-    fn matrix(side: usize) -> Reading {
-        Reading::Matrix(Arc::new(Matrix { rows: side, columns: side, values: vec![0.0; side * side] }))
     }
 
     #[test]
@@ -370,19 +341,5 @@ mod tests {
         assert_eq!(recording.newest_step(), 4);
         assert_eq!(recording.interventions.len(), 5);
         assert_eq!(recording.scalar(&SeriesId::owned("x")).unwrap().latest_at(99), Some((4, 4.0)));
-    }
-
-    #[test]
-    fn heavy_readings_stay_within_their_budget_and_the_newest_survive() {
-        let mut recording = Recording::default();
-        let side = 1_024;
-        for step in 0..100 {
-            recording.push(&snapshot(step, "m", matrix(side))).unwrap();
-            assert!(recording.heavy_bytes() <= HEAVY_BUDGET_BYTES);
-        }
-        assert!(recording.times_thinned() > 0);
-        let id = SeriesId::owned("m");
-        assert_eq!(recording.latest_at(&id, 99).unwrap().0, 99);
-        assert_eq!(recording.latest_at(&id, 0).unwrap().0, 0);
     }
 }

@@ -22,6 +22,7 @@ mod instruments;
 mod labs;
 mod matching;
 mod measures;
+mod memory_budget;
 mod mode_connectivity;
 mod mup_attention;
 mod optimizers;

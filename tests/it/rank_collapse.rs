@@ -43,7 +43,7 @@ fn network<'a>(recording: &'a Recording, id: &str) -> &'a Track {
     recording.tracks().map(|(_, track)| track).find(has).unwrap()
 }
 
-fn scalars<'a>(recording: &'a Recording, id: &str, series: &str) -> &'a [f64] {
+fn scalars<'a>(recording: &'a Recording, id: &str, series: &str) -> &'a landscope::record::Column<f64> {
     network(recording, id).scalar(series).unwrap().values()
 }
 

@@ -10,6 +10,7 @@
 //! - **Pages of 32 KiB, no indices, rows in the order of arrival**: a table's tree then has one inner page over its
 //!   leaves up to a hundred megabytes, so that a file cut anywhere still opens up to the cut.
 
+mod archive;
 mod check;
 mod decode;
 mod encode;
@@ -22,7 +23,8 @@ use std::path::{Path, PathBuf};
 
 use super::recording::Recording;
 
-pub use reader::{Opened, open};
+pub use archive::Archive;
+pub use reader::{Opened, open, open_within};
 pub use schema::{APPLICATION_ID, FORMAT_VERSION};
 pub use writer::{COMMIT_SECS, RecordingWriter, save};
 

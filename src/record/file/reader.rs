@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row};
 
+use crate::record::memory;
 use crate::record::reading::{SeriesId, Snapshot, TrackId};
 use crate::record::recording::{Header, Intervention, Outcome, Recording, TrackInfo};
 
@@ -29,6 +30,14 @@ pub struct Opened {
 /// [`FileError`] names the file, what was found and what to do. A file that is cut or damaged after its header is not
 /// an error: what can be read is there, and [`Opened::damage`] says so.
 pub fn open(path: &Path) -> Result<Opened, FileError> {
+    open_within(path, memory::DEFAULT_BYTES)
+}
+
+/// As [`open`], holding at most `budget` bytes of it in memory: what is old is then summarised or thinned.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_within(path: &Path, budget: usize) -> Result<Opened, FileError> {
     let claimed = check(path)?;
     let damaged = |what: String| FileError::Damaged { path: path.into(), what };
     let whole = WholePages::of(path, &claimed).map_err(|error| damaged(error.to_string()))?;
@@ -36,6 +45,7 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
     let header = header(&connection).map_err(damaged)?;
     let mut reader = Reader { recording: Recording::new(header), series: HashMap::new(), faults: Vec::new() };
+    reader.recording.set_memory_budget(budget);
     if is_there(&connection, TRACK) {
         reader.read_tracks(&connection);
     }
@@ -50,12 +60,12 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
 }
 
 /// Files of the first versions have no spectra and no named tracks.
-fn is_there(connection: &Connection, table: &str) -> bool {
+pub(super) fn is_there(connection: &Connection, table: &str) -> bool {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Writing is only for the journal of a process that was killed in the middle of a commit: SQLite then restores the
     // state before it. Where that isn't allowed, the file is read as it is.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -155,7 +165,7 @@ impl Reader {
 }
 
 /// Columns that came later are missing from older files.
-fn has_column(connection: &Connection, table: &str, column: &str) -> bool {
+pub(super) fn has_column(connection: &Connection, table: &str, column: &str) -> bool {
     let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
     connection.query_row(sql, [table, column], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
 }
