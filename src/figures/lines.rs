@@ -3,7 +3,7 @@
 use super::canvas::{self, BLACK, Canvas, FRAME, GREY, GRID, Rect, Stroke};
 use super::frame::{self, Scale};
 use super::text::{self, Style};
-use crate::plots::{Band, Line, LinePlot, LineStyle, ticks};
+use crate::plots::{Band, Line, LineColor, LineKey, LinePlot, LineStyle, ticks};
 
 pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
@@ -34,6 +34,9 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     verticals(canvas, plot, inner, &x, font);
     for band in &plot.bands {
         self::band(canvas, band, plot, inner, (&x, &y));
+    }
+    for line in plot.bundle.iter().flat_map(|bundle| &bundle.lines) {
+        curve(canvas, &Line { style: LineStyle::Faint, ..line.clone() }, plot, inner, (&x, &y), font);
     }
     // Faint lines lie behind the curves that stand for them.
     for faint in [true, false] {
@@ -165,7 +168,34 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
         canvas.text([left + label_width + 0.5 * font, middle], &value, Style::new(font, GREY));
         left += label_width + value_room + gap;
     }
+    if let Some(key) = &plot.key {
+        if any {
+            (left, top) = (area.left, top + row);
+        }
+        any = true;
+        scale(canvas, key, [left, top + 0.5 * font], font);
+    }
     if any { top + row } else { top + 0.3 * font }
+}
+
+/// What the colours of a bundle mean: the ends of the scale about a bar.
+fn scale(canvas: &mut Canvas<'_>, key: &LineKey, [mut left, middle]: [f64; 2], font: f64) {
+    let mut text = |canvas: &mut Canvas<'_>, left: &mut f64, text: &str| {
+        canvas.text([*left, middle], text, Style::new(font, BLACK));
+        *left += text::width(text, font) + 0.5 * font;
+    };
+    let [low, high] = key.range.map(ticks::number);
+    text(canvas, &mut left, &format!("{} {low}", key.label));
+    const PARTS: usize = 24;
+    let width = 8.0 * font / PARTS as f64;
+    for part in 0..PARTS {
+        let color = canvas::line_color(LineColor::Scale(part as f32 / (PARTS - 1) as f32));
+        let bar = Rect { left, top: middle - 0.35 * font, right: left + width + 0.5, bottom: middle + 0.35 * font };
+        canvas.rect(bar, color);
+        left += width;
+    }
+    left += 0.5 * font;
+    text(canvas, &mut left, &if key.log { format!("{high} (logarithmic)") } else { high });
 }
 
 /// Interventions and the cursor: thin lines, with their names in the strip above where there is room.
@@ -219,7 +249,8 @@ fn x_range(plot: &LinePlot) -> [f64; 2] {
 fn y_range(plot: &LinePlot) -> [f64; 2] {
     let fixed = plot.y_range.map(|range| range.map(|v| transform(v, plot.y_log)));
     let [low, high] = fixed.unwrap_or_else(|| {
-        let lines = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[1]);
+        let lines = plot.lines.iter().chain(plot.bundle.iter().flat_map(|bundle| &bundle.lines));
+        let lines = lines.flat_map(|line| &line.points).map(|p| p[1]);
         let bands = plot.bands.iter().flat_map(|band| &band.points).flat_map(|p| [p[1], p[2]]);
         lines
             .chain(bands)

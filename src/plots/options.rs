@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{ParamRole, SliceMetric};
 
+use super::compare::Comparing;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LandscapeMetric {
     #[default]
@@ -165,6 +167,8 @@ pub struct PaneOptions {
     /// Its head, the first being 1; 0 is the mean of all.
     pub attention_head: usize,
     pub entropy_view: EntropyView,
+    /// Of recordings with several tracks.
+    pub comparing: Comparing,
 }
 
 impl Default for PaneOptions {
@@ -187,6 +191,7 @@ impl Default for PaneOptions {
             attention_layer: 0,
             attention_head: 1,
             entropy_view: EntropyView::Layers,
+            comparing: Comparing::default(),
         }
     }
 }
