@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::figures::file::FileFormat;
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
-use crate::record::TimeCommand;
+use crate::record::{TimeCommand, TrackId};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
@@ -59,6 +59,14 @@ pub enum Action {
     Browse(Browse),
     Save(PathBuf),
     Open(PathBuf),
+    /// Several recordings beside one another; with the one that is shown, or without it.
+    Compare {
+        paths: Vec<PathBuf>,
+        with_shown: bool,
+    },
+    /// The track that the panes look at.
+    Focus(TrackId),
+    ToggleTracks,
     /// From a file back to the run.
     CloseFile,
     Export {
@@ -135,8 +143,14 @@ impl Window {
                     return;
                 }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path);
+                self.background.read(path, self.memory_budget);
             }
+            Action::Compare { paths, with_shown } => {
+                self.dialog = None;
+                self.open_beside(paths, with_shown);
+            }
+            Action::Focus(track) => self.focus_on(track),
+            Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
             Action::Export { pane, format, path } => {
                 self.dialog = None;

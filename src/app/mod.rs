@@ -4,7 +4,9 @@
 //! is drawn. Widgets push actions; one place applies them.
 
 pub mod action;
+mod archive;
 pub mod background;
+mod comparison;
 pub mod connectivity;
 pub mod coord_check;
 pub mod draft;
@@ -25,6 +27,7 @@ pub mod views;
 pub mod widgets;
 pub mod window;
 
+pub use comparison::read_beside;
 pub use link::Wake;
 pub use offscreen::{Look, OffscreenError, Studio, adapters};
 pub use state::Window;

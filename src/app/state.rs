@@ -7,7 +7,8 @@ use crossbeam::channel::{Receiver, Sender};
 
 use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
-use crate::record::{Divergence, Outcome, Recording, TimeCursor};
+use crate::record::file::Archive;
+use crate::record::{Divergence, Outcome, Recording, TimeCursor, TrackId, memory};
 use crate::run::messages::{Command, Event};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
@@ -62,6 +63,8 @@ pub struct Viewed {
     pub path: PathBuf,
     pub recording: Recording,
     pub spec: RunSpec,
+    /// Files beside the first whose tracks are shown, too.
+    pub others: usize,
 }
 
 /// The window's state.
@@ -97,6 +100,14 @@ pub struct Window {
     pub lesson_open: bool,
     /// The step of the lesson that is open.
     pub lesson_step: usize,
+    /// Bytes that recordings may hold in memory.
+    pub memory_budget: usize,
+    /// Whether the list of tracks is shown, where there are several.
+    pub tracks_open: bool,
+    /// The file that the run goes to.
+    pub(super) recorded: Option<PathBuf>,
+    /// The file of what is shown, with the step and track for which it was read last.
+    pub(super) archive: Option<(Option<(u64, TrackId)>, Archive)>,
     pub(super) wake: Wake,
     pub(super) background: Background,
 }
@@ -140,6 +151,10 @@ impl Window {
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
+            memory_budget: memory::DEFAULT_BYTES,
+            tracks_open: true,
+            recorded: None,
+            archive: None,
             background: Background::new(wake.clone()),
             wake,
         }
@@ -253,7 +268,8 @@ impl Window {
         self.follow_sweep();
         self.coord_check.receive();
         self.comparing.receive();
-        let Some(mut link) = self.link.take() else { return false };
+        let unread = self.read_back();
+        let Some(mut link) = self.link.take() else { return unread };
         link.flush();
         let start = Instant::now();
         let mut more = true;
@@ -266,7 +282,7 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
-        more || blocked || self.live.is_settling()
+        more || blocked || unread || self.live.is_settling()
     }
 
     /// Takes in one event of the worker.
@@ -298,13 +314,16 @@ impl Window {
         match finished {
             Finished::Picked { path: None, .. } => {}
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
-            Finished::Read { path, result: Ok(opened) } => {
+            Finished::Read { path, result: Ok(opened), others } => {
                 let place = super::full_path(&path);
                 match opened.damage {
                     None => self.toasts.push(Notice::done(format!("Opened {place}"))),
                     Some(damage) => self.toasts.push(Notice::problem(format!("Opened {place}, not whole: {damage}"))),
                 }
                 self.view(path, opened.recording);
+                if let Some(viewed) = &mut self.viewed {
+                    viewed.others = others;
+                }
             }
             Finished::Written { path, result: Ok(()) } => {
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
@@ -344,7 +363,7 @@ impl Window {
         }
         let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").unwrap_or_default();
         self.draft = spec.clone();
-        self.viewed = Some(Viewed { path, recording, spec });
+        self.viewed = Some(Viewed { path, recording, spec, others: 0 });
         self.shown_generation += 1;
         self.cursor = TimeCursor::Following;
     }
@@ -363,7 +382,13 @@ impl Window {
         if self.has_transport() && self.lab.is_none() {
             self.send(Command::Save(path));
         } else {
-            self.background.save(self.recording().clone(), path);
+            let used = self.recording().memory();
+            let lone = self.viewed.as_ref().filter(|viewed| viewed.others == 0);
+            match lone.filter(|_| used.is_summarised || used.is_thinned) {
+                // The file has what memory hasn't.
+                Some(viewed) => self.background.copy(viewed.path.clone(), path),
+                None => self.background.save(self.recording().clone(), path),
+            }
         }
     }
 

@@ -13,13 +13,17 @@ use super::{arguments, autosave, headless, knob_flags};
 const FINEST_SLICE: usize = 65;
 
 pub fn arguments(command: Command) -> Command {
-    knob_flags::add(command.arg(arguments::out().help("Folder for recording and figures where there is no display")))
+    knob_flags::add(
+        command
+            .arg(arguments::memory())
+            .arg(arguments::out().help("Folder for recording and figures where there is no display")),
+    )
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let spec = knob_flags::spec(matches)?;
     match app::display() {
-        Ok(()) => window(spec),
+        Ok(()) => window(spec, arguments::memory_of(matches)),
         Err(WindowError::NoDisplay) => {
             eprintln!(
                 "No display here: running the Playground without a window (DISPLAY and WAYLAND_DISPLAY aren't set)"
@@ -31,15 +35,16 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     }
 }
 
-fn window(spec: RunSpec) -> anyhow::Result<()> {
+fn window(spec: RunSpec, memory: usize) -> anyhow::Result<()> {
     let wake = app::Wake::default();
     let ring = wake.clone();
+    let file = autosave::path();
     let options = SessionOptions {
         wake: std::sync::Arc::new(move || ring.ring()),
-        recording: autosave::path(),
+        recording: file.clone(),
         worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
     };
     let session = Session::start(spec.clone(), options)?;
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec, commands, events, wake })?)
+    Ok(app::run(app::Source::Live { spec, commands, events, wake, file }, memory)?)
 }

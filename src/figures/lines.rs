@@ -180,7 +180,7 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
 
 /// What the colours of a bundle mean: the ends of the scale about a bar.
 fn scale(canvas: &mut Canvas<'_>, key: &LineKey, [mut left, middle]: [f64; 2], font: f64) {
-    let mut text = |canvas: &mut Canvas<'_>, left: &mut f64, text: &str| {
+    let text = |canvas: &mut Canvas<'_>, left: &mut f64, text: &str| {
         canvas.text([*left, middle], text, Style::new(font, BLACK));
         *left += text::width(text, font) + 0.5 * font;
     };

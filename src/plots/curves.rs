@@ -17,7 +17,10 @@ pub fn over_steps(recording: &Recording, cursor: TimeCursor, title: &str, y_labe
         y_label: y_label.into(),
         x_max: newest as f64,
         cursor: (!cursor.is_following()).then(|| cursor.step(newest) as f64),
-        marks: recording.interventions.iter().map(|mark| (mark.step as f64, words::intervention(mark))).collect(),
+        marks: recording
+            .interventions_of(recording.focus())
+            .map(|mark| (mark.step as f64, words::intervention(mark)))
+            .collect(),
         ..LinePlot::default()
     }
 }

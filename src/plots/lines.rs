@@ -56,14 +56,20 @@ pub struct Line {
 #[derive(Debug, Default, PartialEq)]
 pub struct Bundle {
     pub lines: Vec<Line>,
-    /// Whose each line is.
+    /// Whose each line is, by number and by name.
     pub tracks: Vec<TrackId>,
+    pub names: Vec<String>,
 }
 
 impl Bundle {
-    pub fn new(lines: Vec<(TrackId, Line)>) -> Self {
-        let (tracks, lines) = lines.into_iter().unzip();
-        Self { lines, tracks }
+    pub fn new(lines: Vec<(TrackId, String, Line)>) -> Self {
+        let mut all = Self::default();
+        for (track, name, line) in lines {
+            all.tracks.push(track);
+            all.names.push(name);
+            all.lines.push(line);
+        }
+        all
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::branches::{Fingerprint, Fork};
 use super::reading::TrackId;
-use super::recording::{Header, Recording};
+use super::recording::{Header, Intervention, Note, Recording, Track};
 
 /// The attribute that says which file a track is from.
 pub const FILE: &str = "file";
@@ -108,6 +109,42 @@ impl Recording {
     }
 }
 
+impl Recording {
+    fn absorb(&mut self, part: Self, shift: u32, mut edit: impl FnMut(&mut Track)) {
+        let moved = |id: TrackId| TrackId(id.0 + shift);
+        for (id, track) in &part.tracks {
+            let mut track = (**track).clone();
+            track.parent = track.parent.map(|fork| Fork { track: moved(fork.track), ..fork });
+            track.outcome = part.outcome_of(*id).cloned();
+            edit(&mut track);
+            self.newest_track = moved(*id);
+            self.outcome.clone_from(&track.outcome);
+            self.tracks.insert(moved(*id), Arc::new(track));
+        }
+        self.newest_step = self.newest_step.max(part.newest_step);
+        self.branched |= part.branched;
+        // Checkpoints stay with their files.
+        self.interventions
+            .extend(part.interventions.into_iter().map(|mark| Intervention { track: moved(mark.track), ..mark }));
+        self.fingerprints
+            .extend(part.fingerprints.into_iter().map(|print| Fingerprint { track: moved(print.track), ..print }));
+        self.notes.extend(part.notes.into_iter().map(|note| Note { track: moved(note.track), ..note }));
+        self.count_memory();
+    }
+
+    fn only_with(&self, id: TrackId, track: Arc<Track>, header: Header) -> Self {
+        Self {
+            interventions: self.interventions_of(id).cloned().collect(),
+            outcome: self.outcome_of(id).cloned(),
+            focus: Some(id),
+            newest_track: id,
+            newest_step: track.newest_step,
+            tracks: BTreeMap::from([(id, track)]),
+            ..Self::new(header)
+        }
+    }
+}
+
 /// Names that differ: those that occur more than once are numbered.
 fn unlike(names: Vec<String>) -> Vec<String> {
     let count = |name: &str, upto: usize| names[..upto].iter().filter(|other| *other == name).count();
@@ -146,7 +183,10 @@ mod tests {
         let attribute = |track: usize, key: &str| tracks[track].attributes.get(key).map(String::as_str);
         assert_eq!(attribute(1, "optimizer.lr"), Some("0.2"));
         assert_eq!((attribute(0, "model.lr"), attribute(2, "model.lr")), (Some("none"), Some("3")));
-        assert_eq!((attribute(2, "momentum"), attribute(0, "seed"), attribute(0, "width")), (Some("none"), Some("1"), None));
+        assert_eq!(
+            (attribute(2, "momentum"), attribute(0, "seed"), attribute(0, "width")),
+            (Some("none"), Some("1"), None)
+        );
         assert_eq!(tracks[2].scalar("x").unwrap().len(), 30);
         assert_eq!((all.newest_step(), all.focus(), all.header.planned_steps), (29, TrackId(0), 30));
         // One of them alone is what it was.

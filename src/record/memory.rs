@@ -4,6 +4,8 @@
 //! beyond that every second of the older ones goes. Numbers may have the other half, or what pictures leave them; beyond
 //! that the largest series are summarised first ([`super::series`]). The file, where there is one, keeps all.
 
+use std::sync::Arc;
+
 use super::reading::{Reading, SeriesId, TrackId};
 use super::recording::Recording;
 use super::series::{HeavySeries, Place, Series};
@@ -88,6 +90,7 @@ impl Recording {
             self.memory.changed(series, 0);
         }
         self.memory.next = self.memory.budget;
+        self.keep_budget();
     }
 
     /// Gives up detail while there is more than the budget.
@@ -113,22 +116,31 @@ impl Recording {
         if self.memory.bytes() <= budget {
             self.memory.next = budget;
         }
-        self.version += 1;
+        self.touch();
     }
 
     /// Learns where a file has a picture.
     pub(super) fn found(&mut self, track: TrackId, id: &SeriesId, step: u64, place: Place) {
         self.with_heavy(track, id, |series| series.found(step, place));
+        if self.is_branched() {
+            let begins = |path: Vec<(TrackId, Option<u64>)>| path.into_iter().find(|(of, _)| *of == track)?.1;
+            let heirs =
+                self.tracks.keys().filter(|heir| begins(self.lineage(**heir)).is_some_and(|until| step < until));
+            for heir in heirs.copied().collect::<Vec<_>>() {
+                self.with_heavy(heir, id, |series| series.found(step, place));
+            }
+        }
     }
 
     /// A picture that was read back.
     pub(super) fn fetched(&mut self, track: TrackId, id: &SeriesId, step: u64, reading: Reading) {
         self.with_heavy(track, id, |series| series.fetched(step, reading));
-        self.version += 1;
+        self.touch();
     }
 
     fn with_heavy(&mut self, track: TrackId, id: &SeriesId, work: impl FnOnce(&mut HeavySeries)) {
-        let Some(series) = self.tracks.get_mut(&track).and_then(|track| track.series.get_mut(id)) else { return };
+        let track = self.tracks.get_mut(&track).map(Arc::make_mut);
+        let Some(series) = track.and_then(|track| track.series.get_mut(id)) else { return };
         let before = series.bytes();
         if let Series::Heavy(heavy) = series {
             work(heavy);
@@ -138,7 +150,8 @@ impl Recording {
 
     /// Pictures at `step` of which memory has an older one only, and where the file has them.
     pub(super) fn missing_at(&self, step: u64) -> Vec<(TrackId, SeriesId, u64, Place)> {
-        let series = self.tracks.iter().flat_map(|(track, all)| all.series.iter().map(|(id, series)| (*track, id, series)));
+        let series =
+            self.tracks.iter().flat_map(|(track, all)| all.series.iter().map(|(id, series)| (*track, id, series)));
         let missing = series.filter_map(|(track, id, series)| match series {
             Series::Heavy(heavy) => heavy.missing_at(step).map(|(step, place)| (track, id.clone(), step, place)),
             _ => None,
@@ -149,7 +162,7 @@ impl Recording {
     /// Every second of the older pictures of each series; whether there were any.
     fn thin_pictures(&mut self) -> bool {
         let mut went = false;
-        for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
+        for series in self.tracks.values_mut().flat_map(|track| Arc::make_mut(track).series.values_mut()) {
             if matches!(series, Series::Heavy(_)) {
                 let before = series.bytes();
                 went |= series.coarsen();
@@ -162,7 +175,7 @@ impl Recording {
 
     /// Summarises the series that holds most, or the next that can be.
     fn summarise_largest(&mut self) -> bool {
-        let numbers = self.tracks.values_mut().flat_map(|track| track.series.values_mut());
+        let numbers = self.tracks.values_mut().flat_map(|track| Arc::make_mut(track).series.values_mut());
         let mut numbers: Vec<_> = numbers.filter(|series| !matches!(series, Series::Heavy(_))).collect();
         numbers.sort_by_cached_key(|series| std::cmp::Reverse(series.bytes()));
         for series in numbers {
@@ -179,8 +192,6 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::record::reading::{Matrix, Snapshot};
 

@@ -2,6 +2,7 @@
 
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
+use super::{memory, tracks};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme::{self, Tokens};
@@ -49,6 +50,9 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
                 actions.push(Action::Time(TimeCommand::Follow));
             }
         }
+        if tracks::has_several(recording) {
+            tracks::toggle(window, ui, actions);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| state_label(window, ui));
     });
     let scrub = Scrub {
@@ -68,6 +72,8 @@ fn state_label(window: &Window, ui: &mut Ui) {
     ui.label(RichText::new(text).color(tokens.text));
     let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
+    ui.add_space(10.0);
+    memory::show(window, ui);
     let marks = window.recording().interventions.len();
     if marks > 0 {
         ui.add_space(10.0);

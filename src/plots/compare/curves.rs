@@ -21,7 +21,14 @@ pub const MEAN: &str = "mean";
 pub fn overlaid(tracks: Vec<(&Drawn, &LinePlot)>, looks: &Looks, options: &PaneOptions, id: PaneId) -> LinePlot {
     let Some((_, first)) = tracks.first() else { return LinePlot::default() };
     let x_max = tracks.iter().map(|(_, plot)| plot.x_max).fold(0.0, f64::max);
-    let mut all = LinePlot { lines: Vec::new(), bands: Vec::new(), spots: Vec::new(), at_cursor: Vec::new(), x_max, ..(*first).clone() };
+    let mut all = LinePlot {
+        lines: Vec::new(),
+        bands: Vec::new(),
+        spots: Vec::new(),
+        at_cursor: Vec::new(),
+        x_max,
+        ..(*first).clone()
+    };
     all.y_range = tracks.iter().filter_map(|(_, plot)| plot.y_range).reduce(|[a, b], [c, d]| [a.min(c), b.max(d)]);
     let many = tracks.len() > FEW || matches!(looks.key, Key::Scale(_)) || options.comparing.group_by.is_some();
     let quantities = Quantities::of(&tracks, options.comparing.line.get(&id).map(String::as_str), many);
@@ -44,10 +51,16 @@ pub fn overlaid(tracks: Vec<(&Drawn, &LinePlot)>, looks: &Looks, options: &PaneO
     } else if many {
         let (focus, others): (Vec<_>, Vec<_>) = curves.into_iter().partition(|(look, _)| look.is_focus);
         let count = others.len() + focus.len();
-        let lines = others.into_iter().flat_map(|(look, lines)| lines.into_iter().map(|line| (look.track, line)));
+        let lines = others
+            .into_iter()
+            .flat_map(|(look, lines)| lines.into_iter().map(|line| (look.track, look.name.clone(), line)));
         all.bundle = Some(Arc::new(Bundle::new(lines.collect())));
         for (look, lines) in focus {
-            all.lines.extend(lines.into_iter().map(|line| Line { label: look.name.clone(), color: LineColor::Palette(4), ..line }));
+            all.lines.extend(lines.into_iter().map(|line| Line {
+                label: look.name.clone(),
+                color: LineColor::Palette(4),
+                ..line
+            }));
             all.at_cursor.retain(|(label, _)| *label == look.label);
             all.at_cursor.iter_mut().for_each(|(label, _)| label.clone_from(&look.name));
         }
@@ -100,14 +113,8 @@ impl Quantities {
                 labels.push(line.label.clone());
             }
         }
-        let mut all = Self {
-            chosen: Vec::new(),
-            strokes: None,
-            references,
-            log: first.y_log,
-            choices: Vec::new(),
-            choice: None,
-        };
+        let mut all =
+            Self { chosen: Vec::new(), strokes: None, references, log: first.y_log, choices: Vec::new(), choice: None };
         if labels.len() > STROKES.len() || (many && labels.len() > 1) {
             let is_alike = labels.len() > STROKES.len();
             all.choices = is_alike.then(|| MEAN.to_owned()).into_iter().chain(labels.iter().cloned()).collect();
@@ -119,7 +126,8 @@ impl Quantities {
             all.choice = Some(choice);
         } else {
             all.chosen = labels.into_iter().zip(STROKES.map(|(style, _)| style)).collect();
-            let stroke = |((label, _), (_, word)): (&(String, LineStyle), (LineStyle, &str))| format!("{word}: {label}");
+            let stroke =
+                |((label, _), (_, word)): (&(String, LineStyle), (LineStyle, &str))| format!("{word}: {label}");
             let words: Vec<_> = all.chosen.iter().zip(STROKES).map(stroke).collect();
             all.strokes = (words.len() > 1).then(|| words.join(", "));
         }
@@ -161,7 +169,8 @@ impl Quantities {
     /// On a logarithmic axis the geometric mean.
     fn average(&self, values: impl Iterator<Item = f64>) -> Option<f64> {
         let usable = values.filter(|v| v.is_finite() && !(self.log && *v <= 0.0));
-        let (sum, count) = usable.fold((0.0, 0), |(sum, count), v| (sum + if self.log { v.ln() } else { v }, count + 1));
+        let (sum, count) =
+            usable.fold((0.0, 0), |(sum, count), v| (sum + if self.log { v.ln() } else { v }, count + 1));
         let mean = (count > 0).then(|| sum / f64::from(count));
         if self.log { mean.map(f64::exp) } else { mean }
     }
@@ -190,7 +199,12 @@ fn grouped(all: &mut LinePlot, curves: Vec<(&Look, Vec<Line>)>) {
             all.at_cursor.push((named.clone(), own.iter().sum::<f64>() / own.len() as f64));
         }
         if lines.len() > 1 {
-            all.bands.push(Band { label: format!("{named}, mean ± standard deviation"), points: spread, color, strength: 0.2 });
+            all.bands.push(Band {
+                label: format!("{named}, mean ± standard deviation"),
+                points: spread,
+                color,
+                strength: 0.2,
+            });
         }
         all.lines.push(Line { label: named, points: mean, style: LineStyle::Solid, color });
     }
@@ -206,7 +220,8 @@ fn mean_and_spread(lines: &[Line], log: bool) -> (Vec<[f64; 2]>, Vec<[f64; 3]>) 
     let (mut means, mut spreads) = (Vec::new(), Vec::new());
     for place in 0..PLACES {
         let x = low + (high - low) * place as f64 / (PLACES - 1) as f64;
-        let values: Vec<f64> = lines.iter().filter_map(|line| at(&line.points, x)).map(to).filter(|v| v.is_finite()).collect();
+        let values: Vec<f64> =
+            lines.iter().filter_map(|line| at(&line.points, x)).map(to).filter(|v| v.is_finite()).collect();
         if values.is_empty() {
             continue;
         }

@@ -133,7 +133,11 @@ fn by_attribute(tracks: &[(TrackId, &Track)], attribute: &str) -> Colored {
     let key = if distinct.len() <= FEW {
         Key::Names
     } else {
-        let label = format!("{attribute}, in order ({} … {})", distinct.first().map_or("", |v| v), distinct.last().map_or("", |v| v));
+        let label = format!(
+            "{attribute}, in order ({} … {})",
+            distinct.first().map_or("", |v| v),
+            distinct.last().map_or("", |v| v)
+        );
         Key::Scale(LineKey { label, range: [1.0, distinct.len() as f64], log: false })
     };
     (values.iter().map(color).collect(), labels, key)

@@ -16,7 +16,7 @@ use crate::record::{Recording, TimeCursor, TrackId};
 use super::pane::Pane;
 use super::{PaneId, PaneOptions, Plot};
 
-pub use looks::{Key, Look, Looks, attributes};
+pub use looks::{Key, Look, Looks, attributes, name};
 
 /// Most tracks that are drawn and named one by one; more are a bundle with a colour bar.
 pub const FEW: usize = 12;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use crate::record::reading::{SeriesId, TrackId};
 use crate::record::recording::Recording;
@@ -12,8 +12,9 @@ use crate::record::series::Place;
 
 use super::FileError;
 use super::decode;
-use super::reader::{connect, has_column, is_there};
-use super::schema::{DENSITY, MATRIX, SELECT_SURFACE_WITHOUT_AXES, SPECTRUM, SURFACE, Table};
+use super::reader::{connect, is_there, names_of};
+use super::schema::{DENSITY, MATRIX, SPECTRUM, SURFACE, Table};
+use super::writer::replace;
 
 /// Tables whose rows may be missing from memory; a [`Place`] has an index into them.
 const PICTURES: &[&Table] = &[&MATRIX, &DENSITY, &SURFACE, &SPECTRUM];
@@ -45,9 +46,9 @@ impl Archive {
         connection.pragma_update(None, "cache_size", -512).map_err(damaged)?;
         let selects = std::array::from_fn(|table| {
             let table = PICTURES[table];
-            let nameless = table.name == SURFACE.name && !has_column(&connection, table.name, "x_axis");
-            let all = if nameless { SELECT_SURFACE_WITHOUT_AXES } else { table.select };
-            is_there(&connection, table.name).then(|| all.replace("ORDER BY rowid", "WHERE rowid = ?1"))
+            let columns = names_of(&connection, table.name, table.columns).join(", ");
+            let sql = format!("SELECT {columns} FROM {} WHERE rowid = ?1", table.name);
+            is_there(&connection, table.name).then_some(sql)
         });
         Ok(Self { path: path.into(), connection, series: HashMap::new(), seen: [0; PICTURES.len()], selects })
     }
@@ -121,6 +122,21 @@ impl Archive {
     }
 }
 
+/// Copies a recording, all of it, whatever of it is in memory; `dest` is replaced when the copy is whole.
+///
+/// # Errors
+/// [`FileError::Unwritable`]
+pub fn copy(from: &Path, dest: &Path) -> Result<(), FileError> {
+    replace(dest, |partial| {
+        let text = |error: rusqlite::Error| error.to_string();
+        let target = partial.to_str().ok_or("its name isn't valid UTF-8")?;
+        let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(text)?;
+        connection.busy_timeout(Duration::from_secs(3)).map_err(text)?;
+        connection.execute("VACUUM INTO ?1", params![target]).map_err(text)?;
+        Ok(())
+    })
+}
+
 fn learn_series(connection: &Connection, series: &mut HashMap<i64, (TrackId, SeriesId)>) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT id, track, name FROM series")?;
     let mut rows = statement.query([])?;
@@ -158,6 +174,15 @@ mod tests {
         }
         assert!(fetched > 20);
         assert!(small.memory().bytes < 6 << 20, "{:?}", small.memory());
+        // A copy has what memory hasn't.
+        let again = folder.path().join("copy.landscope");
+        copy(&path, &again).unwrap();
+        let read = file::read(&again).unwrap();
+        for (id, series) in track.series() {
+            let copied = read.series(id).unwrap();
+            assert_eq!(format!("{series:?}").len(), format!("{copied:?}").len(), "{id}");
+        }
+        assert!(copy(&folder.path().join("none"), &again).is_err());
     }
 
     #[test]

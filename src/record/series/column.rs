@@ -59,7 +59,10 @@ impl<T> Column<T> {
     /// The first index at which `before` doesn't hold, where it holds for all entries up to some point.
     pub fn partition_point(&self, mut before: impl FnMut(&T) -> bool) -> usize {
         let piece = self.pieces.partition_point(|piece| piece.last().is_some_and(&mut before));
-        piece * PIECE + self.pieces.get(piece).map_or(0, |piece| piece.partition_point(before))
+        match self.pieces.get(piece) {
+            Some(inside) => piece * PIECE + inside.partition_point(before),
+            None => self.len,
+        }
     }
 
     pub fn push(&mut self, value: T) {
@@ -228,8 +231,13 @@ mod tests {
             vector.truncate(keep);
             assert_eq!(&column, vector);
             assert_eq!((column.first(), column.last()), (vector.first(), vector.last()));
-            assert_eq!(column.range(2..7).copied().collect::<Vec<_>>(), vector.iter().skip(2).take(5.min(vector.len().saturating_sub(2))).copied().collect::<Vec<_>>());
-            assert!(column.iter().rev().eq(vector.iter().rev()) && column.iter().step_by(7).eq(vector.iter().step_by(7)));
+            assert_eq!(
+                column.range(2..7).copied().collect::<Vec<_>>(),
+                vector.iter().skip(2).take(5.min(vector.len().saturating_sub(2))).copied().collect::<Vec<_>>()
+            );
+            assert!(
+                column.iter().rev().eq(vector.iter().rev()) && column.iter().step_by(7).eq(vector.iter().step_by(7))
+            );
         }
         let sorted: Column<usize> = (0..9_001).map(|i| 2 * i).collect();
         for at in [0, 1, 2, 8_190, 8_191, 8_192, 8_193, 18_000, 18_001, 99_999] {

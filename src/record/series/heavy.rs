@@ -113,8 +113,12 @@ impl HeavySeries {
         let at = self.places.partition_point(|(s, _)| *s < step);
         if self.places.get(at).is_some_and(|(s, _)| *s == step) {
             self.places.set(at, (step, place));
-        } else if at == self.places.len() {
+        } else {
+            // Measured afterwards, it comes before others that are known.
+            let later: Vec<_> = self.places.range(at..self.places.len()).copied().collect();
+            self.places.truncate(at);
             self.places.push((step, place));
+            self.places.extend(later);
         }
     }
 
@@ -150,7 +154,11 @@ fn reading_bytes(reading: &Reading) -> usize {
         }
         Reading::Spectrum(spectrum) => {
             let Spectrum { ritz, top, bottom, .. } = &**spectrum;
-            size_of_val(&ritz[..]) + size_of_val(&top[..]) + size_of_val(&bottom[..]) + size_of_val(&**spectrum) + 8 * ABOUT
+            size_of_val(&ritz[..])
+                + size_of_val(&top[..])
+                + size_of_val(&bottom[..])
+                + size_of_val(&**spectrum)
+                + 8 * ABOUT
         }
     }
 }

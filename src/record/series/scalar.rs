@@ -80,6 +80,11 @@ impl ScalarSeries {
         self.index_at(step).map(|i| (self.steps[i], self.values[i]))
     }
 
+    /// The value at this very step.
+    pub fn exactly_at(&self, step: u64) -> Option<f64> {
+        self.latest_at(step).filter(|(at, _)| *at == step).map(|(_, value)| value)
+    }
+
     pub(super) fn has_estimates(&self) -> bool {
         !self.estimates.is_empty()
     }
@@ -441,7 +446,10 @@ mod tests {
         // Averages and the values of the steps that are left are those of the whole.
         for i in 0..summarised.len() {
             let at = whole.index_at(summarised.steps()[i]).unwrap();
-            assert_eq!((summarised.smoothed()[i], summarised.values()[i].to_bits()), (whole.smoothed()[at], whole.values()[at].to_bits()));
+            assert_eq!(
+                (summarised.smoothed()[i], summarised.values()[i].to_bits()),
+                (whole.smoothed()[at], whole.values()[at].to_bits())
+            );
         }
         // The newest are all there.
         let tail = summarised.len() - summarised.len() / 5;
@@ -452,14 +460,16 @@ mod tests {
             // A part's edge may lie within what an entry stands for, so neighbours count.
             for (seen, other) in [(0, 1), (1, 0)] {
                 let around = (part - 1..=part + 1).map(|p| pictures[other][p]);
-                let [low, high] = around.fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], [c, d]| [a.min(c), b.max(d)]);
+                let [low, high] =
+                    around.fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], [c, d]| [a.min(c), b.max(d)]);
                 let [l, h] = pictures[seen][part];
                 assert!(l >= low - 1e-12 && h <= high + 1e-12, "part {part}: {l} {h} beside {low} {high}");
             }
         }
         let smooth = |s: &ScalarSeries| s.decimated_smoothed(0, u64::MAX, 200);
         assert!(smooth(&summarised).len() <= 201);
-        let near = |[x, y]: [f64; 2]| smooth(&whole).iter().any(|[a, b]| (a - x).abs() < 3_000.0 && (b - y).abs() < 1.5);
+        let near =
+            |[x, y]: [f64; 2]| smooth(&whole).iter().any(|[a, b]| (a - x).abs() < 3_000.0 && (b - y).abs() < 1.5);
         assert!(smooth(&summarised).into_iter().all(near));
         // Zoomed in, the spike of an old entry is still there.
         assert!(summarised.decimated(9_000, 11_000, 300).iter().any(|p| p[1] > 29.0));
