@@ -16,6 +16,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("← →", "Move the time cursor by a step"),
     ("Shift ← →", "Move it by ten steps"),
     ("F", "Follow the newest step"),
+    ("G", "Play the recording: the cursor moves by itself"),
+    ("Shift drag", "In a curve: show these steps alone, in all panes"),
     ("1 … 9", "Maximise a pane; again to put it back"),
     ("Esc", "Close what is open, or put the pane back"),
     ("K", "Show or hide the knobs"),
@@ -60,6 +62,7 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     }
     let simple = [
         (Key::F, Action::Time(TimeCommand::Follow)),
+        (Key::G, Action::Playback),
         (Key::K, Action::ToggleKnobs),
         (Key::L, Action::ToggleLesson),
         (Key::C, Action::ToggleTracks),

@@ -8,7 +8,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::file::Archive;
-use crate::record::{Divergence, Outcome, Recording, TimeCursor, TrackId, memory};
+use crate::record::{Divergence, Outcome, Playback, Recording, TimeCursor, TrackId, memory};
 use crate::run::messages::{Command, Event};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
@@ -102,6 +102,10 @@ pub struct Window {
     pub lesson_step: usize,
     /// Bytes that recordings may hold in memory.
     pub memory_budget: usize,
+    /// The cursor moves by itself.
+    pub playback: Option<Playback>,
+    /// Its speed, when it does, in steps a second.
+    pub playback_speed: f64,
     /// Whether the list of tracks is shown, where there are several.
     pub tracks_open: bool,
     /// The file that the run goes to.
@@ -152,6 +156,8 @@ impl Window {
             lesson_open: true,
             lesson_step: 0,
             memory_budget: memory::DEFAULT_BYTES,
+            playback: None,
+            playback_speed: 20.0,
             tracks_open: true,
             recorded: None,
             archive: None,

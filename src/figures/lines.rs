@@ -106,7 +106,7 @@ fn all_alone(line: &Line) -> bool {
     !line.points.is_empty() && !pairs.any(|joined| joined)
 }
 
-/// The parts of a polyline within the top and bottom of the picture, cut where they cross (a fixed range may be left).
+/// The parts of a polyline within the picture, cut where they cross its edges (a fixed range or window may be left).
 fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
     let mut pieces = Vec::new();
     let mut piece: Vec<[f64; 2]> = Vec::new();
@@ -115,12 +115,16 @@ fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
         // Shares of the segment from a to b that lie inside.
         let (mut from, mut to) = (0.0_f64, 1.0_f64);
         let rise = b[1] - a[1];
-        if rise.abs() > 1e-12 {
-            let (top, bottom) = ((inner.top - a[1]) / rise, (inner.bottom - a[1]) / rise);
-            from = from.max(top.min(bottom));
-            to = to.min(top.max(bottom));
-        } else if a[1] < inner.top || a[1] > inner.bottom {
-            to = -1.0;
+        for (start, along, ends) in
+            [(a[0], b[0] - a[0], [inner.left, inner.right]), (a[1], rise, [inner.top, inner.bottom])]
+        {
+            if along.abs() > 1e-12 {
+                let (one, other) = ((ends[0] - start) / along, (ends[1] - start) / along);
+                from = from.max(one.min(other));
+                to = to.min(one.max(other));
+            } else if start < ends[0] - 1e-6 || start > ends[1] + 1e-6 {
+                to = -1.0;
+            }
         }
         if from >= to {
             pieces.push(std::mem::take(&mut piece));
@@ -234,7 +238,7 @@ fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, f
 }
 
 fn x_range(plot: &LinePlot) -> [f64; 2] {
-    if let Some(range) = plot.x_axis.range() {
+    if let Some(range) = plot.x_axis.range().or(plot.x_window) {
         return range;
     }
     let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
@@ -283,6 +287,7 @@ mod tests {
         let pieces = clipped(&[[0.0, 5.0], [1.0, 15.0], [2.0, 20.0], [3.0, 0.0], [4.0, -10.0]], inner);
         assert_eq!(pieces, [vec![[0.0, 5.0], [0.5, 10.0]], vec![[2.5, 10.0], [3.0, 0.0]]]);
         assert!(clipped(&[[0.0, 11.0], [1.0, 11.0]], inner).is_empty());
+        assert_eq!(clipped(&[[-5.0, 0.0], [5.0, 10.0], [15.0, 10.0]], inner), [vec![[0.0, 5.0], [5.0, 10.0], [10.0, 10.0]]]);
         assert_eq!(clipped(&[[0.0, 1.0], [1.0, 2.0], [2.0, 1.0]], inner)[0].len(), 3);
     }
 

@@ -168,6 +168,8 @@ pub struct LinePlot {
     pub spots: Vec<([f64; 2], LineColor)>,
     /// Last step of the recording: the right end of the axis.
     pub x_max: f64,
+    /// The steps that are shown, where not all are.
+    pub x_window: Option<[f64; 2]>,
     /// Step of the cursor, drawn as a vertical line when it isn't the newest.
     pub cursor: Option<f64>,
     /// (step, what) of interventions.

@@ -15,11 +15,13 @@ pub mod file;
 pub mod memory;
 pub mod names;
 mod param_role;
+pub mod playback;
 pub mod reading;
 pub mod recording;
 pub mod series;
 pub mod slice_metric;
 pub mod spectrum;
+pub mod step_window;
 
 pub use branches::{Fingerprint, Fork};
 pub use checkpoint::{Checkpoint, CheckpointInfo};
@@ -34,4 +36,6 @@ pub use recording::{
 };
 pub use series::{Column, HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
 pub use slice_metric::{SliceExtent, SliceMetric};
+pub use playback::Playback;
+pub use step_window::{StepWindow, WindowCommand};
 pub use spectrum::{Eigenvalue, Spectrum};

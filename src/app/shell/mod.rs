@@ -13,6 +13,7 @@ mod panes;
 mod stacks;
 mod time_line;
 mod toasts;
+mod time_window;
 mod top_bar;
 mod tracks;
 
@@ -55,6 +56,9 @@ impl Shell {
     /// Draws the window and carries out what the user wishes.
     pub fn show(&mut self, window: &mut Window, ui: &mut Ui) {
         let mut actions = Vec::new();
+        if window.play_on(f64::from(ui.input(|input| input.stable_dt))) {
+            ui.ctx().request_repaint();
+        }
         keys::read(ui.ctx(), window, &mut actions);
         self.look(window, ui);
         let tokens = theme::of(ui.visuals());

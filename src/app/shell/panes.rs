@@ -16,7 +16,7 @@ use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, Plot, compare, pane};
-use crate::record::Recording;
+use crate::record::{Recording, WindowCommand};
 
 use super::pane_options;
 use super::stacks::{self, Stacks};
@@ -126,6 +126,9 @@ impl Drawn<'_> {
                 self.actions.push(Action::Maximise(id));
             }
             self.menu(ui, id);
+            if let Some((choices, choice)) = self.plots.choices(id) {
+                pane_options::compared_line(ui, id, (choices, choice), self.window, self.actions);
+            }
             pane_options::header(ui, id, self.window, self.actions);
         });
         handle.drag_started()
@@ -156,6 +159,12 @@ impl Drawn<'_> {
         if let Some(wait) = wait {
             ui.ctx().request_repaint_after_secs(wait as f32);
         }
+        if plots.is_empty() {
+            let layout = egui::Layout::centered_and_justified(egui::Direction::TopDown);
+            ui.scope_builder(UiBuilder::new().max_rect(rect).layout(layout), |ui| {
+                ui.label(RichText::new("Drawing all tracks").color(theme::of(ui.visuals()).text_faint));
+            });
+        }
         let count = plots.len().max(1);
         let beside = rect.width() > WIDE * rect.height();
         let part = if beside {
@@ -181,6 +190,9 @@ impl Drawn<'_> {
                     ui.add(egui::Label::new(RichText::new(plot.title()).small()).truncate());
                 }
                 views::show(ui, plot_id, plot, view);
+                if let Some([a, b]) = view.selected.take() {
+                    self.actions.push(Action::Window(WindowCommand::Select(a, b)));
+                }
                 if let Some(track) = view.picked.take() {
                     self.actions.push(Action::Focus(track));
                 }

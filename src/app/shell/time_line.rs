@@ -2,7 +2,7 @@
 
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
-use super::{memory, tracks};
+use super::{memory, time_window, tracks};
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme::{self, Tokens};
@@ -50,6 +50,7 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
                 actions.push(Action::Time(TimeCommand::Follow));
             }
         }
+        time_window::show(window, ui, actions);
         if tracks::has_several(recording) {
             tracks::toggle(window, ui, actions);
         }

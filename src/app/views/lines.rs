@@ -22,14 +22,25 @@ pub struct Memory {
     /// The scale that the remembered zoom belongs to; `None` before the first frame.
     log: Option<bool>,
     bundle: bundle::Memory,
+    /// Where a drag that chooses steps began.
+    selecting: Option<f64>,
 }
 
-/// Draws curves; of a bundle, the track whose curve was clicked.
-pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option<TrackId> {
+/// What the reader did to the picture in this frame.
+#[derive(Default)]
+pub struct Done {
+    /// Whose curve of a bundle was clicked.
+    pub picked: Option<TrackId>,
+    /// The steps that were chosen.
+    pub selected: Option<[u64; 2]>,
+}
+
+/// Draws curves.
+pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     let tokens = theme::of(ui.visuals());
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     if area.width() < 60.0 || area.height() < 60.0 {
-        return None;
+        return Done::default();
     }
     // Noise behind a curve is named last.
     let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| plot.is_named(i)).collect();
@@ -45,7 +56,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
     // The zoom that the reader left, if any; until then the whole run is in view.
     let remembered = PlotMemory::load(ui.ctx(), id).filter(|_| memory.log == Some(plot.y_log));
     let auto = remembered.as_ref().map_or(Vec2b::TRUE, |m| m.auto_bounds);
-    let whole = plot.x_axis.range().unwrap_or([0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }]);
+    let whole = plot.x_axis.range().or(plot.x_window).unwrap_or([0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }]);
     let zoomed = |axis: usize| {
         let bounds = remembered.as_ref().filter(|_| !auto[axis])?.bounds();
         Some([bounds.min()[axis], bounds.max()[axis]])
@@ -63,7 +74,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
         pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * 2.0),
     );
     if inner.width() < 20.0 || inner.height() < 16.0 {
-        return None;
+        return Done::default();
     }
 
     ui.painter().rect_filled(inner, 2.0, tokens.well);
@@ -74,6 +85,9 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
         memory.bundle.show(ui, inner, bundle, (&x, &y), plot.y_log, tokens);
     }
     let em = axes::emphasis(area.size());
+    let is_over_steps = plot.x_axis == XAxis::Steps;
+    // A drag with Shift chooses steps instead of moving the picture.
+    let chooses = is_over_steps && (memory.selecting.is_some() || ui.input(|input| input.modifiers.shift));
     let items = items(plot, &visible, pointed, em, tokens);
     let shown = ui.scope_builder(UiBuilder::new().max_rect(inner).id_salt(id), |ui| {
         egui_plot::Plot::new(id)
@@ -87,6 +101,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
             .show_x(false)
             .show_y(false)
             .allow_scroll(false)
+            .allow_drag(!chooses)
             .label_formatter(|_| None)
             .show(ui, |plot_ui| {
                 if remembered.is_none() || plot_ui.plot_bounds().width() > 1.5 * (whole[1] - whole[0]) {
@@ -138,7 +153,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
     }
     cursor_and_marks(ui, inner, &x, plot, tokens);
     memory.hover = None;
-    let is_over_steps = plot.x_axis == XAxis::Steps;
+    let selected = if chooses { choose(ui, inner, &x, &response, memory, tokens) } else { None };
     let Some(pointer) = response.hover_pos().filter(|p| inner.contains(*p) && !response.dragged()) else {
         if let Some(step) = hover::elsewhere(ui.ctx(), id).filter(|_| is_over_steps) {
             memory.hover = Some(step);
@@ -147,7 +162,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
                 hairline(ui, inner, area, (&x, &y), plot, &visible, at, tokens);
             }
         }
-        return None;
+        return Done { selected, ..Done::default() };
     };
     let at = plot.x_axis.number(x.unit(pointer.x));
     memory.hover = Some(at);
@@ -176,7 +191,25 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Option
     if let Some(text) = text {
         response.on_hover_text_at_pointer(text);
     }
-    picked
+    Done { picked, selected }
+}
+
+/// The stretch that is being dragged over; its ends when the pointer is let go.
+fn choose(ui: &Ui, inner: Rect, x: &Scale, response: &egui::Response, memory: &mut Memory, tokens: &Tokens) -> Option<[u64; 2]> {
+    let here = response.interact_pointer_pos().map(|at| x.unit(at.x.clamp(inner.left(), inner.right())));
+    if response.drag_started() {
+        memory.selecting = here;
+    }
+    let begun = memory.selecting?;
+    if response.dragged() {
+        let ends = [begun, here?].map(|step| x.point(step));
+        let stretch = Rect::from_x_y_ranges(ends[0].min(ends[1])..=ends[0].max(ends[1]), inner.y_range());
+        ui.painter().rect_filled(stretch, 0.0, tokens.accent.gamma_multiply(0.18));
+        return None;
+    }
+    memory.selecting = None;
+    let end = here.or_else(|| ui.input(|input| input.pointer.latest_pos()).map(|at| x.unit(at.x)))?;
+    Some([begun, end].map(|step| step.round().max(0.0) as u64))
 }
 
 fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {

@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Recording, TimeCursor, TrackId};
+use crate::record::{Recording, StepWindow, TimeCursor, TrackId};
 
 use super::pane::Pane;
-use super::{PaneId, PaneOptions, Plot};
+use super::{PaneId, PaneOptions, Plot, XAxis};
 
 pub use looks::{Key, Look, Looks, attributes, name};
 
@@ -50,6 +50,11 @@ pub fn shown<'a>(recording: &'a Recording, options: &'a PaneOptions) -> impl Ite
     recording.tracks().map(|(id, _)| id).filter(|id| !options.comparing.hidden.contains(id))
 }
 
+/// Whether drawing a pane means drawing very many tracks.
+pub fn is_bulk(id: PaneId, recording: &Recording, options: &PaneOptions) -> bool {
+    !PICTURES.contains(&id) && is_comparing(recording, options) && shown(recording, options).nth(FEW).is_some()
+}
+
 /// A track's own plots, and how it looks among the others.
 struct Drawn {
     look: Look,
@@ -61,12 +66,18 @@ struct Drawn {
 /// What a pane shows of all tracks that are shown.
 pub(super) fn plots(pane: &Pane, recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let looks = Looks::of(recording, options);
+    // One window for all, whatever the tracks' own ends are.
+    let window = options.window.range(cursor.step(recording.newest_step()), recording.newest_step());
+    let own = PaneOptions {
+        window: window.map_or(StepWindow::All, |[from, to]| StepWindow::Between { from, to }),
+        ..options.clone()
+    };
     let shown: BTreeSet<_> = looks.tracks.iter().map(|look| look.track).collect();
     let drawn = |look: &Look| {
         let alone = recording.only(look.track);
         let fork = recording.track(look.track).and_then(|track| track.parent);
         let begins = fork.filter(|fork| shown.contains(&fork.track)).map(|fork| fork.step);
-        Drawn { look: look.clone(), plots: (pane.plots)(&alone, cursor, options), begins }
+        Drawn { look: look.clone(), plots: (pane.plots)(&alone, cursor, &own), begins }
     };
     // The track in focus comes first: it gives axes and notes.
     let focus = recording.focus();
@@ -78,7 +89,16 @@ pub(super) fn plots(pane: &Pane, recording: &Recording, cursor: TimeCursor, opti
     }
     let tracks: Vec<Drawn> = order.into_iter().map(drawn).collect();
     let count = tracks.iter().map(|track| track.plots.len()).max().unwrap_or(0);
-    (0..count).flat_map(|index| together(index, &tracks, &looks, pane.id, options)).collect()
+    let mut plots: Vec<Plot> =
+        (0..count).flat_map(|index| together(index, &tracks, &looks, pane.id, options)).collect();
+    for plot in &mut plots {
+        if let Plot::Lines(plot) = plot
+            && plot.x_axis == XAxis::Steps
+        {
+            plot.x_window = window.map(|range| range.map(|step| step as f64));
+        }
+    }
+    plots
 }
 
 /// Panes of which a few tracks at most can be seen at once: drawing more would be for nothing.
