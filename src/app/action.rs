@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::figures::file::FileFormat;
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
-use crate::record::{Playback, TimeCommand, TrackId, WindowCommand};
+use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
@@ -42,6 +42,20 @@ pub enum Action {
     LessonStep(usize),
     /// What a lesson's link does.
     Lesson(Vec<LessonAction>),
+    /// A branch at the cursor.
+    Fork,
+    /// This run beside one in which a knob has another value.
+    Twin {
+        id: &'static str,
+        text: String,
+    },
+    /// Show this track.
+    Focus(TrackId),
+    /// Write something at a step.
+    Note {
+        step: u64,
+        text: String,
+    },
     /// After a divergence: the last good step, with a tenth of the learning rate.
     RestoreLastGood,
     Time(TimeCommand),
@@ -69,8 +83,6 @@ pub enum Action {
         paths: Vec<PathBuf>,
         with_shown: bool,
     },
-    /// The track that the panes look at.
-    Focus(TrackId),
     ToggleTracks,
     /// From a file back to the run.
     CloseFile,
@@ -118,6 +130,13 @@ impl Window {
             Action::LessonStep(step) => self.lesson_step = step,
             Action::Lesson(actions) => self.follow_lesson(actions),
             Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
+            Action::Fork => self.fork(),
+            Action::Twin { id, text } => self.twin(id, &text),
+            Action::Focus(track) => self.focus(track),
+            Action::Note { step, text } => {
+                self.dialog = None;
+                self.note(step, text);
+            }
             Action::Time(command) => {
                 self.playback = None;
                 self.cursor = self.cursor.after(command, self.recording().newest_step());
@@ -158,6 +177,10 @@ impl Window {
                     self.watch_sweep(&path);
                     return;
                 }
+                if file::is_being_written(&path) {
+                    self.follow_file(&path);
+                    return;
+                }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
                 self.background.read(path, self.memory_budget);
             }
@@ -165,7 +188,6 @@ impl Window {
                 self.dialog = None;
                 self.open_beside(paths, with_shown);
             }
-            Action::Focus(track) => self.focus_on(track),
             Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
             Action::Export { pane, format, path } => {
@@ -222,9 +244,10 @@ impl Window {
             RunState::Running | RunState::Preparing => self.send(Command::Pause),
             RunState::Paused | RunState::Finished => self.send(Command::Play),
             RunState::Diverged => {
-                self.toasts.push(Notice::remark("The run has diverged: restore the last good step, or reset"));
+                self.toasts.push(Notice::remark("The run has diverged: restore the last good step, branch, or reset"));
             }
             RunState::Failed => self.toasts.push(Notice::remark("The run has failed: restart it")),
+            RunState::Following => {}
         }
     }
 

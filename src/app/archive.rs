@@ -26,7 +26,7 @@ impl Window {
                 let lone = viewed.others == 0;
                 (&mut viewed.recording, lone.then(|| viewed.path.clone()))
             }
-            None => (&mut self.live.recording, self.recorded.clone()),
+            None => (&mut self.live.recording, self.followed.clone().or(self.recorded.clone())),
         };
         recording.set_memory_budget(budget);
         let Some(path) = path.filter(|_| recording.memory().is_thinned) else {

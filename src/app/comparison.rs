@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::record::Recording;
 use crate::record::file::{self, Opened};
-use crate::record::{Recording, TrackId};
-use crate::run::spec::RunSpec;
 
 use super::state::Window;
 
@@ -50,6 +49,7 @@ impl Window {
         let mut window = Self::viewing(path, recording);
         if let Some(viewed) = &mut window.viewed {
             viewed.others = others;
+            window.tracks_open = others > 0;
         }
         window
     }
@@ -61,21 +61,5 @@ impl Window {
             (path, self.recording().clone())
         });
         self.background.read_all(before, paths, self.memory_budget);
-    }
-
-    /// Panes look at this track: its marks, its knobs, its end.
-    pub(super) fn focus_on(&mut self, track: TrackId) {
-        match &mut self.viewed {
-            Some(viewed) => {
-                viewed.recording.set_focus(track);
-                let spec = &viewed.recording.header_of(track).spec;
-                if let Ok(spec) = RunSpec::from_toml(spec, "of the recording") {
-                    viewed.spec = spec.clone();
-                    self.draft = spec;
-                }
-            }
-            None => self.live.recording.set_focus(track),
-        }
-        self.changed_as_a_whole();
     }
 }

@@ -6,6 +6,7 @@
 pub mod action;
 mod archive;
 pub mod background;
+mod branching;
 mod comparison;
 pub mod connectivity;
 pub mod coord_check;

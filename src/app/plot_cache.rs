@@ -80,8 +80,7 @@ impl PlotCache {
 /// Whether a pane's plots take so long that the window would stumble over building them.
 fn is_bulk(window: &Window, id: PaneId) -> bool {
     // The recording of a run that goes on would be copied when it grows meanwhile.
-    window.viewed.is_some()
-        && compare::is_bulk(id, window.recording(), &window.options)
+    window.viewed.is_some() && compare::is_bulk(id, window.recording(), &window.options)
 }
 
 impl PlotCache {

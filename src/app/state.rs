@@ -9,7 +9,7 @@ use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::file::Archive;
 use crate::record::{Divergence, Outcome, Playback, Recording, TimeCursor, TrackId, memory};
-use crate::run::messages::{Command, Event};
+use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
 
@@ -45,6 +45,11 @@ pub enum Dialog {
     },
     Open {
         path: String,
+    },
+    /// Something to be written at a step.
+    Note {
+        step: u64,
+        text: String,
     },
     Export {
         pane: PaneId,
@@ -94,6 +99,8 @@ pub struct Window {
     pub lab: Option<LabInFront>,
     /// The worker that this window began; none if somebody else did.
     pub(super) session: Option<Session>,
+    /// The recording that another program writes.
+    pub followed: Option<PathBuf>,
     /// The sweep that is watched.
     pub(super) sweep: Option<SweepWatch>,
     /// Whether lesson and claims are shown.
@@ -152,13 +159,14 @@ impl Window {
             link,
             lab: None,
             session: None,
+            followed: None,
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
             memory_budget: memory::DEFAULT_BYTES,
             playback: None,
             playback_speed: 20.0,
-            tracks_open: true,
+            tracks_open: false,
             recorded: None,
             archive: None,
             background: Background::new(wake.clone()),
@@ -188,7 +196,12 @@ impl Window {
 
     /// Whether a worker is there and in front.
     pub fn has_transport(&self) -> bool {
-        self.link.is_some() && self.viewed.is_none()
+        self.link.is_some() && self.viewed.is_none() && !self.is_following_a_file()
+    }
+
+    /// Whether another program's recording is shown as it grows.
+    pub fn is_following_a_file(&self) -> bool {
+        self.live.state == RunState::Following
     }
 
     /// Whether a run waits behind the file that is shown.
@@ -295,6 +308,13 @@ impl Window {
     pub fn take(&mut self, event: Event) {
         let before = self.live.spec.clone();
         let starts = matches!(event, Event::Started { .. } | Event::LabStarted { .. });
+        if let Event::Track(info) = &event
+            && info.parent.is_some()
+            && self.viewed.is_none()
+        {
+            self.shown_generation += 1;
+            self.cursor = TimeCursor::Following;
+        }
         let changes = starts || matches!(event, Event::Intervention { .. });
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);
@@ -329,6 +349,7 @@ impl Window {
                 self.view(path, opened.recording);
                 if let Some(viewed) = &mut self.viewed {
                     viewed.others = others;
+                    self.tracks_open = others > 0;
                 }
             }
             Finished::Written { path, result: Ok(()) } => {

@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::app::{self, WindowError};
+use crate::record::file;
 use crate::run::sweep::{self, Folder};
 
 use super::{arguments, figure_files};
@@ -37,6 +38,10 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let sweep = Folder::is_one(path).then(|| Folder::open(path)).transpose()?;
     if let (Some(_), None) = (&sweep, matches.get_one::<PathBuf>("out")) {
         return window(app::Source::Sweep(path.clone()), memory);
+    }
+    let lone = paths.len() == 1 && sweep.is_none() && matches.get_one::<PathBuf>("out").is_none();
+    if lone && file::is_being_written(path) {
+        return window(app::Source::Followed(path.clone()), memory);
     }
     let recording = match &sweep {
         Some(folder) => sweep::recording(folder)?,

@@ -30,12 +30,12 @@ pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};
 pub use cursor::{TimeCommand, TimeCursor};
 pub use memory::MemoryUse;
 pub use param_role::{ParamPart, ParamRole};
+pub use playback::Playback;
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{
     Divergence, Header, Intervention, LabHeader, LayerInfo, Note, Outcome, Recording, TokenKind, Track, TrackInfo,
 };
 pub use series::{Column, HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
 pub use slice_metric::{SliceExtent, SliceMetric};
-pub use playback::Playback;
-pub use step_window::{StepWindow, WindowCommand};
 pub use spectrum::{Eigenvalue, Spectrum};
+pub use step_window::{StepWindow, WindowCommand};

@@ -1,6 +1,7 @@
 //! The layout: bars, knob panel, panes, time line, and what stands in front of them.
 
 mod banners;
+mod branches;
 mod connectivity;
 mod coord_check;
 mod dialogs;
@@ -12,8 +13,8 @@ mod pane_options;
 mod panes;
 mod stacks;
 mod time_line;
-mod toasts;
 mod time_window;
+mod toasts;
 mod top_bar;
 mod tracks;
 

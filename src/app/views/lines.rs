@@ -195,7 +195,14 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
 }
 
 /// The stretch that is being dragged over; its ends when the pointer is let go.
-fn choose(ui: &Ui, inner: Rect, x: &Scale, response: &egui::Response, memory: &mut Memory, tokens: &Tokens) -> Option<[u64; 2]> {
+fn choose(
+    ui: &Ui,
+    inner: Rect,
+    x: &Scale,
+    response: &egui::Response,
+    memory: &mut Memory,
+    tokens: &Tokens,
+) -> Option<[u64; 2]> {
     let here = response.interact_pointer_pos().map(|at| x.unit(at.x.clamp(inner.left(), inner.right())));
     if response.drag_started() {
         memory.selecting = here;

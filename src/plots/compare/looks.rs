@@ -46,12 +46,17 @@ pub struct Looks {
 /// The attributes in which the tracks of a recording differ.
 pub fn attributes(recording: &Recording) -> Vec<String> {
     let names: BTreeSet<&String> = recording.tracks().flat_map(|(_, track)| track.attributes.keys()).collect();
+    // Whole specifications tell nobody anything as a colour.
+    let short = |name: &&String| {
+        let mut values = recording.tracks().filter_map(|(_, track)| track.attributes.get(*name));
+        values.all(|value| value.len() < 80 && !value.contains('\n'))
+    };
     let differs = |name: &&String| {
         let mut values = recording.tracks().map(|(_, track)| track.attributes.get(*name));
         let first = values.next().flatten();
         values.any(|value| value != first)
     };
-    names.into_iter().filter(differs).cloned().collect()
+    names.into_iter().filter(differs).filter(short).cloned().collect()
 }
 
 /// What a track is called where it has no name of its own.

@@ -33,8 +33,16 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         };
         let note = "mean over the layers; one role alone shows them one by one";
         let picture = |series, title, y_label, reference| {
-            let look =
-                RoleLook { series, title, y_label, log: options.gradients_log, reference, note, absent: absent.into(), window: options.window };
+            let look = RoleLook {
+                series,
+                title,
+                y_label,
+                log: options.gradients_log,
+                reference,
+                note,
+                absent: absent.into(),
+                window: options.window,
+            };
             draw(recording, cursor, &look, options.gradient_role)
         };
         return vec![

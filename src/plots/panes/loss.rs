@@ -32,7 +32,8 @@ const EXPLOSION: f64 = 20.0;
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let header = &recording.header;
     let y_label = if header.loss_title.is_empty() { "loss" } else { &header.loss_title };
-    let loss = Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS, window: options.window };
+    let loss =
+        Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS, window: options.window };
     let mut plots = vec![curves_of(recording, cursor, &loss, |plot| {
         plot.y_log = options.loss_log;
         cut_explosion(plot);
