@@ -8,6 +8,7 @@ mod batch_norm_runs;
 mod bench;
 mod blocks;
 mod branches;
+mod comparing;
 mod connectivity;
 mod convnets;
 mod coord_check;

@@ -201,7 +201,7 @@ fn what_was_measured_afterwards_finds_its_place() {
     let opened = file::open(&path).unwrap();
     assert_eq!(opened.damage, None);
     let late = opened.recording.scalar(&SeriesId::owned("late")).unwrap();
-    assert!(late.len() == 15 && late.steps().is_sorted());
+    assert!(late.len() == 15 && late.steps().iter().is_sorted());
     assert!(late.steps().iter().zip(late.values()).all(|(&step, &value)| value == step as f64));
 }
 

@@ -19,6 +19,11 @@ pub fn tell(ctx: &Context, by: Id, step: f64) {
     ctx.data_mut(|data| data.insert_temp(place(), Hovered { by, step, pass }));
 }
 
+/// The step under the pointer, in whatever picture.
+pub fn hovered_step(ctx: &Context) -> Option<f64> {
+    ctx.data(|data| data.get_temp(place())).map(|hovered: Hovered| hovered.step)
+}
+
 /// The step that the pointer is at in another picture than `asks`, in this frame or the last.
 pub fn elsewhere(ctx: &Context, asks: Id) -> Option<f64> {
     let hovered: Hovered = ctx.data(|data| data.get_temp(place()))?;

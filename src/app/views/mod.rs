@@ -19,6 +19,7 @@ mod surface;
 use egui::{FontId, Id, TextStyle, Ui};
 
 pub use camera::Orbit;
+pub use hover::hovered_step;
 
 use crate::app::theme;
 use crate::plots::{Plot, ticks};
