@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::record::file::Archive;
+use crate::run::recording_of_run;
 
 use super::state::Window;
 
 impl Window {
     /// Where the run in front is recorded as it goes, so that nothing that memory can't hold is lost to the eye.
     pub fn recorded_in(&mut self, path: Option<&Path>) {
-        self.recorded = path.map(Path::to_owned);
+        self.recorded = path.map(|path| (path.to_owned(), 0));
     }
 
     /// Bytes that recordings may hold in memory.
@@ -26,7 +27,10 @@ impl Window {
                 let lone = viewed.others == 0;
                 (&mut viewed.recording, lone.then(|| viewed.path.clone()))
             }
-            None => (&mut self.live.recording, self.followed.clone().or(self.recorded.clone())),
+            None => {
+                let own = self.recorded.as_ref().map(|(first, runs)| recording_of_run(first, *runs));
+                (&mut self.live.recording, self.followed.clone().or(own))
+            }
         };
         recording.set_memory_budget(budget);
         let Some(path) = path.filter(|_| recording.memory().is_thinned) else {

@@ -56,7 +56,7 @@ impl Window {
                 }
                 let Some(viewed) = self.viewed.take() else { return };
                 self.take_over(session);
-                self.recorded = Some(viewed.path);
+                self.recorded = Some((viewed.path, 1));
                 self.live = Live::of(viewed.recording, viewed.spec);
                 self.changed_as_a_whole();
             }

@@ -115,8 +115,8 @@ pub struct Window {
     pub playback_speed: f64,
     /// Whether the list of tracks is shown, where there are several.
     pub tracks_open: bool,
-    /// The file that the run goes to.
-    pub(super) recorded: Option<PathBuf>,
+    /// The file that the first run goes to, and how many runs began since.
+    pub(super) recorded: Option<(PathBuf, usize)>,
     /// The file of what is shown, with the step and track for which it was read last.
     pub(super) archive: Option<(Option<(u64, TrackId)>, Archive)>,
     pub(super) wake: Wake,
@@ -323,6 +323,10 @@ impl Window {
             self.toasts.push(notice);
         }
         if starts {
+            if let Some((_, runs)) = &mut self.recorded {
+                *runs += 1;
+            }
+            self.archive = None;
             self.shown_generation += 1;
             if self.viewed.is_none() && self.lab.is_none() {
                 self.cursor = TimeCursor::Following;
@@ -391,6 +395,7 @@ impl Window {
         let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").unwrap_or_default();
         self.draft = spec.clone();
         self.viewed = Some(Viewed { path, recording, spec, others: 0 });
+        self.archive = None;
         self.shown_generation += 1;
         self.cursor = TimeCursor::Following;
     }
@@ -399,6 +404,7 @@ impl Window {
         if self.has_run_behind() {
             self.viewed = None;
             self.draft = self.live.spec.clone();
+            self.archive = None;
             self.shown_generation += 1;
             self.cursor = TimeCursor::Following;
         }

@@ -17,8 +17,15 @@ pub const LEAST_BYTES: usize = 16 << 20;
 
 /// What a series costs beside its entries: its name and its place.
 const SERIES_BYTES: usize = 512;
+/// Part of a budget that isn't handed out: what lies about allocations and between them.
+const LOST: usize = 16;
 /// Once a budget is reached, so much of it is freed at once.
 const FREED: usize = 32;
+
+/// What may be counted of a budget.
+fn usable(budget: usize) -> usize {
+    budget - budget / LOST
+}
 
 /// Bytes that are counted, and what was given up.
 #[derive(Clone, Debug)]
@@ -35,7 +42,7 @@ pub(super) struct Memory {
 impl Default for Memory {
     fn default() -> Self {
         let budget = DEFAULT_BYTES;
-        Self { budget, numbers: 0, pictures: 0, next: budget, is_summarised: false, times_thinned: 0 }
+        Self { budget, numbers: 0, pictures: 0, next: usable(budget), is_summarised: false, times_thinned: 0 }
     }
 }
 
@@ -77,7 +84,7 @@ impl Recording {
     pub fn set_memory_budget(&mut self, bytes: usize) {
         if bytes != self.memory.budget {
             self.memory.budget = bytes;
-            self.memory.next = bytes;
+            self.memory.next = usable(bytes);
             self.keep_budget();
         }
     }
@@ -89,7 +96,7 @@ impl Recording {
             self.memory.begin_series();
             self.memory.changed(series, 0);
         }
-        self.memory.next = self.memory.budget;
+        self.memory.next = usable(self.memory.budget);
         self.keep_budget();
     }
 
@@ -98,7 +105,7 @@ impl Recording {
         if self.memory.bytes() <= self.memory.next {
             return;
         }
-        let budget = self.memory.budget;
+        let budget = usable(self.memory.budget);
         let goal = budget - budget / FREED;
         while self.memory.bytes() > goal {
             let pictures_first = self.memory.pictures > budget / 2;

@@ -67,6 +67,12 @@ fn in_a_process_of_its_own() {
         (1..=steps).for_each(|step| writer.append(&snapshot(step, &ids, &pictures)).unwrap());
         writer.flush().unwrap();
     }
+    // What was freed so far goes back to the system, or it would be used again unseen.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it only returns free memory.
+    unsafe {
+        libc::malloc_trim(0);
+    }
     let Some(before) = resident() else {
         println!("none");
         return;
@@ -119,9 +125,10 @@ fn check(what: &str, budget_mib: usize, steps: u64) {
         mib(counted)
     );
     let budget = budget_mib << 20;
-    assert!(counted <= budget && counted >= budget * 9 / 10, "counted {counted} of {budget}");
-    assert!(most <= budget * 11 / 10, "{most} of {budget}");
-    assert!(end >= budget * 85 / 100, "counted {counted}, but resident are {end}");
+    // Once a budget is full, a part of it is freed at once; the process keeps what it had.
+    assert!(counted <= budget && counted >= budget / 2, "counted {counted} of {budget}");
+    assert!((budget * 9 / 10..=budget * 11 / 10).contains(&most), "at most {most} of {budget}");
+    assert!(end >= counted * 95 / 100, "counted {counted}, but resident are {end}");
 }
 
 #[test]
@@ -141,8 +148,8 @@ fn ten_million_numbers_stay_within_the_budget() {
 #[test]
 fn an_opened_file_stays_within_the_budget() {
     if slow() {
-        check("open", 24, 100_000);
+        check("open", 64, 200_000);
     } else {
-        eprintln!("skipped: set LANDSCOPE_SLOW_TESTS=1 to open a file of a million numbers");
+        eprintln!("skipped: set LANDSCOPE_SLOW_TESTS=1 to open a file of two million numbers");
     }
 }
