@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::figures::file::FileFormat;
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
-use crate::record::{TimeCommand, TrackId, file};
+use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
@@ -61,6 +61,11 @@ pub enum Action {
     /// After a divergence: the last good step, with a tenth of the learning rate.
     RestoreLastGood,
     Time(TimeCommand),
+    /// Which steps all curves show.
+    Window(WindowCommand),
+    /// Let the cursor move by itself, or stop it.
+    Playback,
+    PlaybackSpeed(f64),
     /// Maximise a pane, or put it back.
     Maximise(PaneId),
     SetOptions(PaneOptions),
@@ -75,6 +80,12 @@ pub enum Action {
     Browse(Browse),
     Save(PathBuf),
     Open(PathBuf),
+    /// Several recordings beside one another; with the one that is shown, or without it.
+    Compare {
+        paths: Vec<PathBuf>,
+        with_shown: bool,
+    },
+    ToggleTracks,
     /// From a file back to the run.
     CloseFile,
     Export {
@@ -129,7 +140,18 @@ impl Window {
                 self.dialog = None;
                 self.note(step, text);
             }
-            Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
+            Action::Time(command) => {
+                self.playback = None;
+                self.cursor = self.cursor.after(command, self.recording().newest_step());
+            }
+            Action::Window(command) => {
+                self.options.window = self.options.window.after(command, self.recording().newest_step());
+            }
+            Action::Playback => self.toggle_playback(),
+            Action::PlaybackSpeed(speed) => {
+                self.playback_speed = speed;
+                self.playback = self.playback.map(|_| Playback::at(speed));
+            }
             Action::Maximise(pane) => {
                 self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
             }
@@ -163,8 +185,13 @@ impl Window {
                     return;
                 }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path);
+                self.background.read(path, self.memory_budget);
             }
+            Action::Compare { paths, with_shown } => {
+                self.dialog = None;
+                self.open_beside(paths, with_shown);
+            }
+            Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
             Action::Export { pane, format, path } => {
                 self.dialog = None;
@@ -186,6 +213,31 @@ impl Window {
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
         }
+    }
+
+    fn toggle_playback(&mut self) {
+        let newest = self.recording().newest_step();
+        self.playback = match self.playback {
+            None if newest > 0 => {
+                self.cursor = Playback::start(self.cursor, newest);
+                Some(Playback::at(self.playback_speed))
+            }
+            _ => None,
+        };
+    }
+
+    /// Moves a cursor that is played on by so many seconds; whether it goes on.
+    pub fn play_on(&mut self, secs: f64) -> bool {
+        let newest = self.recording().newest_step();
+        let Some(playback) = &mut self.playback else { return false };
+        match playback.advance(self.cursor, secs, newest) {
+            Some(cursor) => self.cursor = cursor,
+            None => {
+                self.cursor = crate::record::TimeCursor::Following;
+                self.playback = None;
+            }
+        }
+        self.playback.is_some()
     }
 
     fn play_or_pause(&mut self) {

@@ -38,3 +38,4 @@ pub mod worker;
 pub use keeper::Keeping;
 pub use live_run::Past;
 pub use outbox::Wake;
+pub use recorder::numbered as recording_of_run;

@@ -2,6 +2,7 @@
 
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
+use super::{memory, time_window, tracks};
 use crate::app::action::Action;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, Tokens};
@@ -62,6 +63,10 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             if icon::button(ui, Icon::Note, "Note", tip, Emphasis::Plain).clicked() {
                 actions.push(Action::Show(Dialog::Note { step, text: String::new() }));
             }
+        }
+        time_window::show(window, ui, actions);
+        if tracks::has_several(recording) {
+            tracks::toggle(window, ui, actions);
         }
         if !following && newest > step {
             let end = if window.has_transport() { "live again" } else { "to the end" };
@@ -136,6 +141,8 @@ fn state_label(window: &Window, ui: &mut Ui) {
     ui.label(RichText::new(text).color(tokens.text));
     let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
+    ui.add_space(10.0);
+    memory::show(window, ui);
     let recording = window.recording();
     let turned = |mark: &&Intervention| ![ledger::FORK, ledger::RESTORE].contains(&mark.knob.as_str());
     let marks = recording.interventions_of(recording.focus()).filter(turned).count();
