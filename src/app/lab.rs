@@ -78,6 +78,11 @@ impl Window {
                 return;
             }
         };
+        self.take_over(session, front);
+    }
+
+    /// Puts a session that has just begun in front of the one before.
+    pub(super) fn take_over(&mut self, session: Session, front: Option<LabInFront>) {
         self.send(Command::Quit);
         self.link = Some(Link::new(session.commands().clone(), session.events().clone()));
         if let Some(before) = self.session.replace(session) {

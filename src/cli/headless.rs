@@ -100,6 +100,7 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
             | Event::Pace(_)
             | Event::Diverged(_)
             | Event::Checkpoints(_)
+            | Event::Remark(_)
             | Event::Saved(_) => {}
         }
     }

@@ -26,7 +26,7 @@ pub struct WorkerOptions {
 }
 
 /// Why a run's loop was left.
-enum Next {
+pub(super) enum Next {
     Restart(Box<RunSpec>),
     Quit,
 }
@@ -50,7 +50,7 @@ pub fn work(spec: RunSpec, options: &WorkerOptions, commands: &Receiver<Command>
 }
 
 /// Turns a panic into an error in words: a bug in one run must not take the window or the recording with it.
-fn guarded<T>(body: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
+pub(super) fn guarded<T>(body: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Stop::Error(TrainError::Bug(words(&*panic)))))
 }
 
@@ -164,7 +164,7 @@ fn set_knob(run: &mut LiveRun, id: &'static str, value: &knobs::KnobValue, outbo
     Ok(())
 }
 
-fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
+pub(super) fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
     let told = outbox
         .send(Event::Ended(Outcome::Failed(message.clone())))
         .and_then(|()| outbox.send(Event::Failed(message)))
