@@ -102,7 +102,7 @@ fn measured(folder: &Path, weights: &Path) -> [f64; 3] {
         seed: 0,
         options: Options { tolerance: 1e-9, most_products: 1_000, top_k: 1, test_vectors: 10, ..Options::default() },
     };
-    let probes = ["loss", "gradient", "sharpness"].map(|id| MEASUREMENTS.iter().find(|one| one.id == id).unwrap());
+    let probes = ["loss", "gradient", "sharpness"].map(|id| *MEASUREMENTS.iter().find(|one| one.id == id).unwrap());
     let mut found = Vec::new();
     measure_all(&order, &probes, |answer| found.push(answer.value)).unwrap();
     let [Value::Number(loss), Value::Number(gradient), Value::Number(sharpness)] = found[..] else {
