@@ -17,6 +17,7 @@ mod measure;
 mod model_files;
 mod playground;
 mod progress;
+mod replay;
 mod run;
 mod screenshot;
 mod sweep;
@@ -42,6 +43,7 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: run::command, run: run::run },
     Subcommand { command: view::command, run: view::run },
+    Subcommand { command: replay::command, run: replay::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },

@@ -179,8 +179,8 @@ fn listen(session: &Session, json: bool) -> anyhow::Result<Recording> {
             Event::AtRest { .. } if recording.outcome.is_some() => return Ok(recording),
             Event::AtRest { step } if json => progress::print_line(progress::line(&recording, step)),
             Event::AtRest { step } => println!("{}", line(&recording, step)),
-            Event::Ended(Outcome::Failed(_)) => {}
-            Event::Ended(outcome) => recording.outcome = Some(outcome),
+            Event::Ended { outcome: Outcome::Failed(_), .. } => {}
+            Event::Ended { outcome, .. } => recording.outcome = Some(outcome),
             Event::Failed(message) => bail!("{message}"),
             Event::SaveFailed(message) => bail!("can't record: {message}"),
             _ => {}

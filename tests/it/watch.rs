@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use candle_core::{DType, Device};
 use landscope::probes::measure::{MEASUREMENTS, Options, Value};
-use landscope::record::{Outcome, Reading, Recording, file, names};
+use landscope::record::{Fingerprint, Outcome, Reading, Recording, TrackId, file, names};
 use landscope::run::knobs::KnobValue;
 use landscope::run::measuring::{Order, measure_all};
 use landscope::run::messages::{Command, Event, RunState};
@@ -130,7 +130,8 @@ fn what_is_there_is_measured_as_measure_does_and_recorded_at_its_own_steps() {
     let steps = [0, 7, 40];
     for step in steps {
         elsewhere.leave(step);
-        hashes.push((step, elsewhere.trainer.params().hash().unwrap()));
+        let hash = elsewhere.trainer.params().hash().unwrap();
+        hashes.push(Fingerprint { track: TrackId(0), step, hash });
     }
     let place = folder.path().to_str().unwrap();
     let out = folder.path().join("r.landscope");
@@ -307,7 +308,7 @@ fn a_folder_is_followed_and_what_goes_wrong_in_it_is_said_in_a_line_each() {
     elsewhere.leave(8);
     watcher.until_measured(8);
     fs::write(folder.path().join(FINISHED), "").unwrap();
-    watcher.until(|event| matches!(event, Event::Ended(Outcome::Finished)));
+    watcher.until(|event| matches!(event, Event::Ended { outcome: Outcome::Finished, .. }));
     assert_eq!(watcher.recording.scalar(&names::TRAIN_LOSS).unwrap().steps(), [1, 3, 5, 7, 8]);
     assert_eq!(watcher.recording.scalar(&names::SHARPNESS).unwrap().steps(), [1, 3, 5, 8]);
     assert_eq!(watcher.states, [RunState::Preparing, RunState::Watching]);
@@ -359,7 +360,7 @@ fn knobs_of_the_measurements_turn_and_the_weights_are_there_to_compare() {
         tell(&watcher, command);
     }
     tell(&watcher, Command::Quit);
-    watcher.until(|event| matches!(event, Event::Ended(Outcome::Stopped)));
+    watcher.until(|event| matches!(event, Event::Ended { outcome: Outcome::Stopped, .. }));
 }
 
 #[test]

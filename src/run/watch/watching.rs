@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::nn::weights;
-use crate::record::{Intervention, Reading, names};
+use crate::record::{Fingerprint, Intervention, Reading, TrackId, names};
 use crate::run::connectivity::Checkpoints;
 use crate::run::history::History;
 use crate::run::knobs::KnobValue;
@@ -117,9 +117,9 @@ impl Watching {
             let line = threshold::value(self.trainer.spec(), lr).filter(|_| self.steps_known);
             readings.extend(line.map(|line| (names::SHARPNESS_THRESHOLD, Reading::Scalar(line))));
         }
-        outbox.snapshot(step, readings)?;
-        let param_hash = self.trainer.params().hash().map_err(TrainError::from)?;
-        outbox.send(Event::Fingerprint { step, param_hash })?;
+        outbox.snapshot(TrackId(0), step, readings)?;
+        let hash = self.trainer.params().hash().map_err(TrainError::from)?;
+        outbox.send(Event::Fingerprint(Fingerprint { track: TrackId(0), step, hash }))?;
         self.taken.insert(step);
         let broken = flat.iter().filter(|x| !x.is_finite()).count();
         if broken > 0 {
@@ -191,10 +191,10 @@ impl Watching {
         let Findings { readings, picture } =
             self.prober.advance(&self.trainer, &self.history, Mode::Resting, PIECE, interrupted)?;
         for (step, readings) in readings {
-            outbox.snapshot(step, readings)?;
+            outbox.snapshot(TrackId(0), step, readings)?;
         }
         if let Some((step, readings)) = picture {
-            outbox.picture(step, readings)?;
+            outbox.picture(TrackId(0), step, readings)?;
         }
         if !self.prober.has_work(step, self.trainer.spec()) {
             self.current = None;
@@ -242,8 +242,13 @@ impl Watching {
         if from == *value || knob.set(&mut spec, value).is_err() {
             return Ok(());
         }
-        let mark =
-            Intervention { step: self.newest_step(), knob: id.into(), from: from.to_string(), to: value.to_string() };
+        let mark = Intervention {
+            track: TrackId(0),
+            step: self.newest_step(),
+            knob: id.into(),
+            from: from.to_string(),
+            to: value.to_string(),
+        };
         self.trainer.set_live(spec.clone());
         self.prober.discard();
         outbox.send(Event::Intervention { mark, spec: Box::new(spec) })?;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Receiver;
 
 use crate::nn::autodiff;
-use crate::record::Outcome;
+use crate::record::{Note, Outcome, TrackId};
 use crate::run::live_run::Stop;
 use crate::run::messages::{Command, Event, RunState};
 use crate::run::outbox::Outbox;
+use crate::run::spec::RunSpec;
 use crate::run::trainer::TrainError;
 use crate::run::worker::{self, Next, WorkerOptions, guarded, start_helpers, wait_for_restart, yield_to_the_window};
 
@@ -76,7 +77,7 @@ fn follow(
                     format!("{:?} has no checkpoint that can be measured (step-000123.safetensors)", order.folder);
                 outbox.send(Event::Remark(text))?;
             }
-            outbox.send(Event::Ended(Outcome::Finished))?;
+            outbox.send(Event::Ended { track: TrackId(0), outcome: Outcome::Finished })?;
             outbox.send(Event::State(RunState::Finished))?;
             outbox.send(Event::AtRest { step: watching.newest_step() })?;
         } else {
@@ -90,24 +91,31 @@ fn obey(command: Command, watching: &mut Watching, over: bool, outbox: &Outbox) 
     match command {
         Command::Quit => {
             if !over {
-                outbox.send(Event::Ended(Outcome::Stopped))?;
+                outbox.send(Event::Ended { track: TrackId(0), outcome: Outcome::Stopped })?;
             }
             return Ok(Some(Next::Quit));
         }
-        Command::Restart(spec) => return Ok(Some(Next::Restart(spec))),
+        Command::Restart(spec) => return Ok(Some(again(*spec))),
         Command::SetKnob { id, value } => watching.set_knob(id, &value, outbox)?,
         Command::Save(path) => outbox.save(path)?,
         Command::SaveWeights(path) => watching.save_weights(&path, outbox)?,
         Command::Checkpoints => outbox.send(Event::Checkpoints(Arc::new(watching.checkpoints()?)))?,
+        Command::Note { step, text } => outbox.send(Event::Note(Note { track: TrackId(0), step, text }))?,
         // The training is somebody else's: it can't be held, stepped or sent back from here.
         Command::Play
         | Command::Pause
         | Command::Step
         | Command::SpeedLimit(_)
+        | Command::Fork(_)
         | Command::RestoreLastGood { .. }
         | Command::RestartLab(_) => {}
     }
     Ok(None)
+}
+
+/// The folder once more, whatever the specification says: it comes from the folder.
+fn again(spec: RunSpec) -> Next {
+    Next::Begin(Box::new(worker::Beginning::Spec(spec)))
 }
 
 /// Waits until there is a model and data, or a command ends the wait.
@@ -138,7 +146,7 @@ fn wait_for_model(
         while let Ok(command) = commands.try_recv() {
             match command {
                 Command::Quit => return Ok(Err(Next::Quit)),
-                Command::Restart(spec) => return Ok(Err(Next::Restart(spec))),
+                Command::Restart(spec) => return Ok(Err(again(*spec))),
                 _ => {}
             }
         }

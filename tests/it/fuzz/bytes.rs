@@ -20,7 +20,12 @@ pub fn small_recordings(place: &Path) -> [PathBuf; 2] {
     if !paths[1].exists() {
         let mut recording = example::recording(60);
         recording.outcome = Some(landscope::record::Outcome::Finished);
-        recording.fingerprints.push((50, "abc".into()));
+        let hash = "abc".to_owned();
+        recording.fingerprints.push(landscope::record::Fingerprint {
+            track: landscope::record::TrackId(0),
+            step: 50,
+            hash,
+        });
         paths.iter().for_each(|path| file::save(path, &recording).unwrap());
         let database = rusqlite::Connection::open(&paths[1]).unwrap();
         database.execute_batch("PRAGMA page_size = 1024; VACUUM").unwrap();
