@@ -121,7 +121,8 @@ fn a_run_that_is_killed_loses_a_second_at_most_and_what_it_left_is_right() {
     let found = found.into_inner().unwrap();
     assert_eq!(found.len(), count);
     // The bits in the files are those of a run that nobody disturbed.
-    let furthest = found.iter().filter_map(|(recording, _)| recording.fingerprints.last()).map(|(step, _)| *step).max();
+    let furthest =
+        found.iter().filter_map(|(recording, _)| recording.fingerprints.last()).map(|print| print.step).max();
     let home = tempfile::tempdir().unwrap();
     let whole = undisturbed(home.path(), furthest.unwrap_or(100).min(4_000));
     let losses = whole.scalar(&names::TRAIN_LOSS).unwrap().values();
@@ -130,7 +131,7 @@ fn a_run_that_is_killed_loses_a_second_at_most_and_what_it_left_is_right() {
         let values = recording.scalar(&names::TRAIN_LOSS).unwrap().values();
         let common = values.len().min(losses.len());
         assert_eq!(values[..common], losses[..common]);
-        for print in recording.fingerprints.iter().filter(|print| print.0 <= whole.newest_step()) {
+        for print in recording.fingerprints.iter().filter(|print| print.step <= whole.newest_step()) {
             assert!(whole.fingerprints.contains(print), "{print:?}");
             compared += 1;
         }

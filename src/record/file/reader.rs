@@ -152,7 +152,11 @@ impl Rows {
         faults: &mut Vec<String>,
         visit: &mut RowVisit<'_>,
     ) {
-        if LATER_TABLES.iter().any(|(later, _)| *later == table) && !is_there(connection, table) {
+        if !is_plain(connection, table) {
+            // Files of the first versions lack some tables.
+            if !LATER_TABLES.iter().any(|(later, _)| *later == table) || is_there(connection, table) {
+                faults.push(format!("table {table} is missing, or is no plain table"));
+            }
             return;
         }
         let names: Vec<&str> = columns
@@ -188,10 +192,19 @@ impl Rows {
 
 type RowVisit<'a> = dyn FnMut(&mut Rows, &Row<'_>) -> Result<(), String> + 'a;
 
-/// Files of the first versions lack some tables.
 fn is_there(connection: &Connection, table: &str) -> bool {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
+    connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
+}
+
+/// Whether the rows of `table` lie in the file: a view, a virtual table or a column that is computed could do anything, such
+/// as never end.
+fn is_plain(connection: &Connection, table: &str) -> bool {
+    let count = |sql: &str| connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).ok();
+    let named = "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?1";
+    let computed = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE hidden <> 0";
+    count(named) == Some(1) && count(tables) == Some(1) && count(computed) == Some(0)
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -210,10 +223,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 pub(super) fn header(connection: &Connection) -> Result<Header, String> {
-    // A view of that name could do anything; a recording has a table.
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'header'";
-    let tables: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(|error| error.to_string())?;
-    if tables != 1 {
+    if !is_plain(connection, "header") {
         return Err("its table of contents can't be read".into());
     }
     let json: String = connection

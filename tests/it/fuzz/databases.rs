@@ -28,6 +28,8 @@ const TABLES: &[&str] = &[
     "outcome",
     "header",
     "meta",
+    "checkpoint",
+    "note",
 ];
 
 const HOSTILE: &[&str] = &[
@@ -74,7 +76,8 @@ fn lab_recording(place: &Path, index: usize) -> PathBuf {
     for id in 0..3 {
         let attributes =
             [("width", "8"), ("seed", "0"), ("lr", "0.1"), ("layer", "3")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        let info = TrackInfo { id: TrackId(id), label: format!("track {id}"), attributes: attributes.into() };
+        let info =
+            TrackInfo { id: TrackId(id), label: format!("track {id}"), attributes: attributes.into(), parent: None };
         writer.begin_track(&info).unwrap();
         for step in 0..5 {
             let named = |name: &str, value: f64| (SeriesId::owned(name), Reading::Scalar(value));
