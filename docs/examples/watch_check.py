@@ -1,6 +1,6 @@
 """Compares a recording of `landscope watch` with PyTorch in double precision: loss, gradient norm and sharpness, on all training
 examples. Usage: python watch_check.py FOLDER RECORDING, of watch_digits.py, recorded with --sharpness-examples 1437."""
-import sqlite3, sys
+import json, sqlite3, sys
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ folder, recording = sys.argv[1:3]
 data = load_file(f"{folder}/data.safetensors")
 x, y = data["x"].double(), data["y"]
 database = sqlite3.connect(recording)
-scalars = "SELECT step, value FROM scalars WHERE name = ? AND step >= 0 ORDER BY step"
+scalars = "SELECT step, value FROM scalars WHERE name = ? ORDER BY step"
 loss_of = dict(database.execute(scalars, ["train_loss"]))
 sharpness_of = dict(database.execute("SELECT step, value FROM estimates WHERE name = 'sharpness'"))
 norms_of = dict(database.execute("SELECT step, data FROM vector JOIN series ON id = series WHERE name = 'gradient_norm'"))
@@ -39,4 +39,4 @@ for step in sorted(loss_of):
         worst[name] = max(worst[name], abs(found[name] / known[name] - 1))
     if step % 200 == 0:
         print(step, {name: (round(found[name], 6), round(float(known[name]), 6)) for name in worst})
-print(f"{len(loss_of)} checkpoints; largest relative differences:", {name: f"{value:.1e}" for name, value in worst.items()})
+print(json.dumps({"checkpoints": len(loss_of), "largest relative differences": worst}))

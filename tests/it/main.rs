@@ -51,6 +51,8 @@ mod super_consistency;
 mod sweeps;
 mod train_files;
 mod watch;
+mod watch_examples;
 mod window;
 mod window_files;
 mod window_pictures;
+mod window_watch;

@@ -46,13 +46,13 @@ fn write_data(folder: &Path, count: usize) {
 }
 
 /// The other program: trains the model of the folder and leaves what it is told to.
-struct Elsewhere {
+pub struct Elsewhere {
     trainer: Trainer,
     folder: PathBuf,
 }
 
 impl Elsewhere {
-    fn new(folder: &Path) -> Self {
+    pub fn new(folder: &Path) -> Self {
         let file = ModelFile::from_toml(MODEL, "model.toml").unwrap();
         let mut spec = file.run_spec(folder.join("data.safetensors"));
         spec.batch_size = 16;
@@ -70,7 +70,7 @@ impl Elsewhere {
     }
 
     /// Trains to `step` and leaves its checkpoint, with an atomic rename as the page advises.
-    fn leave(&mut self, step: u64) {
+    pub fn leave(&mut self, step: u64) {
         self.train_to(step);
         let partial = self.folder.join("partial");
         let params = self.trainer.params().frozen().unwrap();
@@ -79,7 +79,7 @@ impl Elsewhere {
     }
 }
 
-fn folder_with(count: usize) -> tempfile::TempDir {
+pub fn folder_with(count: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("model.toml"), MODEL).unwrap();
     write_data(folder.path(), count);

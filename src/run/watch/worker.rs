@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::Receiver;
+use crossbeam::channel::{Receiver, Select};
 
 use crate::nn::autodiff;
 use crate::record::{Note, Outcome, TrackId};
 use crate::run::live_run::Stop;
 use crate::run::messages::{Command, Event, RunState};
-use crate::run::outbox::Outbox;
+use crate::run::outbox::{Gone, Outbox};
 use crate::run::spec::RunSpec;
 use crate::run::trainer::TrainError;
 use crate::run::worker::{self, Next, WorkerOptions, guarded, start_helpers, wait_for_restart, yield_to_the_window};
@@ -81,7 +81,7 @@ fn follow(
             outbox.send(Event::State(RunState::Finished))?;
             outbox.send(Event::AtRest { step: watching.newest_step() })?;
         } else {
-            worker::wait(commands, outbox)?;
+            rest(commands, outbox)?;
         }
     }
 }
@@ -113,6 +113,15 @@ fn obey(command: Command, watching: &mut Watching, over: bool, outbox: &Outbox) 
     Ok(None)
 }
 
+/// Sleeps until there is a command, without taking it, or until it is time to look again.
+fn rest(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), Stop> {
+    let mut select = Select::new();
+    select.recv(commands);
+    // `ready` answers at once when every sender is gone: that is the end.
+    let is_ready = select.ready_timeout(LOOK_EVERY).is_ok();
+    if outbox.is_quitting() || (is_ready && commands.is_empty()) { Err(Stop::Gone(Gone)) } else { Ok(()) }
+}
+
 /// The folder once more, whatever the specification says: it comes from the folder.
 fn again(spec: RunSpec) -> Next {
     Next::Begin(Box::new(worker::Beginning::Spec(spec)))
@@ -142,7 +151,7 @@ fn wait_for_model(
         if outbox.is_quitting() {
             return Ok(Err(Next::Quit));
         }
-        worker::wait(commands, outbox)?;
+        rest(commands, outbox)?;
         while let Ok(command) = commands.try_recv() {
             match command {
                 Command::Quit => return Ok(Err(Next::Quit)),
