@@ -8,7 +8,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::{Divergence, Outcome, Recording, TimeCursor};
-use crate::run::messages::{Command, Event};
+use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
 
@@ -44,6 +44,11 @@ pub enum Dialog {
     },
     Open {
         path: String,
+    },
+    /// Something to be written at a step.
+    Note {
+        step: u64,
+        text: String,
     },
     Export {
         pane: PaneId,
@@ -91,6 +96,8 @@ pub struct Window {
     pub lab: Option<LabInFront>,
     /// The worker that this window began; none if somebody else did.
     pub(super) session: Option<Session>,
+    /// The recording that another program writes.
+    pub followed: Option<PathBuf>,
     /// The sweep that is watched.
     pub(super) sweep: Option<SweepWatch>,
     /// Whether lesson and claims are shown.
@@ -137,6 +144,7 @@ impl Window {
             link,
             lab: None,
             session: None,
+            followed: None,
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
@@ -167,7 +175,12 @@ impl Window {
 
     /// Whether a worker is there and in front.
     pub fn has_transport(&self) -> bool {
-        self.link.is_some() && self.viewed.is_none()
+        self.link.is_some() && self.viewed.is_none() && !self.is_following_a_file()
+    }
+
+    /// Whether another program's recording is shown as it grows.
+    pub fn is_following_a_file(&self) -> bool {
+        self.live.state == RunState::Following
     }
 
     /// Whether what is in front is the training of another program.
@@ -278,6 +291,13 @@ impl Window {
     pub fn take(&mut self, event: Event) {
         let before = self.live.spec.clone();
         let starts = matches!(event, Event::Started { .. } | Event::LabStarted { .. });
+        if let Event::Track(info) = &event
+            && info.parent.is_some()
+            && self.viewed.is_none()
+        {
+            self.shown_generation += 1;
+            self.cursor = TimeCursor::Following;
+        }
         let changes = starts || matches!(event, Event::Intervention { .. });
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::run::session::{Session, SessionOptions};
 use crate::run::watch::WatchOrder;
 
+use super::live::Live;
 use super::state::Window;
 use super::toasts::Notice;
 
@@ -16,7 +17,13 @@ impl Window {
         let options = SessionOptions { wake: Arc::new(move || ring.ring()), ..SessionOptions::default() };
         let order = WatchOrder { folder: folder.to_owned(), ..WatchOrder::default() };
         match Session::start_watch(order, options) {
-            Ok(session) => self.take_over(session, None),
+            Ok(session) => {
+                self.take_over(session);
+                self.followed = None;
+                self.live = Live::default();
+                (self.maximised, self.dialog) = (None, None);
+                self.changed_as_a_whole();
+            }
             Err(error) => {
                 self.toasts.push(Notice::problem(format!("Can't watch: {error}; close other programs and try again")));
             }

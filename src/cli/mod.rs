@@ -14,6 +14,7 @@ mod lab;
 mod lab_run;
 mod list;
 mod measure;
+mod measure_recording;
 mod model_files;
 mod playground;
 mod progress;

@@ -46,11 +46,12 @@ fn experiments(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         return;
     }
     let current = window.lab.as_ref().map(|front| front.lab.id());
-    let title = window.lab.as_ref().map_or("Playground", |front| front.lab.title());
+    let unnamed = if window.is_watching() { "Training elsewhere" } else { "Playground" };
+    let title = window.lab.as_ref().map_or(unnamed, |front| front.lab.title());
     let combo = ComboBox::from_id_salt("experiment").width(170.0).selected_text(title).show_ui(ui, |ui| {
         let mut entry = |id: Option<&'static str>, title: &str, about: &str| {
             let chosen = ui.selectable_label(id == current, title).on_hover_text(about).clicked();
-            if chosen && (id != current || !window.has_transport()) {
+            if chosen && (id != current || !window.has_transport() || window.is_watching()) {
                 actions.push(Action::OpenLab(id));
             }
         };
@@ -151,6 +152,12 @@ fn pace(window: &Window, ui: &mut Ui) {
 
 fn file(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let tokens = theme::of(ui.visuals());
+    if let Some(path) = window.followed.as_ref().filter(|_| window.is_following_a_file()) {
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        ui.label(RichText::new(format!("Following {name}, read-only")).color(tokens.text))
+            .on_hover_text(format!("Another program writes {}", crate::app::full_path(path)));
+        return;
+    }
     let Some(viewed) = &window.viewed else { return };
     let name = viewed.path.file_name().map_or_else(|| viewed.path.to_string_lossy(), |name| name.to_string_lossy());
     let place = crate::app::full_path(&viewed.path);

@@ -107,6 +107,7 @@ fn obey(command: Command, watching: &mut Watching, over: bool, outbox: &Outbox) 
         | Command::Step
         | Command::SpeedLimit(_)
         | Command::Fork(_)
+        | Command::Twin(_)
         | Command::RestoreLastGood { .. }
         | Command::RestartLab(_) => {}
     }
