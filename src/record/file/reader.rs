@@ -29,6 +29,8 @@ pub struct Opened {
 pub enum Entry {
     Track(TrackInfo),
     Snapshot(Snapshot),
+    /// One of an earlier step than another of its series that came before.
+    Late(Snapshot),
     Intervention(Intervention),
     Fingerprint(Fingerprint),
     Note(Note),
@@ -60,6 +62,8 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
                 branches.insert(id, fork);
             }
             Entry::Track(info) => recording.begin_track(&info),
+            // Put in one by one, rows that go backwards by the million would each move all the others.
+            Entry::Late(snapshot) => late.push(snapshot),
             Entry::Snapshot(snapshot) => match recording.push(&snapshot) {
                 Err(misfit) if misfit.is_late => late.push(snapshot),
                 result => result.map_err(|misfit| misfit.to_string())?,
@@ -85,7 +89,8 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
 pub(super) struct Rows {
     /// The last row of each table.
     last: BTreeMap<&'static str, i64>,
-    series: HashMap<i64, (TrackId, SeriesId)>,
+    /// With the latest step that was read of each.
+    series: HashMap<i64, (TrackId, SeriesId, u64)>,
 }
 
 type Visit<'a> = dyn FnMut(Entry) -> Result<(), String> + 'a;
@@ -109,11 +114,11 @@ impl Rows {
         });
         scan(self, "series", &["id", "track", "name"], &mut |rows, row| {
             let id = row.get(0).map_err(|error| error.to_string())?;
-            rows.series.insert(id, (track(row, 1)?, SeriesId::owned(text(row, 2)?)));
+            rows.series.insert(id, (track(row, 1)?, SeriesId::owned(text(row, 2)?), 0));
             Ok(())
         });
         for table in TABLES {
-            scan(self, table.name, table.columns, &mut |rows, row| visit(Entry::Snapshot(rows.snapshot(table, row)?)));
+            scan(self, table.name, table.columns, &mut |rows, row| visit(rows.snapshot(table, row)?));
         }
         scan(self, "intervention", &["step", "knob", "before", "after", "track"], &mut |_, row| {
             let (knob, from, to) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
@@ -136,11 +141,14 @@ impl Rows {
         faults
     }
 
-    fn snapshot(&self, table: &Table, row: &Row<'_>) -> Result<Snapshot, String> {
+    fn snapshot(&mut self, table: &Table, row: &Row<'_>) -> Result<Entry, String> {
         let id: i64 = row.get(0).map_err(|error| error.to_string())?;
-        let (track, name) = self.series.get(&id).ok_or("it names no series")?;
+        let (track, name, latest) = self.series.get_mut(&id).ok_or("it names no series")?;
         let readings = vec![(name.clone(), decode::reading(table, row)?)];
-        Ok(Snapshot { track: *track, step: step(row, 1)?, readings })
+        let snapshot = Snapshot { track: *track, step: step(row, 1)?, readings };
+        let is_late = snapshot.step < *latest;
+        *latest = snapshot.step.max(*latest);
+        Ok(if is_late { Entry::Late(snapshot) } else { Entry::Snapshot(snapshot) })
     }
 
     /// Visits new rows until the data end or break off; rows that make no sense are passed over.

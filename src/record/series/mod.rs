@@ -68,9 +68,6 @@ pub(in crate::record) fn reading_bytes(reading: &Reading) -> usize {
     }
 }
 
-/// Heavy entries among which one may be put in between.
-const RECENT: usize = 64;
-
 /// All values of one quantity of one track.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Series {
@@ -161,13 +158,8 @@ impl Series {
         match self {
             Self::Scalar(series) => series.steps().binary_search(&step).is_ok(),
             Self::Vector(series) => series.steps().binary_search(&step).is_ok(),
-            // Thinned, it may have lost the entry that is measured again. What is earlier goes through `Recording::insert`, for
-            // each entry that is put in front of others moves them all.
-            Self::Heavy(series) => {
-                let recent = series.entries.len().saturating_sub(RECENT);
-                series.entries.get(recent).is_some_and(|(first, _)| *first <= step)
-                    || series.entries.binary_search_by_key(&step, |(s, _)| *s).is_ok()
-            }
+            // Thinned, it may have lost the entry that is measured again.
+            Self::Heavy(series) => !series.is_empty(),
         }
     }
 

@@ -8,9 +8,6 @@ const FAN: usize = 8;
 /// visibly behind a loss that falls tenfold in a hundred steps.
 pub const SMOOTHING: f64 = 0.95;
 
-/// Entries after which the average knows nothing of a value: `SMOOTHING^1000` is 1e-22.
-const FORGETS: usize = 1_000;
-
 /// Numbers over steps, with the extremes of every aligned run of 8, 64, 512, ... of them, so that a curve of
 /// any length is drawn from a few hundred entries without losing a spike.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,60 +76,30 @@ impl ScalarSeries {
     }
 
     pub(super) fn push(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
+        // What stands at or after the step; of earlier entries nothing changes.
         let at = self.steps.partition_point(|&s| s < step);
-        if self.steps.get(at) == Some(&step) {
-            self.replace(at, value, estimate);
-            return;
-        }
-        debug_assert_eq!(at, self.len(), "`accepts` was asked first");
-        self.steps.push(step);
-        self.values.push(value);
-        self.smoothed.push(self.average_at(at));
-        self.estimates.extend(estimate);
-        self.summarise_last();
+        let later: Vec<_> = (at..self.len())
+            .filter(|&i| self.steps[i] > step)
+            .map(|i| (self.steps[i], self.values[i], self.estimates.get(i).cloned()))
+            .collect();
+        self.truncate(at);
+        self.append(step, value, estimate);
+        later.into_iter().for_each(|(step, value, estimate)| self.append(step, value, estimate));
     }
 
-    /// The moving average after the entry at `at`, from the one before it.
-    fn average_at(&self, at: usize) -> f64 {
-        let value = self.values[at];
-        match at.checked_sub(1).map(|before| self.smoothed[before]) {
-            Some(mean) if !value.is_finite() => mean,
-            Some(mean) if mean.is_finite() => {
-                let weight = (1.0 - SMOOTHING).max(1.0 / (at + 1) as f64);
+    fn append(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
+        self.steps.push(step);
+        self.values.push(value);
+        self.smoothed.push(match self.smoothed.last() {
+            Some(&mean) if !value.is_finite() => mean,
+            Some(&mean) if mean.is_finite() => {
+                let weight = (1.0 - SMOOTHING).max(1.0 / self.values.len() as f64);
                 mean + weight * (value - mean)
             }
             _ => value,
-        }
-    }
-
-    /// Another value at an entry that is there. Of the averages after it only those change that still remember it: rows that
-    /// replace others by the million must not cost the length of the series each.
-    fn replace(&mut self, at: usize, value: f64, estimate: Option<Estimate>) {
-        self.values[at] = value;
-        if let (Some(slot), Some(estimate)) = (self.estimates.get_mut(at), estimate) {
-            *slot = estimate;
-        }
-        for entry in at..self.len().min(at + FORGETS) {
-            let average = self.average_at(entry);
-            let same = average.to_bits() == self.smoothed[entry].to_bits();
-            self.smoothed[entry] = average;
-            if same && entry > at {
-                break;
-            }
-        }
-        let mut block = at / FAN;
-        for depth in 0..self.levels.len() {
-            if block >= self.levels[depth].len() {
-                break;
-            }
-            let (from, to) = (block * FAN, (block + 1) * FAN);
-            self.levels[depth][block] = if depth == 0 {
-                extremes(self.values[from..to].iter().map(|&v| [v, v]))
-            } else {
-                extremes(self.levels[depth - 1][from..to].iter().copied())
-            };
-            block /= FAN;
-        }
+        });
+        self.estimates.extend(estimate);
+        self.summarise_last();
     }
 
     /// Forgets the entries from index `len` on.
