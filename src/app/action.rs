@@ -10,6 +10,7 @@ use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
 use crate::run::sweep::Folder;
+use crate::run::watch;
 
 use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
@@ -180,6 +181,10 @@ impl Window {
                     self.watch_sweep(&path);
                     return;
                 }
+                if watch::is_one(&path) {
+                    self.watch_training(&path);
+                    return;
+                }
                 if file::is_being_written(&path) {
                     self.follow_file(&path);
                     return;
@@ -246,6 +251,7 @@ impl Window {
             RunState::Finished | RunState::Failed if self.lab.is_some() => self.restart_lab(),
             RunState::Running | RunState::Preparing => self.send(Command::Pause),
             RunState::Paused | RunState::Finished => self.send(Command::Play),
+            RunState::Watching => {}
             RunState::Diverged => {
                 self.toasts.push(Notice::remark("The run has diverged: restore the last good step, branch, or reset"));
             }

@@ -22,7 +22,7 @@ impl Window {
     /// Where a branch would begin; none where there is nothing to branch from.
     pub fn fork_here(&self) -> Option<Fork> {
         let recording = self.recording();
-        let is_run = recording.header.lab.is_none() && !recording.is_empty();
+        let is_run = recording.header.lab.is_none() && recording.header.watched.is_none() && !recording.is_empty();
         let lone = self.viewed.as_ref().is_some_and(|viewed| viewed.others == 0);
         let free = lone || (self.has_transport() && self.live.state != RunState::Failed);
         let step = self.cursor.step(recording.newest_step());

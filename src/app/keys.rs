@@ -50,7 +50,7 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     if ctx.text_edit_focused() {
         return;
     }
-    let transport = window.has_transport();
+    let transport = window.has_transport() && !window.is_watching();
     let plain = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     // Before the widgets see it, or a focused button would be pressed as well.
     if plain(Key::Space) && transport {

@@ -25,6 +25,7 @@ pub mod sweep;
 pub mod theme;
 pub mod toasts;
 pub mod views;
+mod watch;
 pub mod widgets;
 pub mod window;
 

@@ -204,6 +204,11 @@ impl Window {
         self.live.state == RunState::Following
     }
 
+    /// Whether what is in front is the training of another program.
+    pub fn is_watching(&self) -> bool {
+        self.has_transport() && self.live.recording.header.watched.is_some()
+    }
+
     /// Whether a run waits behind the file that is shown.
     pub fn has_run_behind(&self) -> bool {
         self.link.is_some() && self.viewed.is_some()

@@ -25,6 +25,7 @@ mod sweep;
 mod theory;
 mod train;
 mod view;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },
     Subcommand { command: train::command, run: train::run },
+    Subcommand { command: watch::command, run: watch::run },
     Subcommand { command: connect::command, run: connect::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: lab::command, run: lab::run },
@@ -84,7 +86,7 @@ pub fn main() -> ExitCode {
     let result = match matches.subcommand() {
         None => playground::run(&matches),
         Some((name, matches)) => {
-            if !["lab", "view"].contains(&name) {
+            if !["lab", "view", "watch"].contains(&name) {
                 pipes::end_when_nobody_reads();
             }
             let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);

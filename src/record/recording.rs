@@ -69,6 +69,9 @@ pub struct Header {
     /// What is shown of it; none for the Playground's panes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub charts: Vec<Chart>,
+    /// The folder whose checkpoints were measured, if another program trained; none for runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<String>,
 }
 
 /// Which experiment was run, and how.

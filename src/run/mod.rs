@@ -32,6 +32,7 @@ pub mod spec;
 pub mod sweep;
 mod threshold;
 pub mod trainer;
+pub mod watch;
 pub mod weights_file;
 pub mod worker;
 

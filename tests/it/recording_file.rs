@@ -219,7 +219,7 @@ fn a_follower_reads_what_comes_and_branches_after_what_they_inherit() {
         for entry in follower.poll() {
             match entry {
                 file::Entry::Track(info) => followed.begin_track(&info),
-                file::Entry::Snapshot(snapshot) => followed.push(&snapshot).unwrap(),
+                file::Entry::Snapshot(snapshot) | file::Entry::Late(snapshot) => followed.push(&snapshot).unwrap(),
                 _ => {}
             }
         }

@@ -191,7 +191,11 @@ fn knob(id: &str, window: &Window, ui: &mut Ui) {
 
 /// Two runs side by side that differ in this knob.
 fn twin(id: &'static str, window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-    let Some(knob) = knobs::find(id).filter(|_| window.has_transport() && window.lab.is_none()) else { return };
+    let Some(knob) =
+        knobs::find(id).filter(|_| window.has_transport() && window.lab.is_none() && !window.is_watching())
+    else {
+        return;
+    };
     let tokens = theme::of(ui.visuals());
     ui.add_space(6.0);
     ui.separator();

@@ -157,6 +157,7 @@ fn state(state: RunState, tokens: &Tokens) -> (&'static str, Color32) {
     match state {
         RunState::Preparing => ("Preparing", tokens.warning),
         RunState::Running => ("Running", tokens.good),
+        RunState::Watching => ("Watching", tokens.good),
         RunState::Paused => ("Paused", tokens.text_faint),
         RunState::Finished => ("Finished", tokens.accent),
         RunState::Diverged => ("Diverged", tokens.danger),

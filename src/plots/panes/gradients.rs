@@ -55,8 +55,14 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
             ),
         ];
     }
+    let gradient = by_group(recording, cursor, options, "Gradient norm", "|g|", &names::GRADIENT_NORM, None);
+    if recording.header.watched.is_some() {
+        // Another program's updates aren't known, its weights are.
+        let weights = by_group(recording, cursor, options, "Weight norm", "|w|", &names::WEIGHT_NORM, None);
+        return vec![gradient, weights];
+    }
     vec![
-        by_group(recording, cursor, options, "Gradient norm", "|g|", &names::GRADIENT_NORM, None),
+        gradient,
         by_group(recording, cursor, options, "Update to weight", "|Δw| / |w|", &names::UPDATE_RATIO, Some(rule)),
     ]
 }

@@ -82,7 +82,12 @@ fn curves_of(
         return Plot::Empty { title: quantity.title.into(), reason: "No step has been taken yet".into() };
     }
     let mut plot = curves::over_steps(recording, cursor, quantity.window, quantity.title, quantity.y_label);
-    if let Some(train) = train.filter(|s| !s.is_empty()) {
+    if recording.header.watched.is_some() {
+        if let Some(train) = train.filter(|s| !s.is_empty()) {
+            plot.add_raw(train, "train", LineStyle::Solid, 0, at);
+            plot.notes.push(format!("train: all {} examples", recording.header.train_examples));
+        }
+    } else if let Some(train) = train.filter(|s| !s.is_empty()) {
         plot.add_raw(train, "minibatch", LineStyle::Faint, 0, at);
         plot.add_smoothed(train, "train", 0, at);
         let memory = 1.0 / (1.0 - SMOOTHING);
