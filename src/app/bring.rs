@@ -141,7 +141,7 @@ impl Window {
         }
         match found {
             Err(message) => self.toasts.push(Notice::problem(message)),
-            Ok(Brought::Recording) => self.background.read(path),
+            Ok(Brought::Recording) => self.background.read(path, self.memory_budget),
             Ok(Brought::Sweep) => {
                 self.remember(&path);
                 self.watch_sweep(&path);

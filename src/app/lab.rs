@@ -62,7 +62,7 @@ impl Window {
         let ring = self.wake.clone();
         // A lab is written when it is saved: it begins anew with every knob that is turned.
         let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
-        let is_kept = recording.is_some();
+        let file = recording.clone();
         let options = SessionOptions {
             wake: Arc::new(move || ring.ring()),
             recording,
@@ -88,7 +88,7 @@ impl Window {
         self.dialog = None;
         self.lesson_step = 0;
         self.arranged.hidden_knobs.clear();
-        self.is_kept = is_kept;
+        self.recorded_in(file.as_deref());
         self.changed_as_a_whole();
     }
 

@@ -4,12 +4,15 @@
 //! is drawn. Widgets push actions; one place applies them.
 
 pub mod action;
+mod archive;
 pub mod arrangement;
 pub mod background;
 mod branching;
 pub mod bring;
+mod comparison;
 pub mod connectivity;
 pub mod coord_check;
+mod dialog;
 pub mod draft;
 mod emblem;
 pub mod gpu;
@@ -31,9 +34,11 @@ pub mod theme;
 pub mod toasts;
 mod undo;
 pub mod views;
+mod watch;
 pub mod widgets;
 pub mod window;
 
+pub use comparison::read_beside;
 pub use link::Wake;
 pub use offscreen::{Look, OffscreenError, Studio, adapters};
 pub use state::Window;

@@ -162,13 +162,18 @@ impl Window {
         // A lab that has come to its end comes to the same end again.
         let is_lost = self.link.is_some()
             && step > 0
-            && !self.is_kept
+            && !self.is_kept()
             && self.saved_at.is_none_or(|saved| saved < step)
             && (self.lab.is_none() || self.live.is_running());
         is_lost.then(|| {
             let what = if self.lab.is_some() { "The lab" } else { "The run" };
             format!("{what} that is open (step {step}) isn't saved, and ends when another begins")
         })
+    }
+
+    /// Whether what is recorded is written into a file as it goes, by this program or another.
+    fn is_kept(&self) -> bool {
+        self.recorded.is_some() || self.followed.is_some() || self.is_following_a_file() || self.is_watching()
     }
 
     fn begin_shared(&mut self, state: SharedState) {
@@ -216,7 +221,7 @@ impl Window {
 
     /// Whether there is a worker of the Playground, in front or behind a file.
     pub(super) fn has_playground(&self) -> bool {
-        self.link.is_some() && self.lab.is_none() && !self.is_following_a_file()
+        self.link.is_some() && self.lab.is_none() && !self.is_following_a_file() && !self.is_watching()
     }
 
     /// A run has begun: its cursor goes where the link says. (It stands at the newest step until that one is reached.)

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender};
 
-use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
-use crate::record::{Divergence, Outcome, Recording, TimeCursor};
+use crate::record::file::Archive;
+use crate::record::{Divergence, Outcome, Playback, Recording, TimeCursor, TrackId, memory};
 use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
@@ -22,62 +22,14 @@ use super::lab::LabInFront;
 use super::link::{Link, Wake};
 use super::live::Live;
 use super::settings::{Keeper, Memory};
-use super::sharing::{Arranged, Arriving};
+use super::sharing::Arranged;
 use super::sweep::SweepWatch;
 use super::toasts::{Notice, Toasts};
 
+pub use super::dialog::Dialog;
+
 /// Longest that one frame spends on what has arrived.
 const DRAIN: Duration = Duration::from_millis(4);
-
-/// What stands in front of the panes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Dialog {
-    /// The list of keys.
-    Keys,
-    /// How to read a pane.
-    Guide(PaneId),
-    /// What a knob means.
-    Knob(&'static str),
-    CoordCheck,
-    Connectivity,
-    SaveWeights {
-        path: String,
-    },
-    Save {
-        path: String,
-    },
-    Open {
-        path: String,
-    },
-    /// The link and what else leaves the program.
-    Share,
-    /// Its QR code, as large as the window.
-    QrCode,
-    Settings,
-    /// Where to write the state.
-    SaveState {
-        path: String,
-    },
-    /// What to do with weights that were brought.
-    Weights {
-        path: PathBuf,
-        tensors: usize,
-        /// Or why they aren't those of the network that the knobs describe.
-        fit: Result<(), String>,
-    },
-    /// What has arrived and has to be agreed to.
-    Arrival(Arriving),
-    /// Something to be written at a step.
-    Note {
-        step: u64,
-        text: String,
-    },
-    Export {
-        pane: PaneId,
-        format: FileFormat,
-        path: String,
-    },
-}
 
 /// What is said while a file is read.
 pub(super) fn opening(path: &Path) -> String {
@@ -89,6 +41,8 @@ pub struct Viewed {
     pub path: PathBuf,
     pub recording: Recording,
     pub spec: RunSpec,
+    /// Files beside the first whose tracks are shown, too.
+    pub others: usize,
 }
 
 /// The window's state.
@@ -120,8 +74,6 @@ pub struct Window {
     pub arranged: Arranged,
     /// Names new files for runs that the window begins.
     pub(super) new_recording: Option<fn() -> Option<PathBuf>>,
-    /// Whether the run is written into a file as it goes.
-    pub is_kept: bool,
     /// The newest step when the run was saved last.
     pub(super) saved_at: Option<u64>,
     /// Where the run is being saved to, and its newest step then.
@@ -144,6 +96,18 @@ pub struct Window {
     pub lesson_open: bool,
     /// The step of the lesson that is open.
     pub lesson_step: usize,
+    /// Bytes that recordings may hold in memory.
+    pub memory_budget: usize,
+    /// The cursor moves by itself.
+    pub playback: Option<Playback>,
+    /// Its speed, when it does, in steps a second.
+    pub playback_speed: f64,
+    /// Whether the list of tracks is shown, where there are several.
+    pub tracks_open: bool,
+    /// The file that the first run goes to, and how many runs began since.
+    pub(super) recorded: Option<(PathBuf, usize)>,
+    /// The file of what is shown, with the step and track for which it was read last.
+    pub(super) archive: Option<(Option<(u64, TrackId)>, Archive)>,
     pub(super) wake: Wake,
     pub(super) background: Background,
 }
@@ -185,7 +149,6 @@ impl Window {
             history: History::default(),
             arranged: Arranged::default(),
             new_recording: None,
-            is_kept: false,
             saved_at: None,
             saving: None,
             hovered: None,
@@ -197,6 +160,12 @@ impl Window {
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
+            memory_budget: memory::DEFAULT_BYTES,
+            playback: None,
+            playback_speed: 20.0,
+            tracks_open: false,
+            recorded: None,
+            archive: None,
             background: Background::new(wake.clone()),
             wake,
         }
@@ -232,6 +201,11 @@ impl Window {
         self.live.state == RunState::Following
     }
 
+    /// Whether what is in front is the training of another program.
+    pub fn is_watching(&self) -> bool {
+        self.has_transport() && self.live.recording.header.watched.is_some()
+    }
+
     /// Whether a run waits behind the file that is shown.
     pub fn has_run_behind(&self) -> bool {
         self.link.is_some() && self.viewed.is_some()
@@ -246,22 +220,6 @@ impl Window {
                 _ => None,
             },
         }
-    }
-
-    /// A prompt for where to save, with a place filled in.
-    pub fn save_dialog(&self) -> Dialog {
-        let task = match &self.recording().header.lab {
-            Some(lab) => lab.id.clone(),
-            None => crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string()),
-        };
-        Dialog::Save { path: self.place(&format!("landscope-{task}-step{}.landscope", self.recording().newest_step())) }
-    }
-
-    /// Likewise for the weights.
-    pub fn save_weights_dialog(&self) -> Dialog {
-        let task = crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string());
-        let name = format!("landscope-{task}-step{}.safetensors", self.recording().newest_step());
-        Dialog::SaveWeights { path: self.place(&name) }
     }
 
     pub fn wake(&self) -> &Wake {
@@ -316,7 +274,8 @@ impl Window {
         self.follow_sweep();
         self.coord_check.receive();
         self.comparing.receive();
-        let Some(mut link) = self.link.take() else { return false };
+        let unread = self.read_back();
+        let Some(mut link) = self.link.take() else { return unread };
         link.flush();
         let start = Instant::now();
         let mut more = true;
@@ -329,7 +288,7 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
-        more || blocked || self.live.is_settling()
+        more || blocked || unread || self.live.is_settling()
     }
 
     /// Takes in one event of the worker.
@@ -354,6 +313,10 @@ impl Window {
             self.toasts.push(notice);
         }
         if starts {
+            if let Some((_, runs)) = &mut self.recorded {
+                *runs += 1;
+            }
+            self.archive = None;
             self.shown_generation += 1;
             self.saved_at = None;
             if self.viewed.is_none() && (self.lab.is_none() || self.arranged.cursor_to_come.is_some()) {
@@ -378,7 +341,7 @@ impl Window {
                 }
             }
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
-            Finished::Read { path, result: Ok(opened) } => {
+            Finished::Read { path, result: Ok(opened), others } => {
                 let place = super::full_path(&path);
                 match opened.damage {
                     None => self.toasts.push(Notice::done(format!("Opened {place}"))),
@@ -386,12 +349,19 @@ impl Window {
                 }
                 self.remember(&path);
                 self.view(path, opened.recording);
+                if let Some(viewed) = &mut self.viewed {
+                    viewed.others = others;
+                    self.tracks_open = others > 0;
+                }
             }
+            Finished::Measured { path, result: Ok(found) } => self.add_measured(&path, found),
             Finished::Written { path, result: Ok(()) } => {
                 self.written(&path);
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
-            Finished::Read { result: Err(message), .. } | Finished::Written { result: Err(message), .. } => {
+            Finished::Read { result: Err(message), .. }
+            | Finished::Measured { result: Err(message), .. }
+            | Finished::Written { result: Err(message), .. } => {
                 self.toasts.push(Notice::problem(message));
             }
         }
@@ -434,7 +404,8 @@ impl Window {
         }
         let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").unwrap_or_default();
         self.draft = spec.clone();
-        self.viewed = Some(Viewed { path, recording, spec });
+        self.viewed = Some(Viewed { path, recording, spec, others: 0 });
+        self.archive = None;
         self.shown_generation += 1;
         self.cursor = TimeCursor::Following;
     }
@@ -443,6 +414,7 @@ impl Window {
         if self.has_run_behind() {
             self.viewed = None;
             self.draft = self.live.spec.clone();
+            self.archive = None;
             self.shown_generation += 1;
             self.cursor = TimeCursor::Following;
         }
@@ -463,7 +435,13 @@ impl Window {
         if self.has_transport() && self.lab.is_none() {
             self.send(Command::Save(path));
         } else {
-            self.background.save(self.recording().clone(), path);
+            let used = self.recording().memory();
+            let lone = self.viewed.as_ref().filter(|viewed| viewed.others == 0);
+            match lone.filter(|_| used.is_summarised || used.is_thinned) {
+                // The file has what memory hasn't.
+                Some(viewed) => self.background.copy(viewed.path.clone(), path),
+                None => self.background.save(self.recording().clone(), path),
+            }
         }
     }
 

@@ -83,9 +83,11 @@ impl eframe::App for App {
     }
 }
 
-/// Where the window keeps what should outlast it; none of both in tests.
-#[derive(Clone, Debug, Default)]
+/// What surrounds the window: where it keeps what should outlast it, and how much memory recordings may hold.
+#[derive(Clone, Debug)]
 pub struct Places {
+    /// Bytes.
+    pub memory_budget: usize,
     /// The file of the settings.
     pub settings: Option<PathBuf>,
     /// Names a new file for a run of the Playground that the window begins, so that nothing is lost to a crash.
@@ -96,8 +98,7 @@ pub struct Places {
 #[expect(clippy::large_enum_variant, reason = "there is one in a program, and it is moved once")]
 pub enum Source {
     /// A run: the other ends of its channels. Whoever sends events rings `wake`.
-    /// `kept`: it is written into a file as it goes.
-    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake, kept: bool },
+    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake, file: Option<PathBuf> },
     /// An experiment that the window begins: a lab with its knobs.
     Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
     /// A recording that another program writes.
@@ -106,8 +107,8 @@ pub enum Source {
     Sweep(PathBuf),
     /// What a link, a saved state or a specification holds, with remarks for the user: it begins, or is asked about.
     Shared { state: Box<SharedState>, remarks: Vec<String> },
-    /// A recording.
-    File { path: PathBuf, recording: Box<Recording> },
+    /// A recording, or the tracks of several: `others` is their number after the first.
+    File { path: PathBuf, recording: Box<Recording>, others: usize },
 }
 
 /// Why there is no window.
@@ -159,9 +160,9 @@ pub fn run(source: Source, places: Places) -> Result<(), WindowError> {
         Box::new(move |creation| {
             let mut shared = None;
             let mut window = match source {
-                Source::Live { spec, commands, events, wake, kept } => {
+                Source::Live { spec, commands, events, wake, file } => {
                     let mut window = Window::following(spec, commands, events, wake);
-                    window.is_kept = kept;
+                    window.recorded_in(file.as_deref());
                     window
                 }
                 Source::Lab { lab, values, wake } => {
@@ -183,8 +184,9 @@ pub fn run(source: Source, places: Places) -> Result<(), WindowError> {
                     window.watch_sweep(&path);
                     window
                 }
-                Source::File { path, recording } => Window::viewing(&path, *recording),
+                Source::File { path, recording, others } => Window::comparing_files(&path, *recording, others),
             };
+            window.set_memory_budget(places.memory_budget);
             window.new_recording = places.new_recording;
             if let Some(path) = places.settings {
                 window.keep_settings_in(path);

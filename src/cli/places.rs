@@ -6,9 +6,9 @@ use crate::app::Places;
 
 use super::autosave;
 
-/// Where windows keep what should outlast them.
-pub fn of_the_window() -> Places {
-    Places { settings: settings(), new_recording: Some(autosave::path) }
+/// Where windows keep what should outlast them; recordings hold at most `memory_budget` bytes in memory.
+pub fn of_the_window(memory_budget: usize) -> Places {
+    Places { memory_budget, settings: settings(), new_recording: Some(autosave::path) }
 }
 
 /// Recordings that are written as a run goes: `$XDG_STATE_HOME/landscope`, or where the platform keeps such things.

@@ -1,4 +1,4 @@
-//! `landscope view FILE`: a recording, a sweep, a saved state or a link in the window, or as figures.
+//! `landscope view FILE …`: recordings, a sweep, a saved state or a link in the window, or as figures.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,10 @@ use crate::run::sweep::{self, Folder};
 use super::{arguments, figure_files, places};
 
 pub fn command() -> Command {
-    let file = Arg::new("file")
-        .required(true)
-        .value_name("FILE")
-        .value_parser(value_parser!(PathBuf))
-        .help("A recording, the folder of a sweep, a saved state, specification or lab setting (TOML), or a link (landscope://…)");
+    let file =
+        Arg::new("file").required(true).num_args(1..).value_name("FILE").value_parser(value_parser!(PathBuf)).help(
+            "A recording, the folder of a sweep, a saved state, specification or lab setting (TOML), or a link (landscope://…); several recordings are compared: their tracks share every pane",
+        );
     let out =
         arguments::out().help("Write figures and tables of every pane into this folder instead of opening a window");
     let toml = Arg::new("toml")
@@ -30,31 +29,42 @@ pub fn command() -> Command {
         .help("Print the link of a saved state, and open nothing");
     Command::new("view")
         .visible_alias("open")
-        .about("Open a recording, a sweep to watch it fill in, a saved state or a link")
-        .args([file, out, toml, link])
+        .about("Open a recording, several to compare, a sweep to watch it fill in, a saved state or a link")
+        .args([file, arguments::memory(), out, toml, link])
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
-    let Some(path) = matches.get_one::<PathBuf>("file") else { bail!("give the recording's path") };
-    if let Some(text) = state_text(path)? {
+    let paths: Vec<PathBuf> = matches.get_many("file").into_iter().flatten().cloned().collect();
+    let Some(path) = paths.first() else { bail!("give the recording's path") };
+    let memory = arguments::memory_of(matches);
+    if let [path] = paths.as_slice()
+        && let Some(text) = state_text(path)?
+    {
         return state(&text, path, matches);
     }
     if matches.get_flag("toml") || matches.get_flag("link") {
         bail!(
-            "{} is no saved state: --toml and --link are for links, and for saved states and specifications (.toml)",
+            "{} is no saved state: --toml and --link are for one link, saved state or specification (.toml)",
             path.display()
+        );
+    }
+    if let Some(folder) = paths.iter().find(|path| Folder::is_one(path)).filter(|_| paths.len() > 1) {
+        bail!(
+            "{} is the folder of a sweep, which is watched alone; give it alone, or the recordings of its cells",
+            folder.display()
         );
     }
     let sweep = Folder::is_one(path).then(|| Folder::open(path)).transpose()?;
     if let (Some(_), None) = (&sweep, matches.get_one::<PathBuf>("out")) {
-        return window(app::Source::Sweep(path.clone()));
+        return window(app::Source::Sweep(path.clone()), memory);
     }
-    if sweep.is_none() && matches.get_one::<PathBuf>("out").is_none() && file::is_being_written(path) {
-        return window(app::Source::Followed(path.clone()));
+    let lone = paths.len() == 1 && sweep.is_none() && matches.get_one::<PathBuf>("out").is_none();
+    if lone && file::is_being_written(path) {
+        return window(app::Source::Followed(path.clone()), memory);
     }
     let recording = match &sweep {
         Some(folder) => sweep::recording(folder)?,
-        None => file::read(path)?,
+        None => app::read_beside(&paths, memory)?,
     };
     if let Some(out) = matches.get_one::<PathBuf>("out") {
         let folder = arguments::prepare_out(Some(out))?;
@@ -62,7 +72,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         println!("figures: {}", folder.display());
         return Ok(());
     }
-    window(app::Source::File { path: path.clone(), recording: Box::new(recording) })
+    let others = paths.len() - 1;
+    window(app::Source::File { path: path.clone(), recording: Box::new(recording), others }, memory)
 }
 
 /// The link, or the text of the file, if that is what was named.
@@ -96,13 +107,13 @@ fn state(text: &str, path: &Path, matches: &ArgMatches) -> anyhow::Result<()> {
             "a link holds an experiment and no measurements, so there is nothing to draw yet; open it in a window, or run the experiment with `landscope run`"
         );
     }
-    window(app::Source::Shared { state: Box::new(state), remarks })
+    window(app::Source::Shared { state: Box::new(state), remarks }, arguments::memory_of(matches))
 }
 
-fn window(source: app::Source) -> anyhow::Result<()> {
+fn window(source: app::Source, memory: usize) -> anyhow::Result<()> {
     let is_shared = matches!(source, app::Source::Shared { .. });
     match app::display() {
-        Ok(()) => Ok(app::run(source, places::of_the_window())?),
+        Ok(()) => Ok(app::run(source, places::of_the_window(memory))?),
         Err(WindowError::NoDisplay) if is_shared => {
             bail!("no display here to open a window on; give --toml to see what the link or the state holds")
         }

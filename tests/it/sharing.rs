@@ -25,7 +25,7 @@ use super::window_files::{told, wait_for};
 /// A desk whose run is written into a file as it goes: nothing would be lost.
 fn kept_desk() -> Desk {
     let mut desk = desk();
-    desk.harness.state_mut().window.is_kept = true;
+    desk.harness.state_mut().window.recorded_in(Some(Path::new("kept.landscope")));
     desk
 }
 

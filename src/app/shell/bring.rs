@@ -19,12 +19,11 @@ pub fn show(window: &mut Window, ui: &Ui, actions: &mut Vec<Action>) {
     if !held.is_empty() {
         overlay(window, ui, held.len());
     }
-    let more = dropped.len().saturating_sub(1);
-    if let Some(path) = dropped.into_iter().next() {
-        actions.push(Action::Open(path));
-        if more > 0 {
-            actions.push(Action::Tell(format!("Files are opened one at a time: {more} of those dropped are left out")));
-        }
+    match dropped.as_slice() {
+        [] => {}
+        [path] => actions.push(Action::Open(path.clone())),
+        // Several files are recordings.
+        _ => actions.push(Action::Compare { paths: dropped, with_shown: false }),
     }
 }
 
@@ -36,6 +35,7 @@ fn overlay(window: &Window, ui: &Ui, count: usize) {
     let rim = egui::Stroke::new(2.0, tokens.accent);
     painter.rect_stroke(all.shrink(14.0), 8.0, rim, egui::StrokeKind::Inside);
     let (name, does, good) = match &window.hovered {
+        _ if count > 1 => (format!("{count} files"), "Drop them to compare the recordings".to_owned(), true),
         None => (String::new(), "Drop it to open it".to_owned(), true),
         Some(hovered) => {
             let name = hovered.path.file_name().unwrap_or(hovered.path.as_os_str()).to_string_lossy().into_owned();
@@ -53,11 +53,6 @@ fn overlay(window: &Window, ui: &Ui, count: usize) {
     painter.galley(at, galley, color);
     let font = FontId::proportional(size::TEXT_HEADING);
     painter.text(all.center() - vec2(0.0, 18.0), Align2::CENTER_BOTTOM, name, font, tokens.text_weak);
-    if count > 1 {
-        let font = FontId::proportional(size::TEXT_TITLE);
-        let text = format!("The first of {count} files: they are opened one at a time");
-        painter.text(all.center_bottom() - vec2(0.0, 40.0), Align2::CENTER_BOTTOM, text, font, tokens.text_weak);
-    }
 }
 
 /// What to do with weights that were brought.

@@ -9,6 +9,7 @@ mod dialogs;
 mod knob_panel;
 mod lab_knobs;
 mod lesson_panel;
+mod memory;
 mod menus;
 mod pane_options;
 mod panes;
@@ -16,8 +17,10 @@ mod settings;
 mod share;
 mod stacks;
 mod time_line;
+mod time_window;
 mod toasts;
 mod top_bar;
+mod tracks;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +47,7 @@ pub struct Shell {
     dialog_pictures: dialogs::Pictures,
     sharing: share::Memory,
     lesson: lesson_panel::Memory,
+    tracks: tracks::Memory,
 }
 
 impl Shell {
@@ -59,6 +63,9 @@ impl Shell {
     /// Draws the window and carries out what the user wishes.
     pub fn show(&mut self, window: &mut Window, ui: &mut Ui) {
         let mut actions = Vec::new();
+        if window.play_on(f64::from(ui.input(|input| input.stable_dt))) {
+            ui.ctx().request_repaint();
+        }
         keys::read(ui.ctx(), window, &mut actions);
         self.look(window, ui);
         let tokens = theme::of(ui.visuals());
@@ -84,6 +91,13 @@ impl Shell {
                 .size_range(240.0..=460.0)
                 .frame(Frame::new().fill(tokens.panel))
                 .show(ui, |ui| lesson_panel::show(window, &shown, &mut self.lesson, ui, &mut actions));
+        }
+        if window.tracks_open && tracks::has_several(window.recording()) {
+            Panel::right("tracks")
+                .default_size(230.0)
+                .size_range(180.0..=420.0)
+                .frame(bar(0))
+                .show(ui, |ui| tracks::show(window, &mut self.tracks, ui, &mut actions));
         }
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
