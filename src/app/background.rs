@@ -60,10 +60,7 @@ pub enum Finished {
         others: usize,
     },
     /// What was measured afterwards at a step of a recording.
-    Measured {
-        path: PathBuf,
-        result: Result<Vec<Snapshot>, String>,
-    },
+    Measured { path: PathBuf, result: Result<Vec<Snapshot>, String> },
     /// A figure, a table or a copy of a recording.
     Written { path: PathBuf, result: Result<(), String> },
 }
