@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::figures::file::FileFormat;
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
-use crate::record::{TimeCommand, TrackId, file};
+use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
@@ -50,6 +50,8 @@ pub enum Action {
         id: &'static str,
         text: String,
     },
+    /// Measure at the cursor what nobody measured then, and add it to the file.
+    MeasureHere,
     /// Show this track.
     Focus(TrackId),
     /// Write something at a step.
@@ -60,6 +62,11 @@ pub enum Action {
     /// After a divergence: the last good step, with a tenth of the learning rate.
     RestoreLastGood,
     Time(TimeCommand),
+    /// Which steps all curves show.
+    Window(WindowCommand),
+    /// Let the cursor move by itself, or stop it.
+    Playback,
+    PlaybackSpeed(f64),
     /// Maximise a pane, or put it back.
     Maximise(PaneId),
     SetOptions(PaneOptions),
@@ -74,6 +81,12 @@ pub enum Action {
     Browse(Browse),
     Save(PathBuf),
     Open(PathBuf),
+    /// Several recordings beside one another; with the one that is shown, or without it.
+    Compare {
+        paths: Vec<PathBuf>,
+        with_shown: bool,
+    },
+    ToggleTracks,
     /// From a file back to the run.
     CloseFile,
     Export {
@@ -121,13 +134,25 @@ impl Window {
             Action::Lesson(actions) => self.follow_lesson(actions),
             Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
             Action::Fork => self.fork(),
+            Action::MeasureHere => self.measure_here(),
             Action::Twin { id, text } => self.twin(id, &text),
             Action::Focus(track) => self.focus(track),
             Action::Note { step, text } => {
                 self.dialog = None;
                 self.note(step, text);
             }
-            Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
+            Action::Time(command) => {
+                self.playback = None;
+                self.cursor = self.cursor.after(command, self.recording().newest_step());
+            }
+            Action::Window(command) => {
+                self.options.window = self.options.window.after(command, self.recording().newest_step());
+            }
+            Action::Playback => self.toggle_playback(),
+            Action::PlaybackSpeed(speed) => {
+                self.playback_speed = speed;
+                self.playback = self.playback.map(|_| Playback::at(speed));
+            }
             Action::Maximise(pane) => {
                 self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
             }
@@ -165,8 +190,13 @@ impl Window {
                     return;
                 }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path);
+                self.background.read(path, self.memory_budget);
             }
+            Action::Compare { paths, with_shown } => {
+                self.dialog = None;
+                self.open_beside(paths, with_shown);
+            }
+            Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
             Action::Export { pane, format, path } => {
                 self.dialog = None;
@@ -188,6 +218,31 @@ impl Window {
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
         }
+    }
+
+    fn toggle_playback(&mut self) {
+        let newest = self.recording().newest_step();
+        self.playback = match self.playback {
+            None if newest > 0 => {
+                self.cursor = Playback::start(self.cursor, newest);
+                Some(Playback::at(self.playback_speed))
+            }
+            _ => None,
+        };
+    }
+
+    /// Moves a cursor that is played on by so many seconds; whether it goes on.
+    pub fn play_on(&mut self, secs: f64) -> bool {
+        let newest = self.recording().newest_step();
+        let Some(playback) = &mut self.playback else { return false };
+        match playback.advance(self.cursor, secs, newest) {
+            Some(cursor) => self.cursor = cursor,
+            None => {
+                self.cursor = crate::record::TimeCursor::Following;
+                self.playback = None;
+            }
+        }
+        self.playback.is_some()
     }
 
     fn play_or_pause(&mut self) {

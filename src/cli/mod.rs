@@ -33,6 +33,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use crate::base::pipes;
+use crate::labs::LABS;
 
 /// A subcommand: its grammar and what it does.
 struct Subcommand {
@@ -78,7 +79,7 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("{}", one_line(&error.to_string()));
+            eprintln!("{}{}", one_line(&error.to_string()), choices(&error));
             return ExitCode::from(2);
         }
     };
@@ -110,6 +111,19 @@ fn in_one_breath(error: &anyhow::Error) -> String {
         }
     }
     words
+}
+
+/// What can be named in the place of a word that nobody knows.
+fn choices(error: &clap::Error) -> String {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return String::new();
+    }
+    let names: Vec<_> = match std::env::args().nth(1).as_deref() {
+        Some("lab" | "run" | "theory" | "claims") => LABS.iter().map(|lab| lab.id().to_owned()).collect(),
+        Some("sweep") => return String::new(),
+        _ => SUBCOMMANDS.iter().map(|sub| (sub.command)().get_name().to_owned()).collect(),
+    };
+    format!("; give one of {}", names.join(", "))
 }
 
 /// A parser's message without its usage block, in one line.

@@ -53,6 +53,7 @@ pub fn command() -> Command {
         .arg(once)
         .arg(out)
         .arg(arguments::json())
+        .arg(arguments::memory())
         .arg(model_files::device_flag())
         .args(flags)
 }
@@ -64,7 +65,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let json = matches.get_flag("json");
     if !order.once && !json {
         match app::display() {
-            Ok(()) => return window(order, out.cloned()),
+            Ok(()) => return window(order, out.cloned(), arguments::memory_of(matches)),
             Err(WindowError::NoDisplay) => {
                 eprintln!("No display here: watching without a window; end it with Ctrl-C, the recording is safe");
             }
@@ -102,17 +103,18 @@ fn order(matches: &ArgMatches) -> anyhow::Result<WatchOrder> {
     })
 }
 
-fn window(order: WatchOrder, out: Option<PathBuf>) -> anyhow::Result<()> {
+fn window(order: WatchOrder, out: Option<PathBuf>, budget: usize) -> anyhow::Result<()> {
     let wake = app::Wake::default();
     let ring = wake.clone();
+    let file = out.or_else(autosave::path);
     let options = SessionOptions {
         wake: Arc::new(move || ring.ring()),
-        recording: out.or_else(autosave::path),
+        recording: file.clone(),
         worker: WorkerOptions { play: true, finest_slice: FINEST_SLICES[1] },
     };
     let session = Session::start_watch(order, options)?;
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec: RunSpec::default(), commands, events, wake })?)
+    Ok(app::run(app::Source::Live { spec: RunSpec::default(), commands, events, wake, file }, budget)?)
 }
 
 /// `watch.landscope` in the folder, or the first of `watch-2.landscope`, ... that isn't there.

@@ -39,3 +39,4 @@ pub mod worker;
 pub use keeper::Keeping;
 pub use live_run::Past;
 pub use outbox::Wake;
+pub use recorder::numbered as recording_of_run;

@@ -76,7 +76,7 @@ fn check(home: &Path, told: &Told, death: Instant) -> Recording {
     let opened = file::open(&path).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(opened.damage, None);
     let recording = opened.recording;
-    let steps = recording.scalar(&names::TRAIN_LOSS).map_or(&[][..], |series| series.steps());
+    let steps = recording.scalar(&names::TRAIN_LOSS).map_or_else(Vec::new, |series| series.steps().to_vec());
     assert!(steps.iter().enumerate().all(|(i, step)| i as u64 == *step), "in order and without a gap");
     let due = told.iter().rev().find(|(at, _)| death.duration_since(*at) >= Duration::from_secs(1));
     if let Some((at, step)) = due {
@@ -134,10 +134,10 @@ fn a_run_that_is_killed_loses_a_second_at_most_and_what_it_left_is_right() {
         found.iter().filter_map(|(recording, _)| recording.fingerprints.last()).map(|print| print.step).max();
     let home = tempfile::tempdir().unwrap();
     let whole = undisturbed(home.path(), furthest.unwrap_or(100).min(4_000));
-    let losses = whole.scalar(&names::TRAIN_LOSS).unwrap().values();
+    let losses = whole.scalar(&names::TRAIN_LOSS).unwrap().values().to_vec();
     let mut compared = 0;
     for (recording, _) in &found {
-        let values = recording.scalar(&names::TRAIN_LOSS).map_or(&[][..], |series| series.values());
+        let values = recording.scalar(&names::TRAIN_LOSS).map_or_else(Vec::new, |series| series.values().to_vec());
         let common = values.len().min(losses.len());
         assert_eq!(values[..common], losses[..common]);
         for print in recording.fingerprints.iter().filter(|print| print.step <= whole.newest_step()) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row};
 
+use crate::record::memory;
 use crate::record::reading::{SeriesId, Snapshot, TrackId};
 use crate::record::recording::{Header, Intervention, Note, Outcome, Recording, TrackInfo};
 use crate::record::{CheckpointInfo, Fingerprint, Fork};
@@ -44,12 +45,21 @@ pub enum Entry {
 /// [`FileError`] names the file, what was found and what to do. A file that is cut or damaged after its header is not
 /// an error: what can be read is there, and [`Opened::damage`] says so.
 pub fn open(path: &Path) -> Result<Opened, FileError> {
+    open_within(path, memory::DEFAULT_BYTES)
+}
+
+/// As [`open`], holding at most `budget` bytes of it in memory: what is old is then summarised or thinned.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_within(path: &Path, budget: usize) -> Result<Opened, FileError> {
     let claimed = check(path)?;
     let damaged = |what: String| FileError::Damaged { path: path.into(), what };
     let whole = WholePages::of(path, &claimed).map_err(|error| damaged(error.to_string()))?;
     let path = whole.as_ref().map_or(path, WholePages::path);
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
     let mut recording = Recording::new(header(&connection).map_err(damaged)?);
+    recording.set_memory_budget(budget);
     let mut branches = BTreeMap::new();
     let mut late = Vec::new();
     let mut outcomes = Vec::new();
@@ -167,13 +177,7 @@ impl Rows {
             }
             return;
         }
-        let names: Vec<&str> = columns
-            .iter()
-            .map(|&name| {
-                let later = LATER_COLUMNS.iter().find(|(of, column, ..)| *of == table && *column == name);
-                later.filter(|_| !has_column(connection, table, name)).map_or(name, |(.., instead)| *instead)
-            })
-            .collect();
+        let names = names_of(connection, table, columns);
         let sql = format!("SELECT {}, rowid FROM {table} WHERE rowid > ?1 ORDER BY rowid", names.join(", "));
         let mut passed_over = 0_u64;
         let mut last = self.last.get(table).copied().unwrap_or(i64::MIN);
@@ -198,9 +202,18 @@ impl Rows {
     }
 }
 
+/// Columns of a table in SQL; for those that the file lacks, what stands for them.
+pub(super) fn names_of<'a>(connection: &Connection, table: &str, columns: &[&'a str]) -> Vec<&'a str> {
+    let name = |&name: &&'a str| {
+        let later = LATER_COLUMNS.iter().find(|(of, column, ..)| *of == table && *column == name);
+        later.filter(|_| !has_column(connection, table, name)).map_or(name, |(.., instead)| *instead)
+    };
+    columns.iter().map(name).collect()
+}
+
 type RowVisit<'a> = dyn FnMut(&mut Rows, &Row<'_>) -> Result<(), String> + 'a;
 
-fn is_there(connection: &Connection, table: &str) -> bool {
+pub(super) fn is_there(connection: &Connection, table: &str) -> bool {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
 }
