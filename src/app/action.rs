@@ -126,8 +126,12 @@ impl Window {
                 self.dialog = None;
                 self.note(step, text);
             }
-            Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
+            Action::Time(command) => {
+                self.awaited.forget_step();
+                self.cursor = self.cursor.after(command, self.recording().newest_step());
+            }
             Action::Maximise(pane) => {
+                self.awaited.forget_chart();
                 self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
             }
             Action::SetOptions(options) => self.options = options,
@@ -136,7 +140,7 @@ impl Window {
                 self.layout_resets += 1;
             }
             Action::ToggleTheme => self.dark = !self.dark,
-            Action::TogglePresenter => self.presenter = !self.presenter,
+            Action::TogglePresenter => self.toggle_presenter(),
             Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
             Action::Show(dialog) => self.dialog = Some(dialog),
             Action::Back => {
@@ -182,6 +186,18 @@ impl Window {
             }
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
+        }
+    }
+
+    /// Text for the last row leaves no room for the panels at the sides: they are put aside, and come back.
+    fn toggle_presenter(&mut self) {
+        self.presenter = !self.presenter;
+        if self.presenter {
+            self.put_aside = [self.knobs_open, self.lesson_open];
+            (self.knobs_open, self.lesson_open) = (false, false);
+        } else {
+            self.knobs_open |= self.put_aside[0];
+            self.lesson_open |= self.put_aside[1];
         }
     }
 

@@ -13,6 +13,7 @@ mod emblem;
 pub mod gpu;
 pub mod keys;
 pub mod lab;
+mod lesson_links;
 pub mod link;
 pub mod live;
 pub mod offscreen;

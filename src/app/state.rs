@@ -17,6 +17,7 @@ use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
 use super::lab::LabInFront;
+use super::lesson_links::Awaited;
 use super::link::{Link, Wake};
 use super::live::Live;
 use super::sweep::SweepWatch;
@@ -82,6 +83,8 @@ pub struct Window {
     pub maximised: Option<PaneId>,
     pub dark: bool,
     pub presenter: bool,
+    /// Which of knobs and lesson presenter mode has put aside.
+    pub(super) put_aside: [bool; 2],
     pub knobs_open: bool,
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
@@ -104,6 +107,7 @@ pub struct Window {
     pub lesson_open: bool,
     /// The step of the lesson that is open.
     pub lesson_step: usize,
+    pub(super) awaited: Awaited,
     pub(super) wake: Wake,
     pub(super) background: Background,
 }
@@ -134,6 +138,7 @@ impl Window {
             maximised: None,
             dark: true,
             presenter: false,
+            put_aside: [true; 2],
             knobs_open: true,
             dialog: None,
             coord_check: CoordChecking::default(),
@@ -148,6 +153,7 @@ impl Window {
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
+            awaited: Awaited::default(),
             background: Background::new(wake.clone()),
             wake,
         }
@@ -260,8 +266,10 @@ impl Window {
         while let Some(finished) = self.background.finished() {
             self.finish(finished);
         }
+        let maximised = self.maximised_chart();
         if self.live.settle() {
             self.shown_generation += 1;
+            self.keep_maximised(maximised);
         }
         self.follow_sweep();
         self.coord_check.receive();
@@ -279,6 +287,7 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
+        self.fulfil();
         more || blocked || self.live.is_settling()
     }
 

@@ -120,6 +120,8 @@ pub struct LinePlot {
     pub y_log: bool,
     /// Fixed range of y, such as `[0, 1]` for shares.
     pub y_range: Option<[f64; 2]>,
+    /// A unit of y is as long as one of x: a circle is round.
+    pub equal_units: bool,
     pub lines: Vec<Line>,
     /// Behind the lines, the first at the back.
     pub bands: Vec<Band>,

@@ -9,6 +9,7 @@ mod knob_panel;
 mod lab_knobs;
 mod lesson_panel;
 mod pane_options;
+mod panels;
 mod panes;
 mod stacks;
 mod time_line;

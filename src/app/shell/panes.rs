@@ -19,6 +19,7 @@ use crate::plots::{PaneId, pane};
 use crate::record::Recording;
 
 use super::pane_options;
+use super::panels;
 use super::stacks::{self, Stacks};
 
 /// Panes that show several plots put them side by side when they are wider than high by this.
@@ -156,8 +157,12 @@ impl Drawn<'_> {
         if let Some(wait) = wait {
             ui.ctx().request_repaint_after_secs(wait as f32);
         }
-        let count = plots.len().max(1);
         let beside = rect.width() > WIDE * rect.height();
+        let (mut rect, mut shown) = (rect, 0..plots.len());
+        if panels::fitting(rect, beside) < plots.len() && !self.window.recording().header.charts.is_empty() {
+            shown = panels::tabs(ui, egui::Id::unique(("panels", id)), &mut rect, plots, beside);
+        }
+        let count = shown.len().max(1);
         let part = if beside {
             vec2(rect.width() / count as f32, rect.height())
         } else {
@@ -165,8 +170,9 @@ impl Drawn<'_> {
         };
         // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
         let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
-        for (index, plot) in plots.iter().enumerate() {
-            let offset = if beside { vec2(part.x * index as f32, 0.0) } else { vec2(0.0, part.y * index as f32) };
+        for (index, plot) in plots.iter().enumerate().take(shown.end).skip(shown.start) {
+            let before = (index - shown.start) as f32;
+            let offset = if beside { vec2(part.x * before, 0.0) } else { vec2(0.0, part.y * before) };
             let gap = if count > 1 { size::GAP / 2.0 } else { 0.0 };
             let place = Rect::from_min_size(rect.min + offset, part);
             let place = if beside { place.shrink2(vec2(gap, 0.0)) } else { place.shrink2(vec2(0.0, gap)) };
