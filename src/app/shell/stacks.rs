@@ -23,6 +23,8 @@ pub const ROWS: &[&[&[PaneId]]] = &[
 const GAP: f32 = 12.0;
 /// What is left to the words that stand for the tabs without room.
 const MORE: f32 = 54.0;
+/// Headers narrower than this have no room for whole words beside the title.
+const NARROW: f32 = 260.0;
 /// A tab narrower than this says nothing.
 const LEAST_TAB: f32 = 56.0;
 /// What is left to the title of the pane on top.
@@ -106,6 +108,7 @@ pub fn titles(
     let mut left = rect.left();
     let mut asked = None;
     let mut without_room = Vec::new();
+    let (more, is_narrow) = if rect.width() < NARROW { (MORE / 2.0, true) } else { (MORE, false) };
     for (k, &id) in panes.iter().enumerate() {
         let title = pane::title(recording, id);
         let is_on_top = id == on_top;
@@ -116,7 +119,7 @@ pub fn titles(
         let text = WidgetText::from(if is_on_top { text.strong() } else { text });
         // The one on top is readable wherever it stands.
         let later = panes[k + 1..].contains(&on_top);
-        let kept = if later { LEAST_ON_TOP } else { 0.0 } + if k + 1 < panes.len() { MORE } else { 0.0 };
+        let kept = if later { LEAST_ON_TOP } else { 0.0 } + if k + 1 < panes.len() { more } else { 0.0 };
         let room = (rect.right() - left - BUTTONS - kept).max(0.0);
         if !is_on_top && (room < LEAST_TAB || !without_room.is_empty()) {
             without_room.push(id);
@@ -145,12 +148,13 @@ pub fn titles(
         left = place.right() + GAP;
     }
     if !without_room.is_empty() {
-        let text = format!("{} more", without_room.len());
+        let count = without_room.len();
+        let text = if is_narrow { format!("+{count}") } else { format!("{count} more") };
         let galley =
             ui.painter().layout_no_wrap(text.clone(), FontId::proportional(size::TEXT_SMALL), tokens.text_weak);
         let place = Rect::from_min_size(pos2(left, rect.top()), vec2(galley.size().x, rect.height()));
         let more = ui.interact(place, ui.scope_id().with(("more tabs", on_top)), Sense::click());
-        more.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{text} tabs")));
+        more.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{count} more tabs")));
         let color = if more.hovered() { tokens.text } else { tokens.text_weak };
         let at = pos2(left, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley_with_override_text_color(at, galley, color);

@@ -133,19 +133,26 @@ fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
     } else {
         ui.painter().hline(left..=right, y, stroke);
     }
-    let text = |at: f32, text: &str, color: Color32| {
-        let color = color.gamma_multiply(fade);
-        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), axes::font(ui), color);
-        job.wrap = egui::text::TextWrapping::truncate_at_width((rect.right() + 1.0 - at).max(0.0));
-        let galley = ui.painter().layout_job(job);
-        let end = at + galley.size().x;
-        ui.painter().galley(pos2(at, y - galley.size().y / 2.0), galley, color);
-        end
-    };
-    let end = text(right + 4.0, entry.label, tokens.text_weak);
-    if let Some(value) = entry.value {
-        text(end + 4.0, &ticks::number(value), tokens.text);
+    let value =
+        entry.value.map(|value| galley(ui, ticks::number(value), f32::INFINITY, tokens.text.gamma_multiply(fade)));
+    let of_value = value.as_ref().map_or(0.0, |value| value.size().x + 4.0);
+    // A value of an odd length takes of the gap behind it before the name is cut.
+    let room = (rect.right() + GAP - 2.0 - right - 4.0 - of_value).max(0.0);
+    let label = galley(ui, entry.label.to_owned(), room, tokens.text_weak.gamma_multiply(fade));
+    let mut at = pos2(right + 4.0, y - label.size().y / 2.0);
+    let end = at.x + label.size().x + 4.0;
+    ui.painter().galley(at, label, tokens.text_weak);
+    if let Some(value) = value {
+        at.x = end;
+        ui.painter().galley(at, value, tokens.text);
     }
+}
+
+/// A row of text, cut where it is wider than `most`.
+fn galley(ui: &Ui, text: String, most: f32, color: Color32) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(text, axes::font(ui), color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(most);
+    ui.painter().layout_job(job)
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ fn a_theory_has_the_colour_of_what_it_is_about_and_what_has_no_number_its_own() 
     let named = ["scale", "scale/weights", "scale_theory", "scale_theory/weights"].map(|name| line(name, ""));
     let panel = Panel {
         title: String::new(),
-        tracks: TrackFilter::is("width", "16").and("seed", "0"),
+        tracks: TrackFilter::is("width", "16").and("seed", &["0"]),
         color: ColorBy::Track,
         kind: PanelKind::Steps { lines: named.to_vec(), x_label: "step".into(), y: Axis::default() },
         notes: vec![],
