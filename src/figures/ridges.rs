@@ -1,6 +1,6 @@
 //! Histograms of several layers above one another.
 
-use super::canvas::{BLACK, Canvas, Color, FRAME, GREY, GRID, Rect, Stroke, WHITE, mix};
+use super::canvas::{self, BLACK, Canvas, Color, FRAME, GREY, GRID, Rect, Stroke, WHITE, mix};
 use super::frame::{self, Scale};
 use super::text::{self, Style};
 use crate::plots::{Colormap, RidgePlot, ticks};
@@ -28,12 +28,13 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
     let count = plot.ridges.len();
     // The first ridge has its overlap above it inside the picture, so every ridge has the same height.
     let row = inner.height() / (count.max(1) as f64 - 1.0 + OVERLAP + 0.05);
-    let highest = plot.ridges.iter().flat_map(|ridge| &ridge.shares).copied().filter(|s| s.is_finite());
+    let over = plot.ridges.iter().flat_map(|ridge| &ridge.over).flat_map(|over| &over.shares);
+    let highest = plot.ridges.iter().flat_map(|ridge| &ridge.shares).chain(over).copied().filter(|s| s.is_finite());
     let highest = highest.fold(0.0, f32::max);
     let stride = (1.25 * font / row).ceil().max(1.0) as usize;
     for (i, ridge) in plot.ridges.iter().enumerate() {
         let base = inner.top + row * (OVERLAP + i as f64);
-        let color = hue(i, count);
+        let color = plot.color.map_or_else(|| hue(i, count), canvas::line_color);
         let height = |share: f32| {
             // A mild root brings out the tails without hiding that the peak is a peak: as on screen.
             if highest > 0.0 && share > 0.0 { f64::from(share / highest).powf(0.75) * row * OVERLAP } else { 0.0 }
@@ -50,6 +51,12 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
         body.extend([[inner.right, base], [inner.left, base]]);
         // Opaque, so that the ridge in front hides the one behind.
         canvas.polygon(&body, mix(WHITE, color, 0.42), 1.0);
+        for over in &ridge.over {
+            let points = over.shares.iter().enumerate();
+            let outline: Vec<_> =
+                points.map(|(k, &s)| [inner.left + bin * (k as f64 + 0.5), base - height(s)]).collect();
+            canvas.path(&outline, Stroke::new(canvas::line_color(over.color), 0.12 * font));
+        }
         canvas.path(&top, Stroke::new(color, 0.1 * font));
         canvas.line([inner.left, base], [inner.right, base], Stroke { color, width: 1.0, alpha: 0.55 });
     }
@@ -61,6 +68,12 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
         if beside {
             canvas.text([inner.right + 0.8 * font, middle], &ridge.summary, Style::new(font, GREY));
         }
+    }
+    let mut left = inner.left;
+    for (name, color) in &plot.names {
+        let at = [left, inner.top + 0.6 * font];
+        canvas.text(at, name, Style::new(font, canvas::line_color(*color)));
+        left += text::width(name, font) + 1.2 * font;
     }
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
     canvas.line([inner.left, inner.bottom], [inner.right, inner.bottom], Stroke::new(FRAME, 1.0));

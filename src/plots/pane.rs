@@ -3,7 +3,7 @@
 use crate::record::chart::Chart;
 use crate::record::{Recording, TimeCursor};
 
-use super::{PaneOptions, Plot, charts, panes};
+use super::{PaneOptions, Plot, charts, compare, panes};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum PaneId {
@@ -83,6 +83,9 @@ pub fn slug(recording: &Recording, id: PaneId) -> &str {
 pub fn plots(recording: &Recording, id: PaneId, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     match (chart(recording, id), find(id)) {
         (Some(chart), _) => charts::plots(chart, recording, cursor),
+        (None, Some(pane)) if compare::is_comparing(recording, options) => {
+            compare::plots(pane, recording, cursor, options)
+        }
         (None, Some(pane)) => (pane.plots)(recording, cursor, options),
         (None, None) => Vec::new(),
     }

@@ -37,6 +37,26 @@ pub fn shares(density: &Density, [low, high]: [f64; 2], bins: usize) -> Vec<f32>
     shares.into_iter().map(|share| share as f32).collect()
 }
 
+/// Shares on equal bins of one range as shares on as many equal bins of another; what lies outside is left out.
+pub fn moved(shares: &[f32], [from, to]: [f64; 2], [low, high]: [f64; 2]) -> Vec<f32> {
+    let bins = shares.len();
+    let (old, new) = ((to - from) / bins.max(1) as f64, (high - low) / bins.max(1) as f64);
+    if [from, to] == [low, high] || !(old > 0.0 && new > 0.0) {
+        return shares.to_vec();
+    }
+    let mut moved = vec![0.0_f64; bins];
+    for (k, &share) in shares.iter().enumerate() {
+        let (a, b) = (from + old * k as f64, from + old * (k + 1) as f64);
+        let first = (((a - low) / new).floor().max(0.0) as usize).min(bins);
+        let last = (((b - low) / new).ceil().max(0.0) as usize).min(bins);
+        for (i, bin) in moved.iter_mut().enumerate().take(last).skip(first) {
+            let (left, right) = (low + new * i as f64, low + new * (i + 1) as f64);
+            *bin += f64::from(share) * ((b.min(right) - a.max(left)) / old).max(0.0);
+        }
+    }
+    moved.into_iter().map(|share| share as f32).collect()
+}
+
 /// Number of values behind a histogram, whatever they were.
 pub fn total(density: &Density) -> f64 {
     let inside: f64 = density.counts.iter().map(|&count| f64::from(count)).sum();

@@ -1,6 +1,7 @@
 //! Histograms of several layers above one another.
 
 use super::csv_text;
+use super::lines::LineColor;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ridge {
@@ -8,6 +9,18 @@ pub struct Ridge {
     /// Share of values in each of the equal bins of the plot's `x_range`.
     pub shares: Vec<f32>,
     /// Mean, standard deviation and the rest, in words: shown on hover and beside the ridge.
+    pub summary: String,
+    /// Outlines over it: the same layer of other tracks.
+    pub over: Vec<OverRidge>,
+}
+
+/// Another track's histogram of a layer, on the same bins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverRidge {
+    /// The track's name.
+    pub label: String,
+    pub color: LineColor,
+    pub shares: Vec<f32>,
     pub summary: String,
 }
 
@@ -18,6 +31,10 @@ pub struct RidgePlot {
     pub x_range: [f64; 2],
     /// Input side first: drawn from top to bottom.
     pub ridges: Vec<Ridge>,
+    /// Colour of all ridges, where tracks are told apart; none: by their place.
+    pub color: Option<LineColor>,
+    /// Tracks and their colours, for a legend; none for a single track.
+    pub names: Vec<(String, LineColor)>,
     pub notes: Vec<String>,
 }
 
@@ -29,6 +46,13 @@ impl RidgePlot {
             for (i, share) in ridge.shares.iter().enumerate() {
                 let x = low + (high - low) * (i as f64 + 0.5) / ridge.shares.len() as f64;
                 text.push_str(&format!("{},{x},{share}\n", csv_text::quoted(&ridge.label)));
+            }
+            for over in &ridge.over {
+                let label = csv_text::quoted(&format!("{}, {}", ridge.label, over.label));
+                for (i, share) in over.shares.iter().enumerate() {
+                    let x = low + (high - low) * (i as f64 + 0.5) / over.shares.len() as f64;
+                    text.push_str(&format!("{label},{x},{share}\n"));
+                }
             }
         }
         text

@@ -239,18 +239,19 @@ fn colors(by: &ColorBy, tracks: &[&Track]) -> Vec<LineColor> {
     let (low, high) = known().map(scale).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
     let place = |v: f64| if high > low { ((scale(v) - low) / (high - low)) as f32 } else { 0.5 };
     let mut others: Vec<&str> = Vec::new();
-    let palette = |track: &Track, others: &mut Vec<&str>| {
-        let known = others.iter().position(|label| *label == track.label);
-        LineColor::Palette(OF_OTHERS[known.unwrap_or(others.len()) % OF_OTHERS.len()])
-    };
-    let mut found = Vec::new();
-    for (track, number) in tracks.iter().zip(&numbers) {
-        found.push(number.map_or_else(|| palette(track, &mut others), |v| LineColor::Scale(place(v))));
-        if number.is_none() && !others.contains(&track.label.as_str()) {
+    for (track, _) in tracks.iter().zip(&numbers).filter(|(_, number)| number.is_none()) {
+        if !others.contains(&track.label.as_str()) {
             others.push(&track.label);
         }
     }
-    found
+    // The last, which panels have in common, has the first.
+    let own = |track: &Track| {
+        let after = others.iter().rev().position(|label| *label == track.label).unwrap_or(0);
+        LineColor::Palette(OF_OTHERS[after % OF_OTHERS.len()])
+    };
+    let color =
+        |(track, number): (&&Track, &Option<f64>)| number.map_or_else(|| own(track), |v| LineColor::Scale(place(v)));
+    tracks.iter().zip(&numbers).map(color).collect()
 }
 
 /// Colours of what stands beside tracks that are coloured by a number: none of them is on the colour map.

@@ -243,8 +243,11 @@ fn a_theory_has_the_colour_of_what_it_is_about_and_what_has_no_number_its_own() 
     let color = |k| shown.color(LineColor::Palette(9), &named, k);
     assert_eq!([0, 1, 2, 3].map(color), [0, 1, 0, 1].map(LineColor::Palette));
 
-    let track = |label: &str| Track { label: label.into(), ..Track::default() };
-    let (edge, limit) = (track("edge"), track("limit"));
+    let [mut edge, mut limit] = [0, 1].map(|id| recording.track(TrackId(id)).unwrap().clone()).map(|mut track| {
+        track.attributes.clear();
+        track
+    });
+    (edge.label, limit.label) = ("edge".into(), "limit".into());
     let found = colors(&ColorBy::Attribute("width".into()), &[&edge, &limit, &edge]);
     assert_eq!(found[0], found[2]);
     assert_ne!(found[0], found[1]);
