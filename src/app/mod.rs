@@ -9,6 +9,8 @@ pub mod connectivity;
 pub mod coord_check;
 pub mod draft;
 mod emblem;
+pub mod export;
+pub mod film;
 pub mod gpu;
 pub mod keys;
 pub mod lab;

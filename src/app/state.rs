@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender};
 
-use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::{Divergence, Outcome, Recording, TimeCursor};
 use crate::run::messages::{Command, Event};
@@ -16,6 +15,8 @@ use super::background::{Background, Browse, Finished};
 use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
+use super::export::{Choice, Clip, Export};
+use super::film::Filming;
 use super::lab::LabInFront;
 use super::link::{Link, Wake};
 use super::live::Live;
@@ -45,11 +46,9 @@ pub enum Dialog {
     Open {
         path: String,
     },
-    Export {
-        pane: PaneId,
-        format: FileFormat,
-        path: String,
-    },
+    /// A pane as a figure or a table.
+    Export(Export),
+    Film,
 }
 
 /// What is said while a file is read.
@@ -81,6 +80,11 @@ pub struct Window {
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
     pub comparing: Comparing,
+    pub filming: Filming,
+    /// What figures were like last.
+    pub figure_choice: Choice,
+    /// What the next frame puts on the clipboard.
+    pub clipboard: Option<Clip>,
     pub toasts: Toasts,
     /// How often the panes were put back to their places.
     pub layout_resets: u32,
@@ -131,6 +135,9 @@ impl Window {
             dialog: None,
             coord_check: CoordChecking::default(),
             comparing: Comparing::default(),
+            filming: Filming::default(),
+            figure_choice: Choice::default(),
+            clipboard: None,
             toasts: Toasts::default(),
             layout_resets: 0,
             shown_generation: 0,
@@ -306,6 +313,12 @@ impl Window {
                 }
                 self.view(path, opened.recording);
             }
+            Finished::Filmed { path, result } => self.filmed(&path, result),
+            Finished::Drawn(Ok(picture)) => {
+                self.clipboard = Some(Clip::Picture(picture));
+                self.toasts.push(Notice::done("Copied the picture"));
+            }
+            Finished::Drawn(Err(message)) => self.toasts.push(Notice::problem(message)),
             Finished::Written { path, result: Ok(()) } => {
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
@@ -321,9 +334,14 @@ impl Window {
             (Browse::OpenRecording, _) => self.apply(super::action::Action::Open(picked)),
             (
                 Browse::SaveAs,
-                Some(Dialog::Save { path } | Dialog::SaveWeights { path } | Dialog::Export { path, .. }),
+                Some(Dialog::Save { path } | Dialog::SaveWeights { path } | Dialog::Export(Export { path, .. })),
             ) => {
                 *path = picked.to_string_lossy().into_owned();
+            }
+            (Browse::SaveAs, Some(Dialog::Film)) => {
+                if let Some(draft) = &mut self.filming.draft {
+                    draft.path = picked.to_string_lossy().into_owned();
+                }
             }
             (Browse::SaveAs, _) => {}
             (Browse::Weights(end), _) => {

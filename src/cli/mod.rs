@@ -6,7 +6,10 @@ mod claims;
 mod connect;
 mod coord_check;
 mod doctor;
+mod export;
+mod figure;
 mod figure_files;
+mod film;
 mod headless;
 mod init;
 mod knob_flags;
@@ -19,6 +22,7 @@ mod playground;
 mod progress;
 mod run;
 mod screenshot;
+mod shown;
 mod sweep;
 mod theory;
 mod train;
@@ -41,6 +45,9 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: run::command, run: run::run },
     Subcommand { command: view::command, run: view::run },
+    Subcommand { command: figure::command, run: figure::run },
+    Subcommand { command: film::command, run: film::run },
+    Subcommand { command: export::command, run: export::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },

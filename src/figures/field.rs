@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::canvas::{BLACK, Canvas, MISSING, Rect, Stroke, WHITE};
+use super::canvas::{BLACK, Canvas, Rect, Stroke, WHITE};
 use super::color_bar::ColorBar;
 use super::frame::{self, Scale};
 use super::text;
@@ -63,7 +63,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
         canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(WHITE, 0.2 * font));
         canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(BLACK, 0.09 * font));
     }
-    frame::border(canvas, inner);
+    frame::border(canvas, inner, font);
     let room = (inner.width() / (5.0 * font)).max(2.0) as usize;
     let x_ticks = plot.column_ticks(room).unwrap_or_else(|| ticks::linear(plot.x_range, room));
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
@@ -98,14 +98,15 @@ fn squared(plot: &FieldPlot, inner: Rect) -> Rect {
 
 fn cells(canvas: &mut Canvas<'_>, plot: &FieldPlot, inner: Rect) {
     let (values, rows, columns) = averaged(plot);
-    canvas.rect(inner, MISSING);
+    let missing = canvas.ink.missing;
+    canvas.rect(inner, missing);
     if rows == 0 || columns == 0 {
         return;
     }
     let x = |i: usize| inner.left + inner.width() * i as f64 / columns as f64;
     let y = |j: usize| inner.bottom - inner.height() * j as f64 / rows as f64;
     for (j, row) in values.chunks_exact(columns).take(rows).enumerate() {
-        let colors: Vec<_> = row.iter().map(|&v| plot.unit(v).map_or(MISSING, |t| plot.colormap.rgb8(t))).collect();
+        let colors: Vec<_> = row.iter().map(|&v| plot.unit(v).map_or(missing, |t| plot.colormap.rgb8(t))).collect();
         let mut from = 0;
         while from < columns {
             let same = colors[from..].iter().take_while(|color| **color == colors[from]).count();

@@ -18,10 +18,18 @@ pub struct RidgePlot {
     pub x_range: [f64; 2],
     /// Input side first: drawn from top to bottom.
     pub ridges: Vec<Ridge>,
+    /// The share that a ridge of full height has; none for the largest of the plot's own.
+    pub full_height: Option<f32>,
     pub notes: Vec<String>,
 }
 
 impl RidgePlot {
+    /// The share that a ridge of full height has.
+    pub fn highest(&self) -> f32 {
+        let shares = self.ridges.iter().flat_map(|ridge| &ridge.shares).copied().filter(|share| share.is_finite());
+        self.full_height.unwrap_or_else(|| shares.fold(0.0, f32::max))
+    }
+
     pub fn to_csv(&self) -> String {
         let mut text = csv_text::head(&self.title, &self.notes, &["layer", &self.x_label, "share"]);
         let [low, high] = self.x_range;

@@ -16,6 +16,7 @@ pub mod recording;
 pub mod series;
 pub mod slice_metric;
 pub mod spectrum;
+pub mod tables;
 
 pub use connectivity::Connectivity;
 pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};

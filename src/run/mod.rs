@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod budget;
+pub mod command_line;
 pub mod connectivity;
 pub mod coord_check;
 pub mod curvature;

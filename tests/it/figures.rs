@@ -161,6 +161,7 @@ fn ridges() -> Plot {
         x_label: "Activation".into(),
         x_range: [-3.0, 3.0],
         ridges: (1..10).map(ridge).collect(),
+        full_height: None,
         notes: vec!["128 examples".into()],
     })
 }
@@ -200,7 +201,7 @@ fn every_kind_of_plot_is_drawn() {
         keep(&format!("{name}.svg"), svg.as_bytes());
         assert!(svg.starts_with("<svg") && svg.len() < 3_000_000, "{name}: {} bytes", svg.len());
         for plot in &plots {
-            assert!(svg.contains(&format!("{}\n</text>", plot.title())), "{name} has no title");
+            assert!(svg.contains(&format!("aria-label=\"{}\"", plot.title())), "{name} has no title");
         }
         let png = figures::png(&plots, (1_400, 700)).unwrap();
         keep(&format!("{name}.png"), &png);

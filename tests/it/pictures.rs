@@ -134,6 +134,7 @@ pub fn ridges() -> RidgePlot {
         title: "Activations".into(),
         x_label: "activation".into(),
         x_range: [-4.0, 4.0],
+        full_height: None,
         ridges: names.iter().enumerate().map(|(i, label)| ridge(i, label)).collect(),
         notes: vec!["Step 1,240".into(), "64 examples".into()],
     }

@@ -4,6 +4,8 @@ mod banners;
 mod connectivity;
 mod coord_check;
 mod dialogs;
+mod export_dialog;
+mod film_dialog;
 mod knob_panel;
 mod lab_knobs;
 mod lesson_panel;
@@ -89,6 +91,7 @@ impl Shell {
             ui.ctx().request_repaint();
         }
         actions.into_iter().for_each(|action| window.apply(action));
+        export_dialog::to_clipboard(window, ui.ctx());
     }
 
     fn look(&self, window: &Window, ui: &mut Ui) {

@@ -56,6 +56,7 @@ fn ridges(recording: &Recording, cursor: TimeCursor) -> Plot {
         x_label: "activation".into(),
         x_range,
         ridges: ridges.collect(),
+        full_height: None,
         notes: vec![words::age(step, at), "height: share of values".into()],
     })
 }

@@ -1,0 +1,140 @@
+//! What `figure`, `film` and the like take: a recording, a pane of it, its switches, and what it is drawn on.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::figures::{Camera, FigureSize, Ground, Paper};
+use crate::plots::{PaneId, PaneOptions, pane, switches};
+use crate::record::{Recording, file};
+use crate::run::sweep::{self, Folder};
+
+/// Adds FILE, `--pane`, a flag for every switch, `--size`, `--light`, `--dark` and the camera's flags.
+pub fn add(command: Command, default_size: &'static str) -> Command {
+    let file = file_argument("A recording, or the folder of a sweep");
+    let pane = Arg::new("pane").long("pane").value_name("PANE").required(true).help(format!(
+        "Which pane: {}; of a lab or a sweep, the name of a chart",
+        pane::PANES.iter().map(|pane| pane.slug).collect::<Vec<_>>().join(", ")
+    ));
+    let names: Vec<_> = FigureSize::NAMED.iter().map(|(name, _, about)| format!("{name} ({about})")).collect();
+    let size = Arg::new("size")
+        .long("size")
+        .value_name("SIZE")
+        .default_value(default_size)
+        .help(format!("{}, or WIDTHxHEIGHT in pixels", names.join("; ")));
+    let light = Arg::new("light").long("light").action(ArgAction::SetTrue).help("On a light ground, the default");
+    let dark = Arg::new("dark")
+        .long("dark")
+        .action(ArgAction::SetTrue)
+        .conflicts_with("light")
+        .help("On a dark ground, with the colours of the window's dark theme");
+    let azimuth = degrees("azimuth", "Where a surface is seen from: degrees about the vertical axis [default: -58.4]");
+    let elevation = degrees("elevation", "Degrees above the floor, 5 to 84 [default: 29.8]");
+    let flags = switches::names().into_iter().map(switch_flag);
+    command.args([file, pane, size, light, dark, azimuth, elevation]).args(flags)
+}
+
+/// FILE
+pub fn file_argument(help: &'static str) -> Arg {
+    Arg::new("file").required(true).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+}
+
+pub fn degrees(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("DEGREES")
+        .allow_negative_numbers(true)
+        .value_parser(value_parser!(f64))
+        .help(help)
+}
+
+/// One flag for the switches of this name of all panes.
+fn switch_flag(name: &'static str) -> Arg {
+    let about: Vec<_> = switches::SWITCHES
+        .iter()
+        .filter(|switch| switch.name == name)
+        .map(|switch| {
+            let slug = pane::find(switch.pane).map_or("", |pane| pane.slug);
+            let allowed = switch.allowed(&Recording::default());
+            let allowed = if allowed.starts_with("a layer") { "a layer by name or number".into() } else { allowed };
+            format!("{slug}: {} ({allowed})", switch.about.to_lowercase())
+        })
+        .collect();
+    Arg::new(name).long(name).value_name("WORD").help_heading("Switches of the panes").help(about.join("; "))
+}
+
+/// The recording, read; what is missing of a damaged one is said.
+///
+/// # Errors
+/// What the file isn't.
+pub fn recording(matches: &ArgMatches) -> anyhow::Result<(PathBuf, Recording)> {
+    let Some(path) = matches.get_one::<PathBuf>("file") else { bail!("give the recording's path") };
+    if Folder::is_one(path) {
+        return Ok((path.clone(), sweep::recording(&Folder::open(path)?)?));
+    }
+    let opened = file::open(path)?;
+    if let Some(damage) = opened.damage {
+        eprintln!("{}, not whole: {damage}", path.display());
+    }
+    Ok((path.clone(), opened.recording))
+}
+
+/// The pane that was named.
+///
+/// # Errors
+/// Names the panes that there are.
+pub fn pane(matches: &ArgMatches, recording: &Recording) -> anyhow::Result<PaneId> {
+    let name = matches.get_one::<String>("pane").map_or("", String::as_str);
+    let all = pane::of(recording);
+    if let Some(id) = all.iter().find(|id| pane::slug(recording, **id) == name) {
+        return Ok(*id);
+    }
+    let names: Vec<_> = all.iter().map(|id| pane::slug(recording, *id)).collect();
+    bail!("--pane can't be {name:?}: this recording has {}", names.join(", "))
+}
+
+/// The switches that were given.
+///
+/// # Errors
+/// Names the switch, the value and what is allowed, or the switches that the pane has.
+pub fn options(matches: &ArgMatches, id: PaneId, recording: &Recording) -> anyhow::Result<PaneOptions> {
+    let mut options = PaneOptions::default();
+    for name in switches::names() {
+        let Some(text) = matches.get_one::<String>(name) else { continue };
+        let Some(switch) = switches::of(id).find(|switch| switch.name == name) else {
+            let slug = pane::slug(recording, id);
+            let has: Vec<_> = switches::of(id).map(|switch| format!("--{}", switch.name)).collect();
+            let has = if has.is_empty() { "no switches".into() } else { has.join(", ") };
+            bail!("--{name} doesn't belong to the pane {slug}, which has {has}")
+        };
+        switch.set(&mut options, text, recording).map_err(|message| anyhow!("--{message}"))?;
+    }
+    Ok(options)
+}
+
+/// What it is drawn on, but for caption and description.
+///
+/// # Errors
+/// Names the flag, the value and what is allowed.
+pub fn paper(matches: &ArgMatches) -> anyhow::Result<Paper> {
+    let text = matches.get_one::<String>("size").context("give --size")?;
+    let size = FigureSize::parse(text).map_err(|message| anyhow!("--{message}"))?;
+    let ground = if matches.get_flag("dark") { Ground::Dark } else { Ground::Light };
+    let mut camera = Camera::default();
+    if let Some(degrees) = matches.get_one::<f64>("azimuth") {
+        if !degrees.is_finite() || degrees.abs() > 3_600.0 {
+            bail!("--azimuth can't be {degrees}; give degrees from -3600 to 3600");
+        }
+        camera.yaw = degrees.to_radians();
+    }
+    if let Some(degrees) = matches.get_one::<f64>("elevation") {
+        let [low, high] = Camera::PITCH;
+        let pitch = degrees.to_radians();
+        if !(low..=high).contains(&pitch) {
+            bail!("--elevation can't be {degrees}; give degrees from 5 to 84, above the floor and below straight down");
+        }
+        camera.pitch = pitch;
+    }
+    Ok(Paper { ground, camera, ..Paper::of(size) })
+}
