@@ -20,6 +20,7 @@ mod figures;
 mod headless;
 mod instruments;
 mod labs;
+mod leaving;
 mod matching;
 mod measures;
 mod mode_connectivity;

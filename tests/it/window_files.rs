@@ -58,7 +58,7 @@ fn opening_a_file_puts_the_run_on_pause_behind_it() {
 
 /// Runs frames until background threads have answered.
 #[track_caller]
-fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Window) -> bool) {
+pub fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Window) -> bool) {
     for _ in 0..500 {
         harness.step();
         if done(&harness.state().window) {
