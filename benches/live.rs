@@ -118,7 +118,7 @@ fn memory() {
                     marks.push((snapshot.step, resident_mib()));
                 }
             }
-            Event::Ended(_) => break,
+            Event::Ended { .. } => break,
             _ => {}
         }
     }

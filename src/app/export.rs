@@ -82,6 +82,9 @@ impl Export {
         if !window.cursor.is_following() {
             words.extend(["--step".into(), window.cursor.step(recording.newest_step()).to_string()]);
         }
+        if recording.is_branched() {
+            words.extend(["--track".into(), recording.focus().0.to_string()]);
+        }
         for (name, text) in switches::changed(self.pane, &window.options, recording) {
             words.extend([format!("--{name}"), text]);
         }

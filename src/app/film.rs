@@ -130,6 +130,9 @@ impl FilmDraft {
         for (name, text) in switches::changed(self.pane, options, recording) {
             say(name, text);
         }
+        if recording.is_branched() {
+            say("track", recording.focus().0.to_string());
+        }
         say("from", self.from.to_string());
         say("to", self.to.to_string());
         say("frames", self.frames.to_string());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::record::{Divergence, Outcome, Reading, Recording, Snapshot, names};
+use crate::run::Keeping;
 use crate::run::bench::Values;
 use crate::run::messages::{Event, PaceReport, Progress, RunState};
 use crate::run::spec::RunSpec;
@@ -57,7 +58,14 @@ impl Live {
                 self.values = Some(*values);
                 (self.progress, self.failure) = (Progress::default(), None);
             }
-            Event::Track(info) => self.target().begin_track(&info),
+            Event::Track(info) => {
+                if info.parent.is_some() {
+                    self.divergence = None;
+                    self.partial = None;
+                    self.generation += 1;
+                }
+                self.target().begin_track(&info);
+            }
             Event::KnobTurned { mark, values } => {
                 self.target().intervene(mark);
                 self.values = Some(*values);
@@ -80,28 +88,29 @@ impl Live {
                 }
             }
             Event::Pace(pace) => self.pace = pace,
-            Event::Diverged(divergence) => {
-                self.recording.outcome = Some(Outcome::Diverged(divergence.clone()));
+            Event::Ended { track, outcome } => {
+                if let Outcome::Diverged(divergence) = &outcome {
+                    self.divergence = Some(divergence.clone());
+                    self.state = RunState::Diverged;
+                }
+                self.target().end_track(track, outcome);
+            }
+            Event::Checkpoint(Keeping::Kept(checkpoint)) => self.recording.checkpoints.push(checkpoint.info()),
+            Event::Checkpoint(Keeping::Dropped { track, step }) => {
+                self.recording.checkpoints.retain(|info| (info.track, info.step) != (track, step));
+            }
+            Event::Note(note) => {
+                self.recording.notes.push(note);
                 self.recording.touch();
-                self.divergence = Some(divergence);
-                self.state = RunState::Diverged;
-            }
-            Event::Rewound { step } => {
-                self.recording.rewind(step);
-                self.divergence = None;
-                self.partial = None;
-                self.generation += 1;
-            }
-            Event::Ended(outcome) => {
-                let recording = self.target();
-                recording.outcome = Some(outcome);
-                recording.touch();
             }
             Event::Failed(message) => {
                 self.state = RunState::Failed;
                 self.failure = Some(message);
             }
-            Event::Fingerprint { step, param_hash } => self.fingerprint = Some((step, param_hash)),
+            Event::Fingerprint(fingerprint) => {
+                self.fingerprint = Some((fingerprint.step, fingerprint.hash.clone()));
+                self.recording.fingerprints.push(fingerprint);
+            }
             // The window takes these to whoever asked.
             Event::AtRest { .. } | Event::Checkpoints(_) => {}
             Event::Saved(path) => return Some(Notice::done(format!("Saved {}", super::full_path(&path)))),
@@ -170,7 +179,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Circumstances, Header, Intervention, SeriesId, Surface, TrackId};
+    use crate::record::{Circumstances, Fork, Header, Intervention, SeriesId, Surface, TrackId, TrackInfo};
 
     fn scalar(step: u64) -> Event {
         let readings = vec![(SeriesId::owned("x"), Reading::Scalar(step as f64))];
@@ -221,21 +230,23 @@ mod tests {
     }
 
     #[test]
-    fn restoring_a_good_step_forgets_the_divergence_and_what_came_after() {
+    fn after_a_divergence_a_branch_goes_on_and_the_run_that_diverged_stays() {
         let mut live = Live::default();
         (0..10).for_each(|step| drop(live.receive(scalar(step))));
         let divergence = Divergence { step: 9, layer: "block 2".into(), quantity: "activation".into() };
-        live.receive(Event::Diverged(divergence.clone()));
-        assert_eq!(live.recording.outcome, Some(Outcome::Diverged(divergence)));
-        live.receive(Event::Rewound { step: 5 });
+        let outcome = Outcome::Diverged(divergence.clone());
+        live.receive(Event::Ended { track: TrackId(0), outcome: outcome.clone() });
+        assert_eq!((&live.recording.outcome, &live.divergence), (&Some(outcome.clone()), &Some(divergence)));
+        let parent = Some(Fork { track: TrackId(0), step: 5 });
+        live.receive(Event::Track(TrackInfo { id: TrackId(1), parent, ..TrackInfo::default() }));
         assert_eq!((live.recording.newest_step(), live.divergence.clone()), (5, None));
-        assert_eq!(live.recording.outcome, None);
+        assert_eq!((&live.recording.outcome, live.recording.outcome_of(TrackId(0))), (&None, Some(&outcome)));
     }
 
     #[test]
     fn an_intervention_changes_the_specification_in_force_and_leaves_its_mark() {
         let mut live = Live::default();
-        let mark = Intervention { step: 4, knob: "lr".into(), from: "1".into(), to: "2".into() };
+        let mark = Intervention { track: TrackId(0), step: 4, knob: "lr".into(), from: "1".into(), to: "2".into() };
         let spec = RunSpec { batch_size: 8, ..RunSpec::default() };
         live.receive(Event::Intervention { mark: mark.clone(), spec: Box::new(spec.clone()) });
         assert_eq!((live.recording.interventions.as_slice(), &live.spec), (&[mark][..], &spec));

@@ -67,7 +67,7 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
                 recording.push(&snapshot).context("the worker sent a reading that doesn't fit; this is a bug")?;
                 progress.snapshot(&snapshot, &recording);
             }
-            Event::Fingerprint { step, param_hash } => recording.fingerprints.push((step, param_hash)),
+            Event::Fingerprint(fingerprint) => recording.fingerprints.push(fingerprint),
             Event::State(RunState::Running) => started = Instant::now(),
             Event::Failed(message) => {
                 progress.finish();
@@ -76,8 +76,8 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
             Event::SaveFailed(message) if recording.outcome.is_some() => bail!("{message}"),
             Event::SaveFailed(message) => bail!("can't record into {}: {message}", folder.display()),
             // What went wrong follows.
-            Event::Ended(Outcome::Failed(_)) => {}
-            Event::Ended(outcome) => {
+            Event::Ended { outcome: Outcome::Failed(_), .. } => {}
+            Event::Ended { outcome, .. } => {
                 steps_per_sec = recording.newest_step() as f64 / started.elapsed().as_secs_f64().max(1e-9);
                 recording.outcome = Some(outcome);
                 progress.say("Measuring the last step");
@@ -94,11 +94,11 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
             | Event::Track(_)
             | Event::KnobTurned { .. }
             | Event::Progress(_)
-            | Event::Rewound { .. }
+            | Event::Checkpoint(_)
+            | Event::Note(_)
             | Event::Picture(_)
             | Event::State(_)
             | Event::Pace(_)
-            | Event::Diverged(_)
             | Event::Checkpoints(_)
             | Event::Saved(_) => {}
         }
@@ -115,7 +115,7 @@ pub fn tell_weights(path: Option<&Path>) {
 
 fn report(recording: &Recording, steps_per_sec: f64, folder: &Path, weights: &Path, json: bool) {
     let accuracy = recording.scalar(&names::TEST_ACCURACY).and_then(|series| series.latest_at(u64::MAX));
-    let hash = recording.fingerprints.last().map(|(_, hash)| hash.as_str()).unwrap_or_default();
+    let hash = recording.fingerprints.last().map(|fingerprint| fingerprint.hash.as_str()).unwrap_or_default();
     let outcome = match &recording.outcome {
         Some(Outcome::Diverged(divergence)) => divergence.to_string(),
         _ => "finished".into(),

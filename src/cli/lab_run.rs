@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::labs::{Check, Experiment, LABS, Lab};
 use crate::record::{Outcome, Recording};
-use crate::run::bench::{Preset, Values};
+use crate::run::bench::{Preset, Program, Values};
 use crate::run::messages::Event;
 use crate::run::session::{Session, SessionOptions};
 use crate::run::worker::WorkerOptions;
@@ -68,13 +68,26 @@ pub fn record(
     file: Option<PathBuf>,
     progress: &ProgressBar,
 ) -> anyhow::Result<(Recording, Duration)> {
+    record_program(Box::new(Experiment(lab)), values, file, progress)
+}
+
+/// As [`record`], for any experiment.
+///
+/// # Errors
+/// As there.
+pub fn record_program(
+    program: Box<dyn Program>,
+    values: Values,
+    file: Option<PathBuf>,
+    progress: &ProgressBar,
+) -> anyhow::Result<(Recording, Duration)> {
     let options = SessionOptions {
         recording: file,
         worker: WorkerOptions { play: true, finest_slice: 0 },
         ..SessionOptions::default()
     };
     let started = Instant::now();
-    let session = Session::start_lab(Box::new(Experiment(lab)), values, options)?;
+    let session = Session::start_lab(program, values, options)?;
     let mut recording = Recording::default();
     while let Ok(event) = session.events().recv() {
         match event {
@@ -91,7 +104,7 @@ pub fn record(
             }
             Event::Failed(message) => bail!("{message}"),
             Event::SaveFailed(message) => bail!("can't record: {message}"),
-            Event::Ended(Outcome::Finished) => recording.outcome = Some(Outcome::Finished),
+            Event::Ended { outcome: Outcome::Finished, .. } => recording.outcome = Some(Outcome::Finished),
             Event::AtRest { .. } => return Ok((recording, started.elapsed())),
             _ => {}
         }

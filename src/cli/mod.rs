@@ -20,6 +20,7 @@ mod measure;
 mod model_files;
 mod playground;
 mod progress;
+mod replay;
 mod run;
 mod screenshot;
 mod shown;
@@ -48,6 +49,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: figure::command, run: figure::run },
     Subcommand { command: film::command, run: film::run },
     Subcommand { command: export::command, run: export::run },
+    Subcommand { command: replay::command, run: replay::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },

@@ -50,6 +50,13 @@ impl Progress {
         }
     }
 
+    /// So many steps are done.
+    pub fn position(&self, steps: u64) {
+        if let Self::Bar(bar) = self {
+            bar.set_position(steps);
+        }
+    }
+
     /// A remark for people; programs read it from the objects.
     pub fn say(&self, text: &str) {
         match self {

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::figures::{Camera, FigureSize, Ground, Paper};
 use crate::plots::{PaneId, PaneOptions, pane, switches};
-use crate::record::{Recording, file};
+use crate::record::{Recording, Track, TrackId, file};
 use crate::run::sweep::{self, Folder};
 
 /// Adds FILE, `--pane`, a flag for every switch, `--size`, `--light`, `--dark` and the camera's flags.
@@ -29,10 +29,14 @@ pub fn add(command: Command, default_size: &'static str) -> Command {
         .action(ArgAction::SetTrue)
         .conflicts_with("light")
         .help("On a dark ground, with the colours of the window's dark theme");
+    let track = Arg::new("track")
+        .long("track")
+        .value_name("TRACK")
+        .help("Of a recording with branches: which one, by name or number [default: the newest]");
     let azimuth = degrees("azimuth", "Where a surface is seen from: degrees about the vertical axis [default: -58.4]");
     let elevation = degrees("elevation", "Degrees above the floor, 5 to 84 [default: 29.8]");
     let flags = switches::names().into_iter().map(switch_flag);
-    command.args([file, pane, size, light, dark, azimuth, elevation]).args(flags)
+    command.args([file, pane, track, size, light, dark, azimuth, elevation]).args(flags)
 }
 
 /// FILE
@@ -77,7 +81,22 @@ pub fn recording(matches: &ArgMatches) -> anyhow::Result<(PathBuf, Recording)> {
     if let Some(damage) = opened.damage {
         eprintln!("{}, not whole: {damage}", path.display());
     }
-    Ok((path.clone(), opened.recording))
+    let mut recording = opened.recording;
+    if let Ok(Some(name)) = matches.try_get_one::<String>("track") {
+        let track = track(name, &recording)?;
+        recording.set_focus(track);
+    }
+    Ok((path.clone(), recording))
+}
+
+/// The track of this name or number.
+fn track(name: &str, recording: &Recording) -> anyhow::Result<TrackId> {
+    let is_it = |(id, track): &(TrackId, &Track)| track.label == name || id.0.to_string() == name;
+    if let Some((id, _)) = recording.tracks().find(is_it) {
+        return Ok(id);
+    }
+    let all: Vec<_> = recording.tracks().map(|(id, track)| format!("{} {:?}", id.0, track.label)).collect();
+    bail!("--track can't be {name:?}: this recording has {}", all.join(", "))
 }
 
 /// The pane that was named.

@@ -110,7 +110,7 @@ fn lab_knobs(lab: &dyn Lab, header: &Header) -> String {
 }
 
 fn interventions(recording: &Recording) -> String {
-    let marks = &recording.interventions;
+    let marks: Vec<_> = recording.interventions_of(recording.focus()).collect();
     let told = marks.iter().take(MOST_MARKS);
     let mut texts: Vec<_> =
         told.map(|mark| format!("{} {} to {} at step {}", mark.knob, mark.from, mark.to, grouped(mark.step))).collect();

@@ -36,7 +36,7 @@ pub fn command(subcommand: &str, origin: &Origin<'_>, words: &[String]) -> Resul
 }
 
 fn run_command(recording: &Recording) -> Result<String, String> {
-    if !recording.interventions.is_empty() {
+    if recording.is_branched() || !recording.interventions.is_empty() {
         return Err("Knobs were turned while this ran, so no command makes it again: save the recording, open it, and copy the command there".into());
     }
     let folder = Path::new(FOLDER);
@@ -112,7 +112,8 @@ mod tests {
             line,
             "landscope run --seed 2 --out landscope-again && landscope figure landscope-again/recording.landscope --pane loss"
         );
-        let mark = Intervention { step: 3, knob: "lr".into(), from: "1".into(), to: "2".into() };
+        let track = crate::record::TrackId(0);
+        let mark = Intervention { track, step: 3, knob: "lr".into(), from: "1".into(), to: "2".into() };
         recording.intervene(mark);
         assert!(command("figure", &Origin::Run(&recording), &words).unwrap_err().contains("save the recording"));
     }

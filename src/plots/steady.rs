@@ -99,9 +99,18 @@ fn hold_fields(plots: Vec<&mut FieldPlot>) {
     let Some(range) = union_single(plots.iter().map(|plot| plot.value_range)) else { return };
     let log = plots.iter().all(|plot| plot.log) && range[0] > 0.0;
     let count = plots.iter().map(|plot| distinct(plot.contours.iter().map(|(level, _)| *level))).max().unwrap_or(0);
+    // Cells reach half a cell beyond the outermost points, so coarse frames show more than fine ones.
+    let common = |axis: fn(&FieldPlot) -> [f64; 2]| {
+        let ranges = plots.iter().map(|plot| axis(plot));
+        ranges.fold([f64::NEG_INFINITY, f64::INFINITY], |[low, high], [a, b]| [low.max(a), high.min(b)])
+    };
+    let window = [common(|plot| plot.x_range), common(|plot| plot.y_range)];
+    let differs = plots.iter().any(|plot| [plot.x_range, plot.y_range] != window);
+    let window = (differs && window.iter().all(|[low, high]| low < high)).then_some(window);
     for plot in plots {
         plot.value_range = range;
         plot.log = log;
+        plot.window = window;
         if count > 0 {
             plot.contours = contours(plot, &ranges::levels(range, log, count));
         }
@@ -173,7 +182,7 @@ mod tests {
     fn scales(plot: &Plot) -> String {
         match plot {
             Plot::Lines(plot) => format!("{:?} {:?} {} {}", plot.x_axis, plot.y_range, plot.y_log, plot.x_max),
-            Plot::Field(plot) => format!("{:?} {:?} {:?} {}", plot.x_range, plot.y_range, plot.value_range, plot.log),
+            Plot::Field(plot) => format!("{:?} {:?} {}", plot.shown(), plot.value_range, plot.log),
             Plot::Surface(plot) => format!("{} {:?} {} {:?}", plot.radius, plot.value_range, plot.log, plot.levels),
             Plot::Ridges(plot) => format!("{:?} {:?}", plot.x_range, plot.full_height),
             Plot::Empty { .. } => String::new(),

@@ -47,7 +47,7 @@ pub fn recording(steps: u64) -> Recording {
         recording.push(&Snapshot { track: TrackId(0), step, readings }).expect("each series keeps its kind");
         if step == steps * 2 / 3 {
             let [from, to] = ["0.05", "0.025"].map(str::to_owned);
-            recording.intervene(Intervention { step, knob: "lr".into(), from, to });
+            recording.intervene(Intervention { track: TrackId(0), step, knob: "lr".into(), from, to });
         }
     }
     recording

@@ -3,7 +3,9 @@
 //! Below this room numbers are produced; above it they are shown. Neither side knows the other.
 //! There is no tensor, no widget and no thread in here.
 
+mod branches;
 pub mod chart;
+mod checkpoint;
 pub mod connectivity;
 pub mod coord_check;
 pub mod cursor;
@@ -18,13 +20,15 @@ pub mod slice_metric;
 pub mod spectrum;
 pub mod tables;
 
+pub use branches::{Fingerprint, Fork};
+pub use checkpoint::{Checkpoint, CheckpointInfo};
 pub use connectivity::Connectivity;
 pub use coord_check::{CoordCheck, Finding, Statistic, Verdict};
 pub use cursor::{TimeCommand, TimeCursor};
 pub use param_role::{ParamPart, ParamRole};
 pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, SeriesId, Snapshot, Surface, TrackId};
 pub use recording::{
-    Divergence, Header, Intervention, LabHeader, LayerInfo, Outcome, Recording, TokenKind, Track, TrackInfo,
+    Divergence, Header, Intervention, LabHeader, LayerInfo, Note, Outcome, Recording, TokenKind, Track, TrackInfo,
 };
 pub use series::{HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
 pub use slice_metric::{SliceExtent, SliceMetric};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::branches::{Fingerprint, Fork};
 use super::chart::Chart;
+use super::checkpoint::CheckpointInfo;
 use super::param_role::ParamPart;
 use super::reading::{Estimate, Reading, SeriesId, Snapshot, TrackId};
 use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries, reading_bytes};
@@ -83,12 +85,22 @@ pub struct LabHeader {
 /// A knob that was moved while the run went on, or another mark on the time line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intervention {
+    #[serde(default)]
+    pub track: TrackId,
     /// The change takes effect with the update after this step.
     pub step: u64,
-    /// Id of the knob, or `restore`.
+    /// Id of the knob; `restore` and `fork` tell where a branch comes from.
     pub knob: String,
     pub from: String,
     pub to: String,
+}
+
+/// What a user wrote at a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub track: TrackId,
+    pub step: u64,
+    pub text: String,
 }
 
 /// Where numbers stopped being numbers.
@@ -131,13 +143,19 @@ pub struct TrackInfo {
     pub label: String,
     /// Such as width = 256, seed = 0: what charts choose, colour and group by.
     pub attributes: BTreeMap<String, String>,
+    /// Of a branch.
+    pub parent: Option<Fork>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Track {
     pub label: String,
     pub attributes: BTreeMap<String, String>,
-    series: BTreeMap<SeriesId, Series>,
+    /// Of a branch: it holds its parent's readings from before the fork, too.
+    pub parent: Option<Fork>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) newest_step: u64,
+    pub(super) series: BTreeMap<SeriesId, Series>,
 }
 
 impl Track {
@@ -166,6 +184,11 @@ impl Track {
         }
     }
 
+    /// The last step that was read.
+    pub fn newest_step(&self) -> u64 {
+        self.newest_step
+    }
+
     /// An attribute as a number.
     pub fn number(&self, attribute: &str) -> Option<f64> {
         self.attributes.get(attribute)?.parse().ok()
@@ -178,17 +201,25 @@ impl Track {
 pub struct Misfit {
     pub series: String,
     pub step: u64,
+    /// It is of an earlier step only: [`Recording::insert`] takes it.
+    pub is_late: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     pub header: Header,
     pub interventions: Vec<Intervention>,
+    /// How the newest track ended; [`Recording::outcome_of`] knows the others.
     pub outcome: Option<Outcome>,
-    /// (step, hash of the parameters after so many updates): equal hashes, equal bits.
-    pub fingerprints: Vec<(u64, String)>,
-    tracks: BTreeMap<TrackId, Track>,
-    newest_step: u64,
+    pub fingerprints: Vec<Fingerprint>,
+    /// From where the run can go on, in the order in which they were kept.
+    pub checkpoints: Vec<CheckpointInfo>,
+    pub notes: Vec<Note>,
+    pub(super) focus: Option<TrackId>,
+    pub(super) newest_track: TrackId,
+    pub(super) branched: bool,
+    pub(super) tracks: BTreeMap<TrackId, Track>,
+    pub(super) newest_step: u64,
     heavy_bytes: usize,
     thinned: u32,
     version: u64,
@@ -209,8 +240,13 @@ impl Recording {
         self.version += 1;
     }
 
+    /// The last step of all tracks; with branches, of the one in focus.
     pub fn newest_step(&self) -> u64 {
-        self.newest_step
+        if self.branched {
+            self.tracks.get(&self.focus()).map_or(0, |track| track.newest_step)
+        } else {
+            self.newest_step
+        }
     }
 
     /// How often older histograms, matrices and surfaces were thinned to every second one.
@@ -239,6 +275,9 @@ impl Recording {
         let track = self.tracks.entry(info.id).or_default();
         track.label.clone_from(&info.label);
         track.attributes.clone_from(&info.attributes);
+        if let Some(fork) = info.parent {
+            self.begin_branch(info, fork);
+        }
         self.version += 1;
     }
 
@@ -250,8 +289,9 @@ impl Recording {
     pub fn push(&mut self, snapshot: &Snapshot) -> Result<(), Misfit> {
         let track = self.tracks.entry(snapshot.track).or_default();
         for (id, reading) in &snapshot.readings {
-            if track.series.get(id).is_some_and(|series| !series.accepts(snapshot.step, reading)) {
-                return Err(Misfit { series: id.to_string(), step: snapshot.step });
+            if let Some(series) = track.series.get(id).filter(|series| !series.accepts(snapshot.step, reading)) {
+                let is_late = series.accepts(u64::MAX, reading);
+                return Err(Misfit { series: id.to_string(), step: snapshot.step, is_late });
             }
         }
         for (id, reading) in &snapshot.readings {
@@ -261,6 +301,7 @@ impl Recording {
                 self.heavy_bytes += reading_bytes(reading);
             }
         }
+        track.newest_step = track.newest_step.max(snapshot.step);
         self.newest_step = self.newest_step.max(snapshot.step);
         self.version += 1;
         if self.heavy_bytes > HEAVY_BUDGET_BYTES {
@@ -280,16 +321,13 @@ impl Recording {
         self.thinned += 1;
     }
 
-    /// Forgets everything after `step`: the run goes on from there.
-    pub fn rewind(&mut self, step: u64) {
-        for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
-            series.truncate_after(step);
-        }
-        self.interventions.retain(|mark| mark.step <= step);
-        self.fingerprints.retain(|(at, _)| *at <= step);
-        self.newest_step = self.newest_step.min(step);
-        self.outcome = None;
-        self.version += 1;
+    /// Counts the bytes of heavy readings anew.
+    pub(super) fn recount(&mut self) {
+        let heavy = self.tracks.values().flat_map(|track| track.series.values()).filter_map(|series| match series {
+            Series::Heavy(heavy) => Some(heavy.bytes()),
+            Series::Scalar(_) | Series::Vector(_) => None,
+        });
+        self.heavy_bytes = heavy.sum();
     }
 
     pub fn intervene(&mut self, mark: Intervention) {
@@ -297,9 +335,9 @@ impl Recording {
         self.version += 1;
     }
 
-    /// A series of the first track.
+    /// A series of the track in focus.
     pub fn series(&self, id: &SeriesId) -> Option<&Series> {
-        self.tracks.values().next()?.series.get(id)
+        self.tracks.get(&self.focus())?.series.get(id)
     }
 
     pub fn scalar(&self, id: &SeriesId) -> Option<&ScalarSeries> {
@@ -356,20 +394,6 @@ mod tests {
         assert!(recording.push(&snapshot(2, "x", Reading::Scalar(1.0))).is_err());
         assert_eq!(recording.newest_step(), 3);
         assert_eq!(recording.scalar(&SeriesId::owned("x")).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn rewinding_forgets_later_readings_and_marks() {
-        let mut recording = Recording::default();
-        for step in 0..10 {
-            recording.push(&snapshot(step, "x", Reading::Scalar(step as f64))).unwrap();
-            let mark = Intervention { step, knob: "lr".into(), from: "1".into(), to: "2".into() };
-            recording.intervene(mark);
-        }
-        recording.rewind(4);
-        assert_eq!(recording.newest_step(), 4);
-        assert_eq!(recording.interventions.len(), 5);
-        assert_eq!(recording.scalar(&SeriesId::owned("x")).unwrap().latest_at(99), Some((4, 4.0)));
     }
 
     #[test]

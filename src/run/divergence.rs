@@ -1,6 +1,7 @@
 //! When training has ended in nonsense, and where that began.
 
 use candle_core::{DType, Result, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::optim::StepNorms;
 use crate::record::Divergence;
@@ -19,7 +20,7 @@ pub enum Suspicion {
 }
 
 /// Remembers the first loss and counts steps far above it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Watch {
     first: Option<f64>,
     above: u32,

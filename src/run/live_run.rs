@@ -1,15 +1,19 @@
 //! A run in progress: trainer, probes, budget, checkpoints and what is told of them.
 
-use std::collections::VecDeque;
+mod branching;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::record::{Intervention, Outcome, Reading, names};
+use crate::record::{Fingerprint, Intervention, Note, Outcome, Reading, TrackId, names};
 
 use super::budget::Budget;
 use super::connectivity::Checkpoints;
 use super::history::History;
+use super::keeper::Keeper;
+use super::ledger::Ledger;
 use super::messages::{Event, PaceReport, RunState};
 use super::outbox::{Gone, Outbox};
 use super::prober::{Findings, Mode, Prober, point};
@@ -45,7 +49,17 @@ pub struct LiveRun {
     fingerprinted: Option<u64>,
     pace_since: Instant,
     pace_step: u64,
+    /// What is told now belongs to it.
+    track: TrackId,
+    keeper: Keeper,
+    ledger: Ledger,
+    /// How far tracks came that were left.
+    reached: BTreeMap<TrackId, u64>,
+    stored: branching::Stored,
+    diverged: bool,
 }
+
+pub use branching::Past;
 
 /// A run that can't go on: nobody listens, or an error.
 pub enum Stop {
@@ -71,22 +85,8 @@ impl LiveRun {
         let trainer = Trainer::new(spec)?;
         let header = Arc::new(trainer.header());
         outbox.send(Event::Started { header, spec: Box::new(trainer.spec().clone()) })?;
-        let now = Instant::now();
-        Ok(Self {
-            history: History::new(trainer.model().layout().total()),
-            goal: Some(trainer.spec().steps),
-            prober: Prober::new(finest_slice, trainer.model().attention_heads() > 0),
-            budget: Budget::default(),
-            checkpoints: VecDeque::new(),
-            due: None,
-            speed_limit: None,
-            next_step_at: now,
-            evaluated: None,
-            fingerprinted: None,
-            pace_since: now,
-            pace_step: 0,
-            trainer,
-        })
+        let ledger = Ledger::new(trainer.spec().clone());
+        Ok(Self::around(trainer, ledger, finest_slice))
     }
 
     pub fn spec(&self) -> &RunSpec {
@@ -97,16 +97,26 @@ impl LiveRun {
         self.trainer.steps_done()
     }
 
-    /// Applies live knobs before the next update.
-    pub fn set_live(&mut self, spec: RunSpec) -> Result<(), TrainError> {
+    /// Applies a live knob before the next update and tells so.
+    pub fn turn(&mut self, spec: RunSpec, knob: &str, from: String, to: String, outbox: &Outbox) -> Result<(), Stop> {
         // The state before somebody turned a knob is what they want back if it was too much.
         let loss = self.checkpoints.back().map_or(f64::NAN, |checkpoint| checkpoint.loss);
         if self.checkpoints.back().is_none_or(|checkpoint| checkpoint.step < self.step()) && loss.is_finite() {
-            self.keep(loss)?;
+            let checkpoint = self.trainer.checkpoint(loss)?;
+            self.push_checkpoint(checkpoint);
         }
         self.trainer.set_live(spec);
         self.prober.discard();
-        Ok(())
+        self.tell(Intervention { track: self.track, step: self.step(), knob: knob.into(), from, to }, outbox)
+    }
+
+    pub fn track(&self) -> TrackId {
+        self.track
+    }
+
+    /// What the user wrote at a step.
+    pub fn note(&self, step: u64, text: String, outbox: &Outbox) -> Result<(), Gone> {
+        outbox.send(Event::Note(Note { track: self.track, step, text }))
     }
 
     pub fn limit_speed(&mut self, steps_per_sec: Option<f64>) {
@@ -131,7 +141,8 @@ impl LiveRun {
     ) -> Result<Option<RunState>, Stop> {
         if self.goal.is_some_and(|goal| self.step() >= goal) && !must_step {
             self.rest(outbox)?;
-            outbox.send(Event::Ended(Outcome::Finished))?;
+            self.keep_here(outbox)?;
+            outbox.send(Event::Ended { track: self.track, outcome: Outcome::Finished })?;
             return Ok(Some(RunState::Finished));
         }
         self.tell_pace(outbox)?;
@@ -180,7 +191,8 @@ impl LiveRun {
         }
         let wants_point = self.history.wants(step);
         let before = if wants_point { Some(point(&self.trainer, 0.0)?) } else { None };
-        let checkpoint = if step.is_multiple_of(CHECKPOINT_EVERY) { Some(self.trainer.checkpoint(0.0)?) } else { None };
+        let (nearby, for_good) = (step.is_multiple_of(CHECKPOINT_EVERY), self.keeper.wants(step));
+        let checkpoint = if nearby || for_good { Some(self.trainer.checkpoint(0.0)?) } else { None };
         let outcome = self.trainer.step()?;
         self.budget.trained(started.elapsed());
         match outcome {
@@ -191,14 +203,19 @@ impl LiveRun {
                 }
                 if let Some(mut checkpoint) = checkpoint {
                     checkpoint.loss = report.loss;
-                    self.push_checkpoint(checkpoint);
+                    if for_good {
+                        self.keep_for_good(&checkpoint, outbox)?;
+                    }
+                    if nearby {
+                        self.push_checkpoint(checkpoint);
+                    }
                 }
                 self.tell_step(&report, outbox)?;
                 Ok(None)
             }
             StepOutcome::Diverged(divergence) => {
-                outbox.send(Event::Diverged(divergence.clone()))?;
-                outbox.send(Event::Ended(Outcome::Diverged(divergence)))?;
+                self.diverged = true;
+                outbox.send(Event::Ended { track: self.track, outcome: Outcome::Diverged(divergence) })?;
                 Ok(Some(RunState::Diverged))
             }
         }
@@ -227,7 +244,7 @@ impl LiveRun {
         {
             readings.push((names::PRECONDITIONED_THRESHOLD, Reading::Scalar(line)));
         }
-        outbox.snapshot(report.step, readings)
+        outbox.snapshot(self.track, report.step, readings)
     }
 
     fn evaluate(&mut self, outbox: &Outbox) -> Result<(), Stop> {
@@ -238,14 +255,14 @@ impl LiveRun {
             readings.push((names::TEST_ACCURACY, Reading::Scalar(accuracy)));
         }
         self.evaluated = Some(step);
-        Ok(outbox.snapshot(step, readings)?)
+        Ok(outbox.snapshot(self.track, step, readings)?)
     }
 
     fn fingerprint(&mut self, outbox: &Outbox) -> Result<(), Stop> {
         let step = self.step();
         self.fingerprinted = Some(step);
-        let param_hash = self.trainer.params().hash().map_err(TrainError::from)?;
-        Ok(outbox.send(Event::Fingerprint { step, param_hash })?)
+        let hash = self.trainer.params().hash().map_err(TrainError::from)?;
+        Ok(outbox.send(Event::Fingerprint(Fingerprint { track: self.track, step, hash }))?)
     }
 
     /// Training rests: the curves end at the very step that is shown.
@@ -287,17 +304,11 @@ impl LiveRun {
             self.prober.advance(&self.trainer, &self.history, mode, time, interrupted)?;
         self.budget.probed(started.elapsed());
         for (step, readings) in readings {
-            outbox.snapshot(step, readings)?;
+            outbox.snapshot(self.track, step, readings)?;
         }
         if let Some((step, readings)) = picture {
-            outbox.picture(step, readings)?;
+            outbox.picture(self.track, step, readings)?;
         }
-        Ok(())
-    }
-
-    fn keep(&mut self, loss: f64) -> Result<(), TrainError> {
-        let checkpoint = self.trainer.checkpoint(loss)?;
-        self.push_checkpoint(checkpoint);
         Ok(())
     }
 
@@ -306,42 +317,6 @@ impl LiveRun {
             self.checkpoints.pop_front();
         }
         self.checkpoints.push_back(checkpoint);
-    }
-
-    /// After a divergence: the newest checkpoint whose loss was still good, and a gentler learning rate.
-    pub fn restore_last_good(&mut self, lr_factor: f64, outbox: &Outbox) -> Result<(), Stop> {
-        let best = self.checkpoints.iter().map(|checkpoint| checkpoint.loss).fold(f64::INFINITY, f64::min);
-        let good = self.checkpoints.iter().rposition(|checkpoint| checkpoint.loss <= best * STILL_GOOD);
-        let Some(index) = good else { return Ok(()) };
-        let checkpoint = self.checkpoints[index].clone();
-        let diverged_at = self.step();
-        self.checkpoints.truncate(index + 1);
-        self.trainer.restore(&checkpoint)?;
-        self.history.rewind(checkpoint.step);
-        self.prober.discard();
-        self.evaluated = None;
-        self.fingerprinted = None;
-        self.due = None;
-        self.pace_step = checkpoint.step;
-        outbox.send(Event::Rewound { step: checkpoint.step })?;
-        let restored = Intervention {
-            step: checkpoint.step,
-            knob: "restore".into(),
-            from: format!("diverged at step {diverged_at}"),
-            to: format!("step {}", checkpoint.step),
-        };
-        let mut spec = self.spec().clone();
-        outbox.send(Event::Intervention { mark: restored, spec: Box::new(spec.clone()) })?;
-        let from = spec.optimizer.lr;
-        spec.optimizer.lr = from * lr_factor;
-        self.trainer.set_live(spec.clone());
-        let mark = Intervention {
-            step: checkpoint.step,
-            knob: "lr".into(),
-            from: super::knobs::KnobValue::Float(from).to_string(),
-            to: super::knobs::KnobValue::Float(spec.optimizer.lr).to_string(),
-        };
-        Ok(outbox.send(Event::Intervention { mark, spec: Box::new(spec) })?)
     }
 
     /// The weights that are kept of the path, and the current ones.

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::record::{Divergence, Header, Intervention, Outcome, Snapshot, TrackInfo};
+use crate::record::{Fingerprint, Fork, Header, Intervention, Note, Outcome, Snapshot, TrackId, TrackInfo};
 
 use super::bench::Values;
 use super::connectivity::Checkpoints;
+use super::keeper::Keeping;
 use super::knobs::KnobValue;
 use super::spec::RunSpec;
 
@@ -27,7 +28,14 @@ pub enum Command {
     },
     /// At most so many updates a second; `None` lifts the limit.
     SpeedLimit(Option<f64>),
-    /// After a divergence: back to the last good step with the learning rate times `lr_factor`, and play.
+    /// Begin a branch at a step of a track and pause there: [`Event::Track`] follows.
+    Fork(Fork),
+    /// Write something at a step of the track that runs.
+    Note {
+        step: u64,
+        text: String,
+    },
+    /// After a divergence: a branch at the last good step with the learning rate times `lr_factor`, and play.
     RestoreLastGood {
         lr_factor: f64,
     },
@@ -90,7 +98,7 @@ pub enum Event {
         header: Arc<Header>,
         values: Box<Values>,
     },
-    /// A track of a lab begins.
+    /// A track of a lab begins, or a branch: what follows belongs to it.
     Track(TrackInfo),
     /// A live knob of a lab was turned; `values` are now in force.
     KnobTurned {
@@ -110,23 +118,19 @@ pub enum Event {
     },
     State(RunState),
     Pace(PaceReport),
-    /// Training stopped by itself at a number that isn't finite.
-    Diverged(Divergence),
-    /// The parameters after `step` updates, as a hash: equal hashes, equal bits.
-    Fingerprint {
-        step: u64,
-        param_hash: String,
-    },
+    Fingerprint(Fingerprint),
+    /// What became of a checkpoint.
+    Checkpoint(Keeping),
+    Note(Note),
     /// Training rests and all is measured there is to measure: the worker sleeps until a command comes.
     AtRest {
         step: u64,
     },
-    /// The run went back to `step`; what was recorded after it is void.
-    Rewound {
-        step: u64,
+    /// A track ended so; a divergence is where training stopped by itself.
+    Ended {
+        track: TrackId,
+        outcome: Outcome,
     },
-    /// The run ended so.
-    Ended(Outcome),
     /// An error or a panic of the worker, in words for the user; what was recorded is safe.
     Failed(String),
     /// What [`Command::Checkpoints`] asked for.

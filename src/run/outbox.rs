@@ -55,13 +55,13 @@ impl Outbox {
         }
     }
 
-    pub fn snapshot(&self, step: u64, readings: Vec<(SeriesId, Reading)>) -> Result<(), Gone> {
-        self.send(Event::Snapshot(Arc::new(Snapshot { track: TrackId(0), step, readings })))
+    pub fn snapshot(&self, track: TrackId, step: u64, readings: Vec<(SeriesId, Reading)>) -> Result<(), Gone> {
+        self.send(Event::Snapshot(Arc::new(Snapshot { track, step, readings })))
     }
 
     /// A picture may be lost: never wait for it.
-    pub fn picture(&self, step: u64, readings: Vec<(SeriesId, Reading)>) -> Result<(), Gone> {
-        let picture = Event::Picture(Arc::new(Snapshot { track: TrackId(0), step, readings }));
+    pub fn picture(&self, track: TrackId, step: u64, readings: Vec<(SeriesId, Reading)>) -> Result<(), Gone> {
+        let picture = Event::Picture(Arc::new(Snapshot { track, step, readings }));
         match self.events.try_send(picture) {
             Ok(()) => (self.wake)(),
             Err(TrySendError::Full(_)) => {}

@@ -8,8 +8,9 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::record::file::{FileError, RecordingWriter};
-use crate::record::{Header, Intervention, Outcome, Snapshot, TrackInfo};
+use crate::record::{Fingerprint, Header, Intervention, Note, Outcome, Snapshot, TrackId, TrackInfo};
 
+use super::keeper::Keeping;
 use super::messages::Event;
 use super::outbox::Wake;
 
@@ -24,9 +25,10 @@ pub enum Order {
     Track(TrackInfo),
     Append(Arc<Snapshot>),
     Intervene(Intervention),
-    Fingerprint { step: u64, param_hash: String },
-    Rewind { step: u64 },
-    End(Outcome),
+    Fingerprint(Fingerprint),
+    Checkpoint(Keeping),
+    Note(Note),
+    End(TrackId, Outcome),
     SaveCopy(PathBuf),
 }
 
@@ -38,11 +40,10 @@ impl Order {
             Event::Track(info) => Self::Track(info.clone()),
             Event::Snapshot(snapshot) => Self::Append(snapshot.clone()),
             Event::Intervention { mark, .. } | Event::KnobTurned { mark, .. } => Self::Intervene(mark.clone()),
-            Event::Fingerprint { step, param_hash } => {
-                Self::Fingerprint { step: *step, param_hash: param_hash.clone() }
-            }
-            Event::Rewound { step } => Self::Rewind { step: *step },
-            Event::Ended(outcome) => Self::End(outcome.clone()),
+            Event::Fingerprint(fingerprint) => Self::Fingerprint(fingerprint.clone()),
+            Event::Checkpoint(keeping) => Self::Checkpoint(keeping.clone()),
+            Event::Note(note) => Self::Note(note.clone()),
+            Event::Ended { track, outcome } => Self::End(*track, outcome.clone()),
             _ => return None,
         })
     }
@@ -55,15 +56,34 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// Starts the thread on a recording that exists: what comes is added to it.
+    ///
+    /// # Errors
+    /// If the file can't be written (by this process: another may), or the thread can't be made.
+    pub fn resume(path: &Path, events: Sender<Event>, wake: Wake) -> Result<Self, FileError> {
+        let writer = RecordingWriter::reopen(path)?;
+        let unwritable = |error: std::io::Error| FileError::Unwritable { path: path.into(), reason: error.to_string() };
+        Self::spawn(path.into(), Some(writer), events, wake).map_err(unwritable)
+    }
+
     /// Starts the thread. The first run it is told to begin goes to `path`, later ones (after a restart) beside it, with a number:
     /// no recording is ever overwritten.
     ///
     /// # Errors
     /// If the thread can't be made.
     pub fn start(path: PathBuf, events: Sender<Event>, wake: Wake) -> std::io::Result<Self> {
+        Self::spawn(path, None, events, wake)
+    }
+
+    fn spawn(
+        path: PathBuf,
+        writer: Option<RecordingWriter>,
+        events: Sender<Event>,
+        wake: Wake,
+    ) -> std::io::Result<Self> {
         let (sender, orders) = bounded(QUEUE);
         let body = move || {
-            record(path, &orders, &|event| {
+            record(path, writer, &orders, &|event| {
                 // The listener may be gone or full; the file matters more than the message.
                 let _ = events.send_timeout(event, Duration::from_secs(1));
                 wake();
@@ -90,10 +110,10 @@ impl Drop for Recorder {
     }
 }
 
-fn record(first: PathBuf, orders: &Receiver<Order>, tell: &dyn Fn(Event)) {
-    let mut writer: Option<RecordingWriter> = None;
+fn record(first: PathBuf, resumed: Option<RecordingWriter>, orders: &Receiver<Order>, tell: &dyn Fn(Event)) {
+    let mut runs = usize::from(resumed.is_some());
+    let mut writer = resumed;
     let mut path = first.clone();
-    let mut runs = 0;
     loop {
         let result = match orders.recv_timeout(FLUSH) {
             Ok(order) => {
@@ -139,9 +159,11 @@ fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dy
         Order::Track(info) => writer.begin_track(&info)?,
         Order::Append(snapshot) => writer.append(&snapshot)?,
         Order::Intervene(mark) => writer.intervene(&mark)?,
-        Order::Fingerprint { step, param_hash } => writer.fingerprint(step, &param_hash)?,
-        Order::Rewind { step } => writer.rewind(step)?,
-        Order::End(outcome) => writer.finish(&outcome)?,
+        Order::Fingerprint(fingerprint) => writer.fingerprint(&fingerprint)?,
+        Order::Checkpoint(Keeping::Kept(checkpoint)) => writer.checkpoint(&checkpoint)?,
+        Order::Checkpoint(Keeping::Dropped { track, step }) => writer.drop_checkpoint(track, step)?,
+        Order::Note(note) => writer.note(&note)?,
+        Order::End(track, outcome) => writer.finish(track, &outcome)?,
         Order::SaveCopy(to) => match writer.save_copy(&to) {
             Ok(()) => tell(Event::Saved(to)),
             Err(error) => tell(Event::SaveFailed(error.to_string())),

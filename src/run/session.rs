@@ -8,13 +8,15 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::nn::autodiff::STACK_BYTES;
+use crate::record::file::FileError;
 
 use super::bench::{self, Program, Values};
+use super::live_run::Past;
 use super::messages::{Command, Event};
 use super::outbox::{Outbox, Wake};
 use super::recorder::Recorder;
 use super::spec::RunSpec;
-use super::worker::{WorkerOptions, work};
+use super::worker::{Beginning, WorkerOptions, work};
 
 /// Events that may wait for a listener that draws: some seconds of a fast run.
 const EVENTS: usize = 8_192;
@@ -49,7 +51,24 @@ impl Session {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(spec: RunSpec, options: SessionOptions) -> std::io::Result<Self> {
-        Self::spawn(options, move |worker, commands, outbox| work(spec, worker, commands, outbox))
+        Self::spawn(options, move |worker, commands, outbox| work(Beginning::Spec(spec), worker, commands, outbox))
+    }
+
+    /// Goes on from a step of a recording, as a branch of it: what comes is added to the file, whatever the options say. The listener
+    /// knows the recording.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file can't be written, such as while another program writes it.
+    pub fn resume(past: Past, options: SessionOptions) -> Result<Self, FileError> {
+        let path = past.path.clone();
+        let channels = Channels::new();
+        let recorder = Recorder::resume(&path, channels.told.clone(), options.wake.clone())?;
+        let failed = |error: std::io::Error| FileError::Unwritable { path, reason: error.to_string() };
+        channels
+            .spawn(options, Some(recorder), move |worker, commands, outbox| {
+                work(Beginning::Past(past), worker, commands, outbox);
+            })
+            .map_err(failed)
     }
 
     /// Starts the worker on a lab with these knobs.
@@ -66,18 +85,12 @@ impl Session {
         options: SessionOptions,
         body: impl FnOnce(&WorkerOptions, &Receiver<Command>, &Outbox) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (commands, received) = bounded(COMMANDS);
-        let (told, events) = bounded(EVENTS);
-        let quit = Arc::new(AtomicBool::new(false));
-        let SessionOptions { wake, recording, worker } = options;
-        let recorder = match recording {
-            Some(path) => Some(Recorder::start(path, told.clone(), wake.clone())?),
+        let channels = Channels::new();
+        let recorder = match &options.recording {
+            Some(path) => Some(Recorder::start(path.clone(), channels.told.clone(), options.wake.clone())?),
             None => None,
         };
-        let outbox = Outbox::new(told, recorder, wake, quit.clone());
-        let body = move || body(&worker, &received, &outbox);
-        let thread = std::thread::Builder::new().name("worker".into()).stack_size(STACK_BYTES).spawn(body)?;
-        Ok(Self { commands, events, quit, worker: Some(thread) })
+        channels.spawn(options, recorder, body)
     }
 
     pub fn commands(&self) -> &Sender<Command> {
@@ -86,6 +99,37 @@ impl Session {
 
     pub fn events(&self) -> &Receiver<Event> {
         &self.events
+    }
+}
+
+/// Both ends of both channels, before there is a thread.
+struct Channels {
+    commands: Sender<Command>,
+    received: Receiver<Command>,
+    told: Sender<Event>,
+    events: Receiver<Event>,
+}
+
+impl Channels {
+    fn new() -> Self {
+        let (commands, received) = bounded(COMMANDS);
+        let (told, events) = bounded(EVENTS);
+        Self { commands, received, told, events }
+    }
+
+    fn spawn(
+        self,
+        options: SessionOptions,
+        recorder: Option<Recorder>,
+        body: impl FnOnce(&WorkerOptions, &Receiver<Command>, &Outbox) + Send + 'static,
+    ) -> std::io::Result<Session> {
+        let Self { commands, received, told, events } = self;
+        let quit = Arc::new(AtomicBool::new(false));
+        let SessionOptions { wake, worker, .. } = options;
+        let outbox = Outbox::new(told, recorder, wake, quit.clone());
+        let body = move || body(&worker, &received, &outbox);
+        let thread = std::thread::Builder::new().name("worker".into()).stack_size(STACK_BYTES).spawn(body)?;
+        Ok(Session { commands, events, quit, worker: Some(thread) })
     }
 }
 

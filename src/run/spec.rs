@@ -92,6 +92,22 @@ impl Default for ProbeSpec {
     }
 }
 
+/// From which steps a run can be gone on with later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointSpec {
+    /// Steps between checkpoints; 0 keeps none.
+    pub every: u64,
+    /// Most that the checkpoints of a run may take, in MiB; every other one is dropped where they would take more.
+    pub budget_mib: u64,
+}
+
+impl Default for CheckpointSpec {
+    fn default() -> Self {
+        Self { every: 100, budget_mib: 128 }
+    }
+}
+
 /// Where tensors live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +141,7 @@ pub struct RunSpec {
     pub optimizer: OptimizerSpec,
     pub schedule: ScheduleSpec,
     pub probes: ProbeSpec,
+    pub checkpoints: CheckpointSpec,
 }
 
 impl Default for RunSpec {
@@ -142,6 +159,7 @@ impl Default for RunSpec {
             optimizer: OptimizerSpec::default(),
             schedule: ScheduleSpec::default(),
             probes: ProbeSpec::default(),
+            checkpoints: CheckpointSpec::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of probes, threads or windows: the numbers depend on the specification alone.
 
+mod checkpoint;
 mod spawn;
 
 use std::sync::Arc;
@@ -18,10 +19,11 @@ use crate::nn::roles::RoleParts;
 use crate::nn::slice::directions::DirectionKind;
 use crate::nn::statistics::{POPULATION, evaluated};
 use crate::nn::training;
+use crate::optim::Optimizer;
 use crate::optim::schedule::lr_at;
-use crate::optim::{Optimizer, OptimizerState};
+use crate::record::file::FileError;
 use crate::record::{Divergence, Header, LayerInfo};
-use crate::tasks::batches::{BatchPosition, Batches};
+use crate::tasks::batches::Batches;
 use crate::tasks::data::{Split, Targets, Task};
 use crate::tasks::error::TaskError;
 use crate::tasks::load::load;
@@ -35,6 +37,7 @@ use super::spec::RunSpec;
 use super::threshold;
 use super::weights_file::{self, WeightsFileError};
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use spawn::Memory;
 
 /// Examples a forward pass of the test split takes at once.
@@ -55,6 +58,10 @@ pub enum TrainError {
     Weights(#[from] WeightsFileError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("the worker hit a bug: {0}; what was recorded is safe, restart to go on")]
     Bug(String),
     #[error("the tensor library failed: {}", first_line(.0))]
@@ -98,16 +105,6 @@ pub enum StepOutcome {
 pub struct Evaluation {
     pub loss: f64,
     pub accuracy: Option<f64>,
-}
-
-/// All that a run needs to go on from a step, bit for bit.
-#[derive(Clone)]
-pub struct Checkpoint {
-    pub step: u64,
-    pub loss: f64,
-    params: Vec<Tensor>,
-    optimizer: OptimizerState,
-    batches: BatchPosition,
 }
 
 pub struct Trainer {
@@ -311,32 +308,6 @@ impl Trainer {
             self.watch = Watch::default();
         }
         self.spec = spec;
-    }
-
-    /// # Errors
-    /// [`TrainError::Tensor`].
-    pub fn checkpoint(&self, loss: f64) -> Result<Checkpoint, TrainError> {
-        Ok(Checkpoint {
-            step: self.step,
-            loss,
-            params: self.params.frozen()?,
-            optimizer: self.optimizer.save()?,
-            batches: self.batches.position(),
-        })
-    }
-
-    /// Goes back to a checkpoint; the specification in force stays.
-    ///
-    /// # Errors
-    /// [`TrainError::Tensor`].
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        self.params.assign(&checkpoint.params)?;
-        self.optimizer.restore(&checkpoint.optimizer, &self.params)?;
-        self.batches.restore(checkpoint.batches);
-        self.watch = Watch::default();
-        self.step = checkpoint.step;
-        self.before = None;
-        Ok(())
     }
 
     pub fn spec(&self) -> &RunSpec {

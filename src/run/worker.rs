@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use crate::nn::autodiff;
-use crate::record::{Intervention, Outcome};
+use crate::record::{Outcome, TrackId};
 
 use super::knobs;
-use super::live_run::{LiveRun, Stop};
+use super::live_run::{LiveRun, Past, Stop};
 use super::messages::{Command, Event, RunState};
 use super::outbox::{Gone, Outbox};
 use super::spec::RunSpec;
@@ -27,21 +27,28 @@ pub struct WorkerOptions {
 
 /// Why a run's loop was left.
 enum Next {
-    Restart(Box<RunSpec>),
+    Begin(Box<Beginning>),
     Quit,
 }
 
 /// Longest time between two looks at the commands while resting.
 pub(super) const REST: Duration = Duration::from_millis(200);
 
+/// What a worker begins with.
+pub enum Beginning {
+    Spec(RunSpec),
+    /// A step of a recording.
+    Past(Past),
+}
+
 /// The worker's main function: runs until it is told to quit or nobody listens.
-pub fn work(spec: RunSpec, options: &WorkerOptions, commands: &Receiver<Command>, outbox: &Outbox) {
+pub fn work(beginning: Beginning, options: &WorkerOptions, commands: &Receiver<Command>, outbox: &Outbox) {
     yield_to_the_window();
     start_helpers();
-    let mut next = Next::Restart(Box::new(spec));
+    let mut next = Next::Begin(Box::new(beginning));
     let mut play = options.play;
-    while let Next::Restart(spec) = next {
-        next = match guarded(|| run(*spec, &mut play, options, commands, outbox)) {
+    while let Next::Begin(beginning) = next {
+        next = match guarded(|| run(*beginning, &mut play, options, commands, outbox)) {
             Ok(next) => next,
             Err(Stop::Gone(_)) => Next::Quit,
             Err(Stop::Error(error)) => wait_for_restart(error.to_string(), commands, outbox),
@@ -55,7 +62,7 @@ fn guarded<T>(body: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
 }
 
 fn run(
-    spec: RunSpec,
+    beginning: Beginning,
     play: &mut bool,
     options: &WorkerOptions,
     commands: &Receiver<Command>,
@@ -64,7 +71,10 @@ fn run(
     outbox.send(Event::State(RunState::Preparing))?;
     // Once a thread: without it, second derivatives are silently wrong.
     autodiff::self_test().map_err(|error| Stop::Error(TrainError::Spec(error.to_string())))?;
-    let mut run = LiveRun::begin(spec, options.finest_slice, outbox)?;
+    let mut run = match beginning {
+        Beginning::Spec(spec) => LiveRun::begin(spec, options.finest_slice, outbox)?,
+        Beginning::Past(past) => LiveRun::resume(past, options.finest_slice, outbox)?,
+    };
     let mut state = if *play { RunState::Running } else { RunState::Paused };
     outbox.send(Event::State(state))?;
     let mut told_at_rest = None;
@@ -78,13 +88,13 @@ fn run(
             match command {
                 Command::Quit => {
                     if !matches!(state, RunState::Finished | RunState::Diverged) {
-                        outbox.send(Event::Ended(Outcome::Stopped))?;
+                        outbox.send(Event::Ended { track: run.track(), outcome: Outcome::Stopped })?;
                     }
                     return Ok(Next::Quit);
                 }
                 Command::Restart(spec) => {
                     *play = state != RunState::Paused;
-                    return Ok(Next::Restart(spec));
+                    return Ok(Next::Begin(Box::new(Beginning::Spec(*spec))));
                 }
                 Command::Play if state != RunState::Diverged => {
                     run.go_on();
@@ -92,6 +102,7 @@ fn run(
                 }
                 Command::Pause if state == RunState::Running => {
                     run.rest(outbox)?;
+                    run.keep_here(outbox)?;
                     state = change(state, RunState::Paused, outbox)?;
                 }
                 Command::Step if state != RunState::Diverged => {
@@ -106,6 +117,12 @@ fn run(
                     state = change(state, RunState::Running, outbox)?;
                 }
                 Command::RestoreLastGood { .. } | Command::RestartLab(_) => {}
+                Command::Fork(fork) => {
+                    change(state, RunState::Preparing, outbox)?;
+                    run.fork(fork, outbox)?;
+                    state = change(RunState::Preparing, RunState::Paused, outbox)?;
+                }
+                Command::Note { step, text } => run.note(step, text, outbox)?,
                 Command::Save(path) => outbox.save(path)?,
                 Command::Checkpoints => outbox.send(Event::Checkpoints(Arc::new(run.checkpoints()?)))?,
                 Command::SaveWeights(path) => run.save_weights(path, outbox)?,
@@ -158,15 +175,12 @@ fn set_knob(run: &mut LiveRun, id: &'static str, value: &knobs::KnobValue, outbo
     if from == *value || knob.set(&mut spec, value).is_err() {
         return Ok(());
     }
-    let mark = Intervention { step: run.step(), knob: id.into(), from: from.to_string(), to: value.to_string() };
-    run.set_live(spec.clone())?;
-    outbox.send(Event::Intervention { mark, spec: Box::new(spec) })?;
-    Ok(())
+    run.turn(spec, id, from.to_string(), value.to_string(), outbox)
 }
 
 fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
     let told = outbox
-        .send(Event::Ended(Outcome::Failed(message.clone())))
+        .send(Event::Ended { track: TrackId::default(), outcome: Outcome::Failed(message.clone()) })
         .and_then(|()| outbox.send(Event::Failed(message)))
         .and_then(|()| outbox.send(Event::State(RunState::Failed)));
     if told.is_err() {
@@ -174,7 +188,7 @@ fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outb
     }
     loop {
         match commands.recv_timeout(REST) {
-            Ok(Command::Restart(spec)) => return Next::Restart(spec),
+            Ok(Command::Restart(spec)) => return Next::Begin(Box::new(Beginning::Spec(*spec))),
             Ok(Command::Save(path)) => {
                 if outbox.save(path).is_err() {
                     return Next::Quit;

@@ -105,7 +105,7 @@ impl Listener {
                 Event::KnobTurned { mark, .. } => self.recording.intervene(mark.clone()),
                 Event::State(state) => self.state = *state,
                 Event::Failed(message) => self.failed = Some(message.clone()),
-                Event::Ended(outcome) => self.recording.outcome = Some(outcome.clone()),
+                Event::Ended { outcome, .. } => self.recording.outcome = Some(outcome.clone()),
                 _ => {}
             }
             if done(self, &event) {

@@ -53,7 +53,7 @@ fn a_run_writes_recording_specification_and_a_figure_of_every_pane() {
     let recording = file::read(&folder.join("recording.landscope")).unwrap();
     assert_eq!(recording.newest_step(), 30);
     assert!(recording.heavy(&names::LANDSCAPE).is_some() && recording.scalar(&names::SHARPNESS).is_some());
-    assert_eq!(recording.fingerprints.last().unwrap().1, last["param_hash"].as_str().unwrap());
+    assert_eq!(recording.fingerprints.last().unwrap().hash, last["param_hash"].as_str().unwrap());
 
     // The specification it wrote gives the same run, and the recording opens again.
     let again = output(home.path(), &["run", "--config", "here/spec.toml", "--out", "again", "--json"]);

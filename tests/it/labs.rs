@@ -27,7 +27,7 @@ fn run(lab: &'static dyn Lab, values: Values) -> Recording {
             Event::Track(info) => recording.begin_track(&info),
             Event::Snapshot(snapshot) => recording.push(&snapshot).unwrap(),
             Event::Failed(message) => panic!("{}: {message}", lab.id()),
-            Event::Ended(outcome) => recording.outcome = Some(outcome),
+            Event::Ended { outcome, .. } => recording.outcome = Some(outcome),
             Event::AtRest { .. } => break,
             _ => {}
         }

@@ -7,6 +7,7 @@ mod batch_norm;
 mod batch_norm_runs;
 mod bench;
 mod blocks;
+mod branches;
 mod connectivity;
 mod convnets;
 mod coord_check;

@@ -87,7 +87,7 @@ fn run(knobs: &[(&str, &str)]) -> Recording {
             Event::LabStarted { header, .. } => recording = Recording::new((*header).clone()),
             Event::Track(info) => recording.begin_track(&info),
             Event::Snapshot(snapshot) => recording.push(&snapshot).unwrap(),
-            Event::Ended(outcome) => recording.outcome = Some(outcome),
+            Event::Ended { outcome, .. } => recording.outcome = Some(outcome),
             Event::AtRest { .. } => return recording,
             _ => {}
         }

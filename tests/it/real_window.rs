@@ -131,8 +131,9 @@ fn the_window_opens_trains_obeys_keys_and_closes() {
     // At rest the worker leaves a fingerprint of the very last step, which is no multiple of a hundred (but for luck).
     let rests = || {
         let recording = autosaved(home.path());
-        recording
-            .is_some_and(|r| r.fingerprints.last().is_some_and(|(step, _)| *step == r.newest_step() && step % 100 != 0))
+        recording.is_some_and(|r| {
+            r.fingerprints.last().is_some_and(|last| last.step == r.newest_step() && last.step % 100 != 0)
+        })
     };
     press_until(&display, "space", rests);
     let paused = steps(home.path());

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use landscope::record::file::{self, FileError, RecordingWriter};
 use landscope::record::{
-    Circumstances, Density, Divergence, Estimate, Header, Intervention, Matrix, Outcome, PathPoint, Reading, Recording,
-    Series, SeriesId, Snapshot, Surface, TrackId, example,
+    Checkpoint, Circumstances, Density, Divergence, Estimate, Fingerprint, Fork, Header, Intervention, Matrix, Note,
+    Outcome, PathPoint, Reading, Recording, Series, SeriesId, Snapshot, Surface, TrackId, TrackInfo, example,
 };
 
 /// Equal but for NaN, which equals NaN.
@@ -101,13 +101,15 @@ fn what_is_written_is_read_back() {
     let refined = snapshot(4, "matrix/a", Reading::Matrix(Arc::new(Matrix { rows: 1, columns: 1, values: vec![2.0] })));
     writer.append(&refined).unwrap();
     recording.push(&refined).unwrap();
-    let mark = Intervention { step: 3, knob: "lr".into(), from: "0.1".into(), to: "0,05; Δ".into() };
+    let mark =
+        Intervention { track: TrackId(0), step: 3, knob: "lr".into(), from: "0.1".into(), to: "0,05; Δ".into() };
     writer.intervene(&mark).unwrap();
     recording.intervene(mark);
-    writer.fingerprint(4, "abc").unwrap();
-    recording.fingerprints.push((4, "abc".into()));
+    let fingerprint = Fingerprint { track: TrackId(0), step: 4, hash: "abc".into() };
+    writer.fingerprint(&fingerprint).unwrap();
+    recording.fingerprints.push(fingerprint);
     let outcome = Outcome::Diverged(Divergence { step: 4, layer: "block 1".into(), quantity: "activation".into() });
-    writer.finish(&outcome).unwrap();
+    writer.finish(TrackId(0), &outcome).unwrap();
     recording.outcome = Some(outcome);
     assert_same(&recording, &file::read(&path).unwrap());
     assert!(file::open(&path).unwrap().damage.is_none());
@@ -126,26 +128,119 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
-fn a_rewound_run_forgets_in_the_file_too() {
+fn a_branch_keeps_its_parents_history_and_each_track_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.landscope");
     let mut recording = Recording::new(Header::default());
     let mut writer = RecordingWriter::create(&path, &Header::default()).unwrap();
-    for step in 0..50 {
-        let snapshot = Snapshot { track: TrackId(0), step, readings: every_kind(step) };
-        writer.append(&snapshot).unwrap();
-        recording.push(&snapshot).unwrap();
-    }
-    writer.finish(&Outcome::Failed("x".into())).unwrap();
-    writer.rewind(20).unwrap();
-    recording.rewind(20);
-    for step in 21..30 {
-        let again = snapshot(step, "scalar", Reading::Scalar(-1.0));
-        writer.append(&again).unwrap();
-        recording.push(&again).unwrap();
+    let mut write = |recording: &mut Recording, track, steps: std::ops::Range<u64>| {
+        for step in steps {
+            let snapshot = Snapshot { track: TrackId(track), step, readings: every_kind(step + u64::from(track)) };
+            writer.append(&snapshot).unwrap();
+            recording.push(&snapshot).unwrap();
+        }
+    };
+    write(&mut recording, 0, 0..50);
+    let diverged = Outcome::Failed("x".into());
+    let branch = |id, track, step| {
+        let parent = Some(Fork { track: TrackId(track), step });
+        TrackInfo { id: TrackId(id), label: format!("branch {id}"), parent, ..TrackInfo::default() }
+    };
+    recording.end_track(TrackId(0), diverged.clone());
+    recording.begin_track(&branch(1, 0, 20));
+    write(&mut recording, 1, 20..40);
+    recording.begin_track(&branch(2, 1, 30));
+    write(&mut recording, 2, 30..35);
+    let note = Note { track: TrackId(2), step: 31, text: "why does \"it\" rise?".into() };
+    recording.notes.push(note.clone());
+    writer.finish(TrackId(0), &diverged).unwrap();
+    writer.begin_track(&branch(1, 0, 20)).unwrap();
+    writer.begin_track(&branch(2, 1, 30)).unwrap();
+    writer.note(&note).unwrap();
+    let data = std::sync::Arc::new((0..=255).collect::<Vec<u8>>());
+    let checkpoint = |step| Checkpoint { track: TrackId(1), step, data: data.clone() };
+    [20, 30].into_iter().for_each(|step| writer.checkpoint(&checkpoint(step)).unwrap());
+    writer.drop_checkpoint(TrackId(1), 20).unwrap();
+    writer.flush().unwrap();
+
+    let read = file::read(&path).unwrap();
+    assert_same(&recording, &read);
+    assert_eq!((read.focus(), read.newest_step()), (TrackId(2), 34));
+    assert_eq!(read.outcome_of(TrackId(0)), Some(&diverged));
+    assert_eq!((&read.notes, &read.checkpoints), (&recording.notes, &vec![checkpoint(30).info()]));
+    assert_eq!(file::checkpoint(&path, TrackId(1), 30).unwrap(), checkpoint(30));
+    let missing = file::checkpoint(&path, TrackId(1), 20).unwrap_err().to_string();
+    assert!(missing.contains("no checkpoint") && missing.contains("20"), "{missing}");
+
+    let copy = folder.path().join("copy.landscope");
+    file::save(&copy, &read).unwrap();
+    assert_same(&recording, &file::read(&copy).unwrap());
+
+    // Somebody else writes it; then it is gone on with.
+    assert!(file::is_being_written(&path));
+    assert!(RecordingWriter::reopen(&path).is_err());
+    drop(writer);
+    let mut writer = RecordingWriter::reopen(&path).unwrap();
+    let more = snapshot(40, "scalar", Reading::Scalar(7.0));
+    let more = Snapshot { track: TrackId(2), ..more };
+    writer.append(&more).unwrap();
+    drop(writer);
+    recording.push(&more).unwrap();
+    assert_same(&recording, &file::read(&path).unwrap());
+}
+
+#[test]
+fn what_was_measured_afterwards_finds_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.landscope");
+    let mut writer = RecordingWriter::create(&path, &Header::default()).unwrap();
+    for step in (0..100).rev().step_by(7) {
+        writer.append(&snapshot(step, "late", Reading::Scalar(step as f64))).unwrap();
     }
     writer.flush().unwrap();
-    assert_same(&recording, &file::read(&path).unwrap());
+    let opened = file::open(&path).unwrap();
+    assert_eq!(opened.damage, None);
+    let late = opened.recording.scalar(&SeriesId::owned("late")).unwrap();
+    assert!(late.len() == 15 && late.steps().is_sorted());
+    assert!(late.steps().iter().zip(late.values()).all(|(&step, &value)| value == step as f64));
+}
+
+#[test]
+fn a_follower_reads_what_comes_and_branches_after_what_they_inherit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.landscope");
+    let header = example::recording(1).header;
+    let mut writer = RecordingWriter::create(&path, &header).unwrap();
+    let (mut follower, found) = file::Follower::open(&path).unwrap();
+    assert_eq!(found, header);
+    assert!(follower.poll().is_empty());
+    let mut followed = Recording::new(found);
+    let look = |followed: &mut Recording, follower: &mut file::Follower| {
+        for entry in follower.poll() {
+            match entry {
+                file::Entry::Track(info) => followed.begin_track(&info),
+                file::Entry::Snapshot(snapshot) => followed.push(&snapshot).unwrap(),
+                _ => {}
+            }
+        }
+    };
+    let write = |writer: &mut RecordingWriter, track, steps: std::ops::Range<u64>| {
+        for step in steps {
+            writer.append(&Snapshot { track: TrackId(track), step, readings: every_kind(step) }).unwrap();
+        }
+    };
+    write(&mut writer, 0, 0..20);
+    writer.flush().unwrap();
+    look(&mut followed, &mut follower);
+    assert_eq!(followed.newest_step(), 19);
+    assert!(follower.poll().is_empty());
+    write(&mut writer, 0, 20..30);
+    let parent = Some(Fork { track: TrackId(0), step: 25 });
+    writer.begin_track(&TrackInfo { id: TrackId(1), parent, ..TrackInfo::default() }).unwrap();
+    write(&mut writer, 1, 25..28);
+    writer.flush().unwrap();
+    look(&mut followed, &mut follower);
+    assert_same(&followed, &file::read(&path).unwrap());
 }
 
 #[test]
@@ -380,7 +475,7 @@ fn files_from_before_axes_had_names_are_read() {
     let header = example::recording(1).header;
     let mut writer = RecordingWriter::create(&path, &header).unwrap();
     writer.append(&Snapshot { track: TrackId(0), step: 1, readings: every_kind(1) }).unwrap();
-    writer.finish(&Outcome::Finished).unwrap();
+    writer.finish(TrackId(0), &Outcome::Finished).unwrap();
     drop(writer);
     let database = rusqlite::Connection::open(&path).unwrap();
     // An older program's question, of a newer file.

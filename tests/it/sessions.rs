@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use landscope::nn::spec::ModelKind;
 use landscope::optim::spec::OptimizerKind;
-use landscope::record::{Divergence, Reading, Recording, SliceMetric, names};
+use landscope::record::{Divergence, Outcome, Reading, Recording, SliceMetric, names};
+use landscope::run::Past;
 use landscope::run::connectivity::{ConnectivityOptions, RunOrder, RunSplit, WeightsPlace, connect};
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event, RunState};
@@ -13,7 +14,7 @@ use landscope::run::spec::{Pace, RunSpec};
 use landscope::run::worker::WorkerOptions;
 
 /// A run of about a second: small, but a transformer with everything on.
-fn small(steps: u64) -> RunSpec {
+pub fn small(steps: u64) -> RunSpec {
     let mut spec = RunSpec { steps, batch_size: 16, ..RunSpec::default() };
     spec.model.width = 8;
     spec.model.depth = 2;
@@ -26,28 +27,39 @@ fn small(steps: u64) -> RunSpec {
 }
 
 /// A session and what it told so far.
-struct Listener {
+pub struct Listener {
     session: Session,
-    recording: Recording,
+    pub recording: Recording,
     states: Vec<RunState>,
     diverged: Option<Divergence>,
-    spec: RunSpec,
+    pub spec: RunSpec,
 }
 
 impl Listener {
     fn start(spec: RunSpec, play: bool) -> Self {
         let worker = WorkerOptions { play, finest_slice: 9 };
-        let session = Session::start(spec.clone(), SessionOptions { worker, ..SessionOptions::default() }).unwrap();
+        Self::with(spec, SessionOptions { worker, ..SessionOptions::default() })
+    }
+
+    pub fn with(spec: RunSpec, options: SessionOptions) -> Self {
+        let session = Session::start(spec.clone(), options).unwrap();
         Self { session, recording: Recording::default(), states: Vec::new(), diverged: None, spec }
     }
 
-    fn tell(&self, command: Command) {
+    /// Goes on with a recording.
+    pub fn on(past: Past, options: SessionOptions) -> Self {
+        let (recording, spec) = ((*past.recording).clone(), RunSpec::default());
+        let session = Session::resume(past, options).unwrap();
+        Self { session, recording, states: Vec::new(), diverged: None, spec }
+    }
+
+    pub fn tell(&self, command: Command) {
         self.session.commands().send(command).unwrap();
     }
 
     /// Takes events until `enough` says so of one.
     #[track_caller]
-    fn until(&mut self, enough: impl Fn(&Event) -> bool) {
+    pub fn until(&mut self, enough: impl Fn(&Event) -> bool) {
         let started = std::time::Instant::now();
         loop {
             assert!(started.elapsed() < Duration::from_secs(60), "what was waited for doesn't come");
@@ -63,10 +75,15 @@ impl Listener {
                     self.recording.intervene(mark);
                     self.spec = *spec;
                 }
-                Event::Fingerprint { step, param_hash } => self.recording.fingerprints.push((step, param_hash)),
-                Event::Rewound { step } => self.recording.rewind(step),
+                Event::Fingerprint(fingerprint) => self.recording.fingerprints.push(fingerprint),
+                Event::Track(info) => self.recording.begin_track(&info),
                 Event::State(state) => self.states.push(state),
-                Event::Diverged(divergence) => self.diverged = Some(divergence),
+                Event::Ended { track, outcome } => {
+                    if let Outcome::Diverged(divergence) = &outcome {
+                        self.diverged = Some(divergence.clone());
+                    }
+                    self.recording.end_track(track, outcome);
+                }
                 Event::Failed(message) if !stop => panic!("{message}"),
                 _ => {}
             }
@@ -85,7 +102,7 @@ impl Listener {
 fn hash_of(spec: RunSpec) -> String {
     let mut listener = Listener::start(spec, true);
     listener.until_rest();
-    listener.recording.fingerprints.last().unwrap().1.clone()
+    listener.recording.fingerprints.last().unwrap().hash.clone()
 }
 
 #[test]
@@ -111,8 +128,8 @@ fn measuring_more_less_or_otherwise_changes_no_bit_of_training() {
 #[test]
 fn pausing_and_stepping_change_no_bit_either() {
     let hash_at_200 = |listener: &mut Listener| {
-        listener.until(|event| matches!(event, Event::Fingerprint { step: 200, .. }));
-        listener.recording.fingerprints.last().unwrap().1.clone()
+        listener.until(|event| matches!(event, Event::Fingerprint(fingerprint) if fingerprint.step == 200));
+        listener.recording.fingerprints.last().unwrap().hash.clone()
     };
     let mut through = Listener::start(small(1_000_000), true);
     let reference = hash_at_200(&mut through);
@@ -308,7 +325,7 @@ fn a_metric_of_the_slice_is_recorded_when_its_knob_asks_for_it() {
     assert_eq!((surface.n, surface.valid.iter().filter(|valid| **valid).count()), (17, 33));
     // And it changes no bit of training.
     listener.tell(Command::Play);
-    listener.until(|event| matches!(event, Event::Ended(_)));
+    listener.until(|event| matches!(event, Event::Ended { .. }));
     listener.until_rest();
-    assert_eq!(listener.recording.fingerprints.last().unwrap().1, quiet);
+    assert_eq!(listener.recording.fingerprints.last().unwrap().hash, quiet);
 }

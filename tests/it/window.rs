@@ -11,7 +11,10 @@ use landscope::app::state::Dialog;
 use landscope::app::{App, Wake, Window, theme};
 use landscope::plots::LandscapeView;
 use landscope::plots::pane::PANES;
-use landscope::record::{Divergence, Header, Intervention, LayerInfo, Reading, Snapshot, TimeCursor, TrackId, names};
+use landscope::record::{
+    Divergence, Fork, Header, Intervention, LayerInfo, Outcome, Reading, Snapshot, TimeCursor, TrackId, TrackInfo,
+    names,
+};
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event, RunState};
 use landscope::run::spec::RunSpec;
@@ -185,7 +188,8 @@ fn a_live_knob_dragged_reaches_the_worker_and_the_worker_alone_makes_the_mark() 
 
     let mut spec = RunSpec::default();
     spec.optimizer.lr = lr;
-    let mark = Intervention { step: 200, knob: "lr".into(), from: "0.002".into(), to: lr.to_string() };
+    let mark =
+        Intervention { track: TrackId(0), step: 200, knob: "lr".into(), from: "0.002".into(), to: lr.to_string() };
     desk.tell(Event::Intervention { mark: mark.clone(), spec: Box::new(spec.clone()) });
     assert_eq!(desk.window().recording().interventions, [mark]);
     assert_eq!(*desk.window().spec(), spec);
@@ -344,11 +348,12 @@ fn panes_that_share_a_tile_are_chosen_by_tab_and_the_hidden_one_costs_nothing() 
 fn a_divergence_is_told_with_its_layer_and_one_click_restores() {
     let mut desk = desk();
     let divergence = Divergence { step: 200, layer: "block 2".into(), quantity: "activation".into() };
-    desk.tell(Event::Diverged(divergence));
+    desk.tell(Event::Ended { track: TrackId(0), outcome: Outcome::Diverged(divergence) });
     desk.harness.get_by_label("Diverged at step 200: the first number that isn't finite is in block 2 (activation)");
     desk.click("Restore last good step with lr/10");
     assert!(matches!(desk.asked()[..], [Command::RestoreLastGood { lr_factor }] if lr_factor == 0.1));
-    desk.tell(Event::Rewound { step: 150 });
+    let parent = Some(Fork { track: TrackId(0), step: 150 });
+    desk.tell(Event::Track(TrackInfo { id: TrackId(1), parent, ..TrackInfo::default() }));
     desk.tell(Event::State(RunState::Running));
     assert!(desk.harness.query_by_label("Restore last good step with lr/10").is_none());
     assert_eq!(desk.window().recording().newest_step(), 150);

@@ -143,6 +143,7 @@ fn outline(tokens: &Tokens) -> Stroke {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::TrackId;
 
     #[test]
     fn ticks_are_round_few_and_within_the_recording() {
@@ -157,9 +158,11 @@ mod tests {
 
     #[test]
     fn marks_are_described_by_the_knob_that_was_turned() {
-        let mark = Intervention { step: 1_200, knob: "lr".into(), from: "0.002".into(), to: "0.1".into() };
+        let mark =
+            Intervention { track: TrackId(0), step: 1_200, knob: "lr".into(), from: "0.002".into(), to: "0.1".into() };
         assert_eq!(describe(&mark), "Step 1,200: Learning rate 0.002 → 0.1");
-        let restore = Intervention { step: 3, knob: "restore".into(), from: String::new(), to: String::new() };
+        let restore =
+            Intervention { track: TrackId(0), step: 3, knob: "restore".into(), from: String::new(), to: String::new() };
         assert_eq!(describe(&restore), "Step 3: restore");
     }
 }

@@ -108,7 +108,7 @@ fn train(spec: RunSpec, path: &Path) -> Result<Recording, String> {
     while let Ok(event) = session.events().recv() {
         match event {
             Event::Failed(message) | Event::SaveFailed(message) => return Err(message),
-            Event::Ended(Ended::Finished | Ended::Diverged(_)) => break,
+            Event::Ended { outcome: Ended::Finished | Ended::Diverged(_), .. } => break,
             _ => {}
         }
     }

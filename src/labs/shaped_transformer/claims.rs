@@ -218,7 +218,7 @@ mod tests {
         let lab = LabHeader { id: "shaped-transformer".into(), title: "t".into(), seed: 0, knobs };
         let mut recording = Recording::new(Header { lab: Some(lab), ..Header::default() });
         let attributes = [("witness".to_owned(), witness.to_owned())].into();
-        recording.begin_track(&TrackInfo { id: TrackId(0), label: String::new(), attributes });
+        recording.begin_track(&TrackInfo { attributes, ..TrackInfo::default() });
         let readings = numbers.iter().map(|(name, v)| (SeriesId::from_static(name), Reading::Scalar(*v))).collect();
         recording.push(&Snapshot { track: TrackId(0), step: 1, readings }).unwrap();
         recording

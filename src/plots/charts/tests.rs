@@ -15,7 +15,7 @@ fn recording() -> Recording {
                 [("width", width), ("seed", seed)].map(|(k, v)| (k.to_owned(), v.to_string())).into();
             let track = TrackId(id);
             id += 1;
-            recording.begin_track(&TrackInfo { id: track, label: format!("width {width}"), attributes });
+            recording.begin_track(&TrackInfo { id: track, label: format!("width {width}"), attributes, parent: None });
             for step in 0..10 {
                 let loss = f64::from(width) / (step as f64 + 1.0) + f64::from(seed);
                 let around = [-2.0, -1.0, 0.0, 1.0, 2.0].map(|by| (loss + by) as f32).to_vec();

@@ -11,8 +11,11 @@
 //!   leaves up to a hundred megabytes, so that a file cut anywhere still opens up to the cut.
 
 mod check;
+mod checkpoints;
 mod decode;
 mod encode;
+mod follower;
+mod lock;
 mod reader;
 mod schema;
 mod whole_pages;
@@ -22,7 +25,10 @@ use std::path::{Path, PathBuf};
 
 use super::recording::Recording;
 
-pub use reader::{Opened, open};
+pub use checkpoints::{checkpoint, checkpoint_before};
+pub use follower::Follower;
+pub use lock::is_being_written;
+pub use reader::{Entry, Opened, open};
 pub use schema::{APPLICATION_ID, FORMAT_VERSION};
 pub use writer::{COMMIT_SECS, RecordingWriter, save};
 
@@ -45,6 +51,10 @@ pub enum FileError {
     Exists { path: PathBuf },
     #[error("{path:?} is the recording that is being written; choose another name for the copy")]
     IsBeingWritten { path: PathBuf },
+    #[error("{path:?} is being written by another window or program; go on there, or save a copy first and open that")]
+    WrittenElsewhere { path: PathBuf },
+    #[error("The recording {path:?} has no checkpoint at or before step {step} of track {track}; {hint}")]
+    NoCheckpoint { path: PathBuf, track: u32, step: u64, hint: &'static str },
     #[error(
         "Can't write to the recording {path:?}: {source}; look for a full disk or a file that was moved (what was written stays readable)"
     )]

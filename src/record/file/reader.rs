@@ -1,18 +1,19 @@
 //! Reads a recording back, as much of it as is there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::record::reading::{SeriesId, Snapshot, TrackId};
-use crate::record::recording::{Header, Intervention, Outcome, Recording, TrackInfo};
+use crate::record::recording::{Header, Intervention, Note, Outcome, Recording, TrackInfo};
+use crate::record::{CheckpointInfo, Fingerprint, Fork};
 
 use super::FileError;
 use super::check::{Claimed, check};
 use super::decode;
-use super::schema::{SELECT_SURFACE_WITHOUT_AXES, SELECT_TRACK, SPECTRUM, SURFACE, TABLES, TRACK, Table};
+use super::schema::{LATER_COLUMNS, LATER_TABLES, TABLES, Table};
 use super::whole_pages::WholePages;
 
 /// A recording as it was found.
@@ -21,6 +22,18 @@ pub struct Opened {
     pub recording: Recording,
     /// What is missing, in words for the user; `None` for a file that is whole.
     pub damage: Option<String>,
+}
+
+/// What a row says.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Track(TrackInfo),
+    Snapshot(Snapshot),
+    Intervention(Intervention),
+    Fingerprint(Fingerprint),
+    Note(Note),
+    Checkpoint(CheckpointInfo),
+    Outcome(TrackId, Outcome),
 }
 
 /// Reads a whole recording and says what of it is missing.
@@ -34,28 +47,154 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
     let whole = WholePages::of(path, &claimed).map_err(|error| damaged(error.to_string()))?;
     let path = whole.as_ref().map_or(path, WholePages::path);
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
-    let header = header(&connection).map_err(damaged)?;
-    let mut reader = Reader { recording: Recording::new(header), series: HashMap::new(), faults: Vec::new() };
-    if is_there(&connection, TRACK) {
-        reader.read_tracks(&connection);
-    }
-    reader.read_series(&connection);
-    for table in TABLES.iter().filter(|table| table.name != SPECTRUM.name || is_there(&connection, table.name)) {
-        reader.read_table(&connection, table);
-    }
-    reader.read_marks(&connection);
-    let Reader { recording, faults, .. } = reader;
+    let mut recording = Recording::new(header(&connection).map_err(damaged)?);
+    let mut branches = BTreeMap::new();
+    let mut late = Vec::new();
+    let mut outcomes = Vec::new();
+    let mut rows = Rows::default();
+    let faults = rows.read(&connection, &mut |entry| {
+        match entry {
+            // What it inherits is read first.
+            Entry::Track(TrackInfo { id, parent: Some(fork), label, attributes }) => {
+                recording.begin_track(&TrackInfo { id, parent: None, label, attributes });
+                branches.insert(id, fork);
+            }
+            Entry::Track(info) => recording.begin_track(&info),
+            Entry::Snapshot(snapshot) => match recording.push(&snapshot) {
+                Err(misfit) if misfit.is_late => late.push(snapshot),
+                result => result.map_err(|misfit| misfit.to_string())?,
+            },
+            Entry::Intervention(mark) => recording.intervene(mark),
+            Entry::Fingerprint(fingerprint) => recording.fingerprints.push(fingerprint),
+            Entry::Note(note) => recording.notes.push(note),
+            Entry::Checkpoint(info) => recording.checkpoints.push(info),
+            Entry::Outcome(track, outcome) => outcomes.push((track, outcome)),
+        }
+        Ok(())
+    });
+    recording.insert(late);
+    recording.graft(branches);
+    outcomes.into_iter().for_each(|(track, outcome)| recording.end_track(track, outcome));
+    recording.touch();
     let damage = describe(&claimed, &faults, recording.newest_step());
     Ok(Opened { recording, damage })
 }
 
-/// Files of the first versions have no spectra and no named tracks.
+/// Which rows were read, so that reading can go on as the file grows.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// The last row of each table.
+    last: BTreeMap<&'static str, i64>,
+    series: HashMap<i64, (TrackId, SeriesId)>,
+}
+
+type Visit<'a> = dyn FnMut(Entry) -> Result<(), String> + 'a;
+
+impl Rows {
+    /// Visits the rows that came since the last call, table by table, in the order in which they came; what went wrong, a
+    /// line a table.
+    pub fn read(&mut self, connection: &Connection, visit: &mut Visit<'_>) -> Vec<String> {
+        let mut faults = Vec::new();
+        let text = |row: &Row<'_>, column| row.get::<_, String>(column).map_err(|error| error.to_string());
+        let track = |row: &Row<'_>, column| row.get(column).map(TrackId).map_err(|error| error.to_string());
+        let mut scan = |rows: &mut Self, table, columns: &[&str], visit: &mut RowVisit<'_>| {
+            rows.scan(connection, table, columns, &mut faults, visit);
+        };
+        scan(self, "track", &["id", "label", "attributes", "parent", "parent_step"], &mut |_, row| {
+            let attributes = serde_json::from_str(&text(row, 2)?).map_err(|error| error.to_string())?;
+            let parent: Option<u32> = row.get(3).map_err(|error| error.to_string())?;
+            let parent = parent.map(|parent| Ok::<_, String>(Fork { track: TrackId(parent), step: step(row, 4)? }));
+            let (id, label) = (track(row, 0)?, text(row, 1)?);
+            visit(Entry::Track(TrackInfo { id, label, attributes, parent: parent.transpose()? }))
+        });
+        scan(self, "series", &["id", "track", "name"], &mut |rows, row| {
+            let id = row.get(0).map_err(|error| error.to_string())?;
+            rows.series.insert(id, (track(row, 1)?, SeriesId::owned(text(row, 2)?)));
+            Ok(())
+        });
+        for table in TABLES {
+            scan(self, table.name, table.columns, &mut |rows, row| visit(Entry::Snapshot(rows.snapshot(table, row)?)));
+        }
+        scan(self, "intervention", &["step", "knob", "before", "after", "track"], &mut |_, row| {
+            let (knob, from, to) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
+            visit(Entry::Intervention(Intervention { track: track(row, 4)?, step: step(row, 0)?, knob, from, to }))
+        });
+        scan(self, "fingerprint", &["step", "hash", "track"], &mut |_, row| {
+            visit(Entry::Fingerprint(Fingerprint { track: track(row, 2)?, step: step(row, 0)?, hash: text(row, 1)? }))
+        });
+        scan(self, "note", &["track", "step", "text"], &mut |_, row| {
+            visit(Entry::Note(Note { track: track(row, 0)?, step: step(row, 1)?, text: text(row, 2)? }))
+        });
+        scan(self, "checkpoint", &["track", "step", "length(data)"], &mut |_, row| {
+            let bytes = row.get::<_, i64>(2).map_err(|error| error.to_string())?.unsigned_abs() as usize;
+            visit(Entry::Checkpoint(CheckpointInfo { track: track(row, 0)?, step: step(row, 1)?, bytes }))
+        });
+        scan(self, "outcome", &["json", "track"], &mut |_, row| {
+            let outcome = serde_json::from_str(&text(row, 0)?).map_err(|error| error.to_string())?;
+            visit(Entry::Outcome(track(row, 1)?, outcome))
+        });
+        faults
+    }
+
+    fn snapshot(&self, table: &Table, row: &Row<'_>) -> Result<Snapshot, String> {
+        let id: i64 = row.get(0).map_err(|error| error.to_string())?;
+        let (track, name) = self.series.get(&id).ok_or("it names no series")?;
+        let readings = vec![(name.clone(), decode::reading(table, row)?)];
+        Ok(Snapshot { track: *track, step: step(row, 1)?, readings })
+    }
+
+    /// Visits new rows until the data end or break off; rows that make no sense are passed over.
+    fn scan(
+        &mut self,
+        connection: &Connection,
+        table: &'static str,
+        columns: &[&str],
+        faults: &mut Vec<String>,
+        visit: &mut RowVisit<'_>,
+    ) {
+        if LATER_TABLES.iter().any(|(later, _)| *later == table) && !is_there(connection, table) {
+            return;
+        }
+        let names: Vec<&str> = columns
+            .iter()
+            .map(|&name| {
+                let later = LATER_COLUMNS.iter().find(|(of, column, ..)| *of == table && *column == name);
+                later.filter(|_| !has_column(connection, table, name)).map_or(name, |(.., instead)| *instead)
+            })
+            .collect();
+        let sql = format!("SELECT {}, rowid FROM {table} WHERE rowid > ?1 ORDER BY rowid", names.join(", "));
+        let mut passed_over = 0_u64;
+        let mut last = self.last.get(table).copied().unwrap_or(i64::MIN);
+        let mut whole = || -> rusqlite::Result<()> {
+            let mut statement = connection.prepare(&sql)?;
+            let mut rows = statement.query([last])?;
+            while let Some(row) = rows.next()? {
+                last = row.get(columns.len())?;
+                if visit(self, row).is_err() {
+                    passed_over += 1;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = whole() {
+            faults.push(format!("table {table} breaks off ({error})"));
+        }
+        if passed_over > 0 {
+            faults.push(format!("{passed_over} rows of table {table} make no sense"));
+        }
+        self.last.insert(table, last);
+    }
+}
+
+type RowVisit<'a> = dyn FnMut(&mut Rows, &Row<'_>) -> Result<(), String> + 'a;
+
+/// Files of the first versions lack some tables.
 fn is_there(connection: &Connection, table: &str) -> bool {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Writing is only for the journal of a process that was killed in the middle of a commit: SQLite then restores the
     // state before it. Where that isn't allowed, the file is read as it is.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -70,7 +209,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn header(connection: &Connection) -> Result<Header, String> {
+pub(super) fn header(connection: &Connection) -> Result<Header, String> {
     // A view of that name could do anything; a recording has a table.
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'header'";
     let tables: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(|error| error.to_string())?;
@@ -83,77 +222,6 @@ fn header(connection: &Connection) -> Result<Header, String> {
     serde_json::from_str(&json).map_err(|error| format!("its header isn't valid ({error})"))
 }
 
-struct Reader {
-    recording: Recording,
-    series: HashMap<i64, (TrackId, SeriesId)>,
-    /// What went wrong, a line a table.
-    faults: Vec<String>,
-}
-
-impl Reader {
-    fn read_tracks(&mut self, connection: &Connection) {
-        let (recording, faults) = (&mut self.recording, &mut self.faults);
-        scan(connection, TRACK, SELECT_TRACK, faults, |row| {
-            let attributes: String = row.get(2).map_err(|error| error.to_string())?;
-            recording.begin_track(&TrackInfo {
-                id: TrackId(row.get(0).map_err(|error| error.to_string())?),
-                label: row.get(1).map_err(|error| error.to_string())?,
-                attributes: serde_json::from_str(&attributes).map_err(|error| error.to_string())?,
-            });
-            Ok(())
-        });
-    }
-
-    fn read_series(&mut self, connection: &Connection) {
-        let (series, faults) = (&mut self.series, &mut self.faults);
-        scan(connection, "series", "SELECT id, track, name FROM series ORDER BY id", faults, |row| {
-            let name: String = row.get(2).map_err(|error| error.to_string())?;
-            let track = row.get(1).map_err(|error| error.to_string())?;
-            series.insert(row.get(0).map_err(|error| error.to_string())?, (TrackId(track), SeriesId::owned(name)));
-            Ok(())
-        });
-    }
-
-    fn read_table(&mut self, connection: &Connection, table: &Table) {
-        let Self { recording, series, faults } = self;
-        let nameless = table.name == SURFACE.name && !has_column(connection, table.name, "x_axis");
-        let select = if nameless { SELECT_SURFACE_WITHOUT_AXES } else { table.select };
-        // One snapshot is filled again and again: a file has millions of rows.
-        scan(connection, table.name, select, faults, |row| {
-            let id: i64 = row.get(0).map_err(|error| error.to_string())?;
-            let (track, name) = series.get(&id).ok_or("it names no series")?;
-            let snapshot = Snapshot {
-                track: *track,
-                step: step(row, 1)?,
-                readings: vec![(name.clone(), decode::reading(table, row)?)],
-            };
-            recording.push(&snapshot).map_err(|misfit| misfit.to_string())
-        });
-    }
-
-    fn read_marks(&mut self, connection: &Connection) {
-        let Self { recording, faults, .. } = self;
-        let sql = "SELECT step, knob, before, after FROM intervention ORDER BY rowid";
-        scan(connection, "intervention", sql, faults, |row| {
-            let text = |column| row.get::<_, String>(column).map_err(|error| error.to_string());
-            recording.intervene(Intervention { step: step(row, 0)?, knob: text(1)?, from: text(2)?, to: text(3)? });
-            Ok(())
-        });
-        let sql = "SELECT step, hash FROM fingerprint ORDER BY rowid";
-        scan(connection, "fingerprint", sql, faults, |row| {
-            let hash = row.get(1).map_err(|error| error.to_string())?;
-            recording.fingerprints.push((step(row, 0)?, hash));
-            Ok(())
-        });
-        scan(connection, "outcome", "SELECT json FROM outcome ORDER BY rowid", faults, |row| {
-            let json: String = row.get(0).map_err(|error| error.to_string())?;
-            recording.outcome = Some(serde_json::from_str::<Outcome>(&json).map_err(|error| error.to_string())?);
-            Ok(())
-        });
-        recording.touch();
-    }
-}
-
 /// Columns that came later are missing from older files.
 fn has_column(connection: &Connection, table: &str, column: &str) -> bool {
     let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
@@ -163,33 +231,6 @@ fn has_column(connection: &Connection, table: &str, column: &str) -> bool {
 fn step(row: &Row<'_>, column: usize) -> Result<u64, String> {
     let step: i64 = row.get(column).map_err(|error| error.to_string())?;
     u64::try_from(step).map_err(|_| format!("step {step} is negative"))
-}
-
-/// Visits the rows of a query until the data end or break off; rows that make no sense are passed over.
-fn scan(
-    connection: &Connection,
-    table: &str,
-    sql: &str,
-    faults: &mut Vec<String>,
-    mut visit: impl FnMut(&Row<'_>) -> Result<(), String>,
-) {
-    let mut passed_over = 0_u64;
-    let mut whole = || -> rusqlite::Result<()> {
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            if visit(row).is_err() {
-                passed_over += 1;
-            }
-        }
-        Ok(())
-    };
-    if let Err(error) = whole() {
-        faults.push(format!("table {table} breaks off ({error})"));
-    }
-    if passed_over > 0 {
-        faults.push(format!("{passed_over} rows of table {table} make no sense"));
-    }
 }
 
 fn describe(claimed: &Claimed, faults: &[String], newest: u64) -> Option<String> {

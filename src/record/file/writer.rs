@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::record::reading::{Reading, SeriesId, Snapshot, TrackId};
-use crate::record::recording::{Header, Intervention, Outcome, Recording, TrackInfo};
-use crate::record::series::Series;
+use crate::record::recording::{Header, Intervention, Note, Outcome, Recording, TrackInfo};
+use crate::record::{Checkpoint, Fingerprint};
 
 use super::FileError;
 use super::encode;
+use super::lock::WriteLock;
 use super::schema::{
-    APPLICATION_ID, FORMAT_VERSION, INSERT_FINGERPRINT, INSERT_INTERVENTION, INSERT_SERIES, INSERT_TRACK, PAGE_BYTES,
-    SCHEMA, STEP_TABLES, TABLES,
+    APPLICATION_ID, DELETE_CHECKPOINT, FORMAT_VERSION, INSERT_CHECKPOINT, INSERT_FINGERPRINT, INSERT_INTERVENTION,
+    INSERT_NOTE, INSERT_SERIES, INSERT_TRACK, LATER_COLUMNS, LATER_TABLES, PAGE_BYTES, SCHEMA, TABLES,
 };
 
 /// Longest time that rows wait in memory while snapshots keep coming: what `kill -9` can lose.
@@ -36,7 +37,10 @@ enum Row {
     Series { id: i64, track: TrackId, name: SeriesId, kind: &'static str },
     Reading { series: i64, step: i64, reading: Reading },
     Intervention(Intervention),
-    Fingerprint { step: u64, hash: String },
+    Fingerprint(Fingerprint),
+    Note(Note),
+    Checkpoint(Checkpoint),
+    NoCheckpoint { track: TrackId, step: u64 },
 }
 
 /// A recording file that is being written; dropping it writes what still waits.
@@ -44,8 +48,10 @@ pub struct RecordingWriter {
     path: PathBuf,
     connection: Connection,
     series: HashMap<(TrackId, SeriesId), (i64, &'static str)>,
+    next_series: i64,
     waiting: Vec<Row>,
     last_commit: Instant,
+    _lock: WriteLock,
 }
 
 impl RecordingWriter {
@@ -68,9 +74,32 @@ impl RecordingWriter {
             path: path.into(),
             connection,
             series: HashMap::new(),
+            next_series: 1,
             waiting: Vec::new(),
             last_commit: Instant::now(),
+            _lock: WriteLock::take(path)?,
         })
+    }
+
+    /// Goes on with a recording that exists, whole: later rows come after those it has.
+    ///
+    /// # Errors
+    /// [`FileError::WrittenElsewhere`] if another window or program writes it; as [`Self::flush`].
+    pub fn reopen(path: &Path) -> Result<Self, FileError> {
+        let lock = WriteLock::take(path)?;
+        let database = |source| FileError::Database { path: path.into(), source };
+        let open = || {
+            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            connection.busy_timeout(HELD_WAITS[0])?;
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            bring_up_to_date(&connection)?;
+            let series = known_series(&connection)?;
+            Ok((connection, series))
+        };
+        let (connection, series) = open().map_err(database)?;
+        let next_series = series.values().map(|(id, _)| id + 1).max().unwrap_or(1);
+        let (path, waiting, last_commit) = (path.into(), Vec::new(), Instant::now());
+        Ok(Self { path, connection, series, next_series, waiting, last_commit, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -97,8 +126,9 @@ impl RecordingWriter {
         }
         for (id, reading) in &snapshot.readings {
             let kind = encode::table(reading).name;
-            let next = self.series.len() as i64 + 1;
+            let next = self.next_series;
             let (series, _) = *self.series.entry((snapshot.track, id.clone())).or_insert_with(|| {
+                self.next_series += 1;
                 self.waiting.push(Row::Series { id: next, track: snapshot.track, name: id.clone(), kind });
                 (next, kind)
             });
@@ -123,41 +153,50 @@ impl RecordingWriter {
         self.commit_if_due()
     }
 
-    /// The parameters after `step` updates, as a hash.
-    ///
     /// # Errors
     /// As [`Self::flush`].
-    pub fn fingerprint(&mut self, step: u64, hash: &str) -> Result<(), FileError> {
-        self.waiting.push(Row::Fingerprint { step, hash: hash.into() });
+    pub fn fingerprint(&mut self, fingerprint: &Fingerprint) -> Result<(), FileError> {
+        self.waiting.push(Row::Fingerprint(fingerprint.clone()));
         self.commit_if_due()
     }
 
-    /// Forgets everything after `step`: the run goes on from there.
+    /// What the user wrote at a step.
     ///
     /// # Errors
     /// As [`Self::flush`].
-    pub fn rewind(&mut self, step: u64) -> Result<(), FileError> {
-        self.flush_now()?;
-        let step = i64::try_from(step).unwrap_or(i64::MAX);
-        self.transact(|connection| {
-            for table in STEP_TABLES {
-                connection.execute(&format!("DELETE FROM {table} WHERE step > ?1"), params![step])?;
-            }
-            connection.execute("DELETE FROM outcome", [])?;
-            Ok(())
-        })
+    pub fn note(&mut self, note: &Note) -> Result<(), FileError> {
+        self.waiting.push(Row::Note(note.clone()));
+        self.commit_if_due()
     }
 
-    /// Says how the run ended and writes all that waits. More may follow (a finished run that goes on).
+    /// Adds a checkpoint.
     ///
     /// # Errors
     /// As [`Self::flush`].
-    pub fn finish(&mut self, outcome: &Outcome) -> Result<(), FileError> {
+    pub fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), FileError> {
+        self.waiting.push(Row::Checkpoint(checkpoint.clone()));
+        self.commit_if_due()
+    }
+
+    /// Removes a checkpoint: its place in the file is used again.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn drop_checkpoint(&mut self, track: TrackId, step: u64) -> Result<(), FileError> {
+        self.waiting.push(Row::NoCheckpoint { track, step });
+        self.commit_if_due()
+    }
+
+    /// Says how a track ended and writes all that waits. More may follow (a finished run that goes on).
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn finish(&mut self, track: TrackId, outcome: &Outcome) -> Result<(), FileError> {
         self.flush_now()?;
         let json = serde_json::to_string(outcome).expect("an outcome is plain data");
         self.transact(|connection| {
-            connection.execute("DELETE FROM outcome", [])?;
-            connection.execute("INSERT INTO outcome VALUES (?1)", params![json])?;
+            connection.execute("DELETE FROM outcome WHERE track = ?1", params![track.0])?;
+            connection.execute("INSERT INTO outcome (json, track) VALUES (?1, ?2)", params![json, track.0])?;
             Ok(())
         })
     }
@@ -248,46 +287,33 @@ pub fn save(dest: &Path, recording: &Recording) -> Result<(), FileError> {
         let text = |error: FileError| error.to_string();
         let mut writer = RecordingWriter::create(partial, &recording.header).map_err(text)?;
         for (track, contents) in recording.tracks() {
-            if !contents.label.is_empty() || !contents.attributes.is_empty() {
+            if !contents.label.is_empty() || !contents.attributes.is_empty() || contents.parent.is_some() {
                 let (label, attributes) = (contents.label.clone(), contents.attributes.clone());
-                writer.begin_track(&TrackInfo { id: track, label, attributes }).map_err(text)?;
+                writer
+                    .begin_track(&TrackInfo { id: track, label, attributes, parent: contents.parent })
+                    .map_err(text)?;
             }
+            // A branch's history is its parent's.
+            let first = contents.parent.map_or(0, |fork| fork.step);
             for (id, series) in contents.series() {
-                for_each_reading(series, |step, reading| {
-                    writer.append(&Snapshot { track, step, readings: vec![(id.clone(), reading)] })
-                })
-                .map_err(text)?;
+                series
+                    .for_each(|step, reading| {
+                        let readings = vec![(id.clone(), reading)];
+                        if step < first { Ok(()) } else { writer.append(&Snapshot { track, step, readings }) }
+                    })
+                    .map_err(text)?;
             }
         }
-        for mark in &recording.interventions {
-            writer.intervene(mark).map_err(text)?;
+        recording.interventions.iter().try_for_each(|mark| writer.intervene(mark)).map_err(text)?;
+        recording.fingerprints.iter().try_for_each(|fingerprint| writer.fingerprint(fingerprint)).map_err(text)?;
+        recording.notes.iter().try_for_each(|note| writer.note(note)).map_err(text)?;
+        for (track, _) in recording.tracks() {
+            if let Some(outcome) = recording.outcome_of(track) {
+                writer.finish(track, outcome).map_err(text)?;
+            }
         }
-        for (step, hash) in &recording.fingerprints {
-            writer.fingerprint(*step, hash).map_err(text)?;
-        }
-        match &recording.outcome {
-            Some(outcome) => writer.finish(outcome).map_err(text),
-            None => writer.flush().map_err(text),
-        }
+        writer.flush().map_err(text)
     })
-}
-
-fn for_each_reading(
-    series: &Series,
-    mut visit: impl FnMut(u64, Reading) -> Result<(), FileError>,
-) -> Result<(), FileError> {
-    match series {
-        Series::Scalar(scalars) => scalars.steps().iter().zip(scalars.values()).try_for_each(|(&step, &value)| {
-            let estimate = scalars.estimate_at(step).map(|(_, estimate)| Reading::Estimate(estimate.clone()));
-            visit(step, estimate.unwrap_or(Reading::Scalar(value)))
-        }),
-        Series::Vector(vectors) => vectors
-            .steps()
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, &step)| visit(step, Reading::Vector(vectors.row(i).to_vec()))),
-        Series::Heavy(heavy) => heavy.entries().iter().try_for_each(|(step, reading)| visit(*step, reading.clone())),
-    }
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
@@ -321,6 +347,35 @@ fn begin(path: &Path, header: &Header) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Makes the tables and columns that came after the file was begun.
+fn bring_up_to_date(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    for (table, sql) in LATER_TABLES {
+        if !transaction.table_exists(None, *table)? {
+            transaction.execute_batch(sql)?;
+        }
+    }
+    for (table, column, declaration, _) in LATER_COLUMNS {
+        if !transaction.column_exists(None, *table, *column)? {
+            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
+        }
+    }
+    transaction.commit()
+}
+
+fn known_series(connection: &Connection) -> rusqlite::Result<HashMap<(TrackId, SeriesId), (i64, &'static str)>> {
+    let mut statement = connection.prepare("SELECT id, track, name, kind FROM series")?;
+    let mut rows = statement.query([])?;
+    let mut series = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(3)?;
+        if let Some(table) = TABLES.iter().find(|table| table.name == kind) {
+            series.insert((TrackId(row.get(1)?), SeriesId::owned(row.get::<_, String>(2)?)), (row.get(0)?, table.name));
+        }
+    }
+    Ok(series)
+}
+
 fn write_rows(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
     let mut series = connection.prepare(INSERT_SERIES)?;
     let mut readings = TABLES
@@ -331,7 +386,8 @@ fn write_rows(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
         match row {
             Row::Track(info) => {
                 let attributes = serde_json::to_string(&info.attributes).expect("attributes are text");
-                connection.execute(INSERT_TRACK, params![info.id.0, info.label, attributes])?;
+                let parent = (info.parent.map(|fork| fork.track.0), info.parent.map(|fork| integer(fork.step)));
+                connection.execute(INSERT_TRACK, params![info.id.0, info.label, attributes, parent.0, parent.1])?;
             }
             Row::Series { id, track, name, kind } => {
                 series.execute(params![id, track.0, name.as_str(), kind])?;
@@ -343,16 +399,29 @@ fn write_rows(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 encode::insert(statement, *series, *step, reading)?;
             }
             Row::Intervention(mark) => {
-                let step = i64::try_from(mark.step).unwrap_or(i64::MAX);
-                connection.execute(INSERT_INTERVENTION, params![step, mark.knob, mark.from, mark.to])?;
+                let row = params![integer(mark.step), mark.knob, mark.from, mark.to, mark.track.0];
+                connection.execute(INSERT_INTERVENTION, row)?;
             }
-            Row::Fingerprint { step, hash } => {
-                let step = i64::try_from(*step).unwrap_or(i64::MAX);
-                connection.execute(INSERT_FINGERPRINT, params![step, hash])?;
+            Row::Fingerprint(Fingerprint { track, step, hash }) => {
+                connection.execute(INSERT_FINGERPRINT, params![integer(*step), hash, track.0])?;
+            }
+            Row::Note(note) => {
+                connection.execute(INSERT_NOTE, params![note.track.0, integer(note.step), note.text])?;
+            }
+            Row::Checkpoint(Checkpoint { track, step, data }) => {
+                connection.execute(INSERT_CHECKPOINT, params![track.0, integer(*step), data.as_slice()])?;
+            }
+            Row::NoCheckpoint { track, step } => {
+                connection.execute(DELETE_CHECKPOINT, params![track.0, integer(*step)])?;
             }
         }
     }
     Ok(())
+}
+
+/// A step as SQLite has integers.
+fn integer(step: u64) -> i64 {
+    i64::try_from(step).unwrap_or(i64::MAX)
 }
 
 /// Lets `write` make a file beside `dest` and moves it there when it is whole and on the disk.

@@ -115,6 +115,36 @@ impl Series {
         }
     }
 
+    /// Visits all readings in the order of their steps.
+    ///
+    /// # Errors
+    /// The first that `visit` returns.
+    pub(in crate::record) fn for_each<E>(&self, mut visit: impl FnMut(u64, Reading) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Scalar(scalars) => {
+                scalars.steps().iter().zip(scalars.values()).enumerate().try_for_each(|(i, (&step, &value))| {
+                    let estimate = scalars.estimates().get(i).cloned();
+                    visit(step, estimate.map_or(Reading::Scalar(value), Reading::Estimate))
+                })
+            }
+            Self::Vector(vectors) => {
+                let rows = vectors.steps().iter().enumerate();
+                rows.map(|(i, &step)| (step, vectors.row(i).to_vec()))
+                    .try_for_each(|(step, row)| visit(step, Reading::Vector(row)))
+            }
+            Self::Heavy(heavy) => heavy.entries.iter().try_for_each(|(step, reading)| visit(*step, reading.clone())),
+        }
+    }
+
+    /// Forgets everything.
+    pub(in crate::record) fn clear(&mut self) {
+        match self {
+            Self::Scalar(series) => series.truncate(0),
+            Self::Vector(series) => series.truncate(0),
+            Self::Heavy(series) => series.entries.clear(),
+        }
+    }
+
     /// Forgets everything after `step`.
     pub(in crate::record) fn truncate_after(&mut self, step: u64) {
         match self {

@@ -55,6 +55,11 @@ impl ScalarSeries {
         self.index_at(step).map(|i| (self.steps[i], self.values[i]))
     }
 
+    /// The value at this very step.
+    pub fn exactly_at(&self, step: u64) -> Option<f64> {
+        self.latest_at(step).filter(|(at, _)| *at == step).map(|(_, value)| value)
+    }
+
     pub(super) fn has_estimates(&self) -> bool {
         !self.estimates.is_empty()
     }

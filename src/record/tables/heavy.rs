@@ -11,10 +11,10 @@ fn each(
     recording: &Recording,
     mut visit: impl FnMut([Cell<'_>; 3], &Reading) -> io::Result<()>,
 ) -> io::Result<()> {
-    for (track, name, series) in series(recording) {
-        let Series::Heavy(series) = series else { continue };
-        for (step, reading) in series.entries() {
-            visit([Cell::Whole(track.0.into()), Cell::Text(name.as_str()), Cell::Whole(*step)], reading)?;
+    for of in series(recording) {
+        let Series::Heavy(series) = of.series else { continue };
+        for (step, reading) in series.entries().iter().filter(|(step, _)| of.owns(*step)) {
+            visit([Cell::Whole(of.track.0.into()), Cell::Text(of.name.as_str()), Cell::Whole(*step)], reading)?;
         }
     }
     Ok(())

@@ -3,16 +3,18 @@
 use std::io;
 
 use super::{Cell, Sink, Table};
-use crate::record::{Header, Recording, Series, SeriesId, TrackId, names};
+use crate::record::{Fork, Header, Recording, Series, SeriesId, TrackId, names};
 
 pub(super) const TRACKS: Table = Table {
     name: "tracks",
-    about: "a run, or a curve of a lab",
-    columns: &["track", "label"],
+    about: "a run, a branch of one (of which track, after which step), or a curve of a lab",
+    columns: &["track", "label", "parent", "fork_step"],
     rows: |recording, sink| {
-        recording
-            .tracks()
-            .try_for_each(|(id, track)| sink(&[Cell::Whole(id.0.into()), Cell::Text(&track.label)]))
+        recording.tracks().try_for_each(|(id, track)| {
+            let fork = |cell: fn(Fork) -> u64| track.parent.map_or(Cell::Empty, |fork| Cell::Whole(cell(fork)));
+            let (parent, step) = (fork(|fork| fork.track.0.into()), fork(|fork| fork.step));
+            sink(&[Cell::Whole(id.0.into()), Cell::Text(&track.label), parent, step])
+        })
     },
 };
 
@@ -33,10 +35,11 @@ pub(super) const ATTRIBUTES: Table = Table {
 pub(super) const INTERVENTIONS: Table = Table {
     name: "interventions",
     about: "a knob moved by hand; the next update is the first with the new value",
-    columns: &["step", "knob", "before", "after"],
+    columns: &["track", "step", "knob", "before", "after"],
     rows: |recording, sink| {
         recording.interventions.iter().try_for_each(|mark| {
-            sink(&[Cell::Whole(mark.step), Cell::Text(&mark.knob), Cell::Text(&mark.from), Cell::Text(&mark.to)])
+            let [knob, from, to] = [&mark.knob, &mark.from, &mark.to].map(|text| Cell::Text(text));
+            sink(&[Cell::Whole(mark.track.0.into()), Cell::Whole(mark.step), knob, from, to])
         })
     },
 };
@@ -44,15 +47,48 @@ pub(super) const INTERVENTIONS: Table = Table {
 pub(super) const FINGERPRINTS: Table = Table {
     name: "fingerprints",
     about: "the parameters after so many updates",
-    columns: &["step", "hash"],
+    columns: &["track", "step", "hash"],
     rows: |recording, sink| {
-        recording.fingerprints.iter().try_for_each(|(step, hash)| sink(&[Cell::Whole(*step), Cell::Text(hash)]))
+        recording
+            .fingerprints
+            .iter()
+            .try_for_each(|of| sink(&[Cell::Whole(of.track.0.into()), Cell::Whole(of.step), Cell::Text(&of.hash)]))
     },
 };
 
+pub(super) const NOTES: Table = Table {
+    name: "notes",
+    about: "what a user wrote at a step",
+    columns: &["track", "step", "text"],
+    rows: |recording, sink| {
+        recording
+            .notes
+            .iter()
+            .try_for_each(|note| sink(&[Cell::Whole(note.track.0.into()), Cell::Whole(note.step), Cell::Text(&note.text)]))
+    },
+};
+
+/// A series of a track.
+pub(super) struct Of<'a> {
+    pub track: TrackId,
+    pub name: &'a SeriesId,
+    pub series: &'a Series,
+    /// Earlier readings of a branch are its parent's and stand there.
+    first: u64,
+}
+
+impl Of<'_> {
+    pub fn owns(&self, step: u64) -> bool {
+        step >= self.first
+    }
+}
+
 /// Every series of every track.
-pub(super) fn series(recording: &Recording) -> impl Iterator<Item = (TrackId, &SeriesId, &Series)> {
-    recording.tracks().flat_map(|(id, track)| track.series().map(move |(name, series)| (id, name, series)))
+pub(super) fn series(recording: &Recording) -> impl Iterator<Item = Of<'_>> {
+    recording.tracks().flat_map(|(track, of)| {
+        let first = of.parent.map_or(0, |fork| fork.step);
+        of.series().map(move |(name, series)| Of { track, name, series, first })
+    })
 }
 
 pub(super) const SCALARS: Table = Table {
@@ -60,12 +96,12 @@ pub(super) const SCALARS: Table = Table {
     about: "a number",
     columns: &["track", "series", "step", "value"],
     rows: |recording, sink| {
-        for (track, name, series) in series(recording) {
-            let Series::Scalar(series) = series else { continue };
-            for (step, value) in series.steps().iter().zip(series.values()) {
+        for of in series(recording) {
+            let Series::Scalar(series) = of.series else { continue };
+            for (step, value) in series.steps().iter().zip(series.values()).filter(|(step, _)| of.owns(**step)) {
                 sink(&[
-                    Cell::Whole(track.0.into()),
-                    Cell::Text(name.as_str()),
+                    Cell::Whole(of.track.0.into()),
+                    Cell::Text(of.name.as_str()),
                     Cell::Whole(*step),
                     Cell::Double(*value),
                 ])?;
@@ -82,13 +118,13 @@ pub(super) const ESTIMATES: Table = Table {
         "track", "series", "step", "value", "residual", "converged", "products", "examples", "dtype", "method", "seconds",
     ],
     rows: |recording, sink| {
-        for (track, name, series) in series(recording) {
-            let Series::Scalar(series) = series else { continue };
-            for (step, estimate) in series.steps().iter().zip(series.estimates()) {
+        for of in series(recording) {
+            let Series::Scalar(series) = of.series else { continue };
+            for (step, estimate) in series.steps().iter().zip(series.estimates()).filter(|(step, _)| of.owns(**step)) {
                 let about = &estimate.circumstances;
                 sink(&[
-                    Cell::Whole(track.0.into()),
-                    Cell::Text(name.as_str()),
+                    Cell::Whole(of.track.0.into()),
+                    Cell::Text(of.name.as_str()),
                     Cell::Whole(*step),
                     Cell::Double(estimate.value),
                     Cell::Double(estimate.residual),
@@ -113,15 +149,15 @@ pub(super) const VECTORS: Table = Table {
 };
 
 fn vectors(recording: &Recording, sink: &mut Sink<'_>) -> io::Result<()> {
-    for (track, name, series) in series(recording) {
-        let Series::Vector(series) = series else { continue };
+    for of in series(recording) {
+        let Series::Vector(series) = of.series else { continue };
         let entries: Vec<_> =
-            (0..series.width()).map(|entry| entry_name(&recording.header, name, entry, series.width())).collect();
-        for (row, step) in series.steps().iter().enumerate() {
+            (0..series.width()).map(|entry| entry_name(&recording.header, of.name, entry, series.width())).collect();
+        for (row, step) in series.steps().iter().enumerate().filter(|(_, step)| of.owns(**step)) {
             for (entry, value) in series.row(row).iter().enumerate() {
                 sink(&[
-                    Cell::Whole(track.0.into()),
-                    Cell::Text(name.as_str()),
+                    Cell::Whole(of.track.0.into()),
+                    Cell::Text(of.name.as_str()),
                     Cell::Whole(*step),
                     Cell::Whole(entry as u64),
                     Cell::Text(&entries[entry]),

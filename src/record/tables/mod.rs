@@ -60,6 +60,7 @@ pub const TABLES: &[Table] = &[
     light::ATTRIBUTES,
     light::INTERVENTIONS,
     light::FINGERPRINTS,
+    light::NOTES,
     light::SCALARS,
     light::ESTIMATES,
     light::VECTORS,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{Density, Matrix, Reading, SeriesId, Snapshot, Surface, TrackId, example, names};
+use crate::record::{Density, Fork, Matrix, Reading, SeriesId, Snapshot, Surface, TrackId, TrackInfo, example, names};
 
 /// A table's rows, each field by its column.
 fn read(name: &str, recording: &Recording) -> Vec<std::collections::BTreeMap<String, String>> {
@@ -26,7 +26,7 @@ fn every_row_has_a_cell_a_column_and_names_differ() {
                 Ok(())
             })
             .unwrap();
-        let tells = ["attributes", "fingerprints"];
+        let tells = ["attributes", "fingerprints", "notes"];
         assert!(rows > 0 || tells.contains(&table.name), "the example has no {}", table.name);
     }
 }
@@ -41,7 +41,7 @@ fn recorded_numbers_come_back_bit_for_bit() {
     }
     let scalars = read("scalars", &recording);
     let mut all = 0;
-    for (track, name, series) in light::series(&recording) {
+    for light::Of { track, name, series, .. } in light::series(&recording) {
         let super::super::Series::Scalar(series) = series else { continue };
         let rows: Vec<_> = scalars
             .iter()
@@ -138,4 +138,24 @@ fn json_lines_say_what_the_rows_say() {
     assert!(rows[1]["value"].is_null());
     assert_eq!(rows[2]["value"], "-inf");
     assert_eq!(rows[3]["value"].to_string().parse::<f32>().unwrap().to_bits(), values[3].to_bits());
+}
+
+/// A branch's history is its parent's: every number stands in the tables once.
+#[test]
+fn a_branch_has_only_rows_of_its_own() {
+    let mut recording = Recording::default();
+    let mut push = |recording: &mut Recording, track: u32, step: u64, value: f64| {
+        let readings = vec![(names::TRAIN_LOSS, Reading::Scalar(value))];
+        recording.push(&Snapshot { track: TrackId(track), step, readings }).unwrap();
+    };
+    (0..10).for_each(|step| push(&mut recording, 0, step, step as f64));
+    let fork = Fork { track: TrackId(0), step: 6 };
+    recording.begin_track(&TrackInfo { id: TrackId(1), label: "branch".into(), parent: Some(fork), ..TrackInfo::default() });
+    (6..9).for_each(|step| push(&mut recording, 1, step, -(step as f64)));
+    let rows = read("scalars", &recording);
+    let of = |track: &str| rows.iter().filter(|row| row["track"] == track).map(|row| row["value"].clone()).collect::<Vec<_>>();
+    assert_eq!(of("0").len(), 10);
+    assert_eq!(of("1"), ["-6", "-7", "-8"]);
+    let tracks = read("tracks", &recording);
+    assert_eq!((&*tracks[1]["parent"], &*tracks[1]["fork_step"], &*tracks[0]["parent"]), ("0", "6", ""));
 }

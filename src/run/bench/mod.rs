@@ -5,6 +5,7 @@
 //! step, speed limit, live knobs, a restart with other knobs, the end.
 
 mod fleet;
+mod scripted;
 mod values;
 mod work;
 
@@ -23,6 +24,7 @@ use super::trainer::TrainError;
 use super::worker;
 
 pub use fleet::{Fleet, Member};
+pub use scripted::Scripted;
 pub use values::{LabKnob, Preset, Values, always};
 pub(super) use work::work;
 
@@ -78,6 +80,10 @@ pub struct Bench<'a> {
     /// Pause at the next round.
     single_step: bool,
     next_track: u32,
+    /// Knobs that were turned since the last round.
+    turned: Vec<(String, KnobValue)>,
+    /// Knobs to be turned at their rounds.
+    script: Vec<Intervention>,
     rounds: u64,
     /// Rounds in all, as far as the protocol has said.
     planned: u64,
@@ -99,6 +105,8 @@ impl<'a> Bench<'a> {
             state,
             single_step: false,
             next_track: 0,
+            turned: Vec::new(),
+            script: Vec::new(),
             rounds: 0,
             planned: 0,
             speed_limit: None,
@@ -128,7 +136,7 @@ impl<'a> Bench<'a> {
         let id = TrackId(self.next_track);
         self.next_track += 1;
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.outbox.send(Event::Track(TrackInfo { id, label: label.into(), attributes }))?;
+        self.outbox.send(Event::Track(TrackInfo { id, label: label.into(), attributes, parent: None }))?;
         Ok(id)
     }
 
@@ -163,6 +171,7 @@ impl<'a> Bench<'a> {
     pub fn round(&mut self) -> Result<(), Halt> {
         self.rounds += 1;
         self.obey()?;
+        self.turn_knobs()?;
         self.report()?;
         let paused = Instant::now();
         if std::mem::take(&mut self.single_step) {
@@ -171,6 +180,7 @@ impl<'a> Bench<'a> {
         while self.state == RunState::Paused && !self.single_step {
             worker::wait(self.commands, self.outbox)?;
             self.obey()?;
+            self.turn_knobs()?;
         }
         if let Some(limit) = self.speed_limit {
             let gap = Duration::from_secs_f64((1.0 / limit).min(60.0));
@@ -212,7 +222,8 @@ impl<'a> Bench<'a> {
                     self.change(RunState::Running)?;
                     self.single_step = true;
                 }
-                Command::SetKnob { id, value } => self.turn(id, value)?,
+                // Between rounds only, so that it can be done again at the very same place.
+                Command::SetKnob { id, value } => self.turned.push((id.to_owned(), value)),
                 Command::SpeedLimit(limit) => {
                     self.speed_limit = limit.filter(|limit| *limit > 0.0);
                     self.next_round_at = Instant::now();
@@ -224,19 +235,35 @@ impl<'a> Bench<'a> {
                     self.outbox.send(Event::SaveFailed(reason.into()))?;
                 }
                 // These belong to the Playground.
-                Command::Restart(_) | Command::RestoreLastGood { .. } | Command::Checkpoints => {}
+                Command::Restart(_)
+                | Command::RestoreLastGood { .. }
+                | Command::Checkpoints
+                | Command::Fork(_)
+                | Command::Note { .. } => {}
             }
         }
         restart.map_or(Ok(()), |values| Err(Halt::Restart(values)))
     }
 
-    fn turn(&mut self, id: &'static str, value: KnobValue) -> Result<(), Halt> {
-        let Some(from) = self.values.get(id).cloned() else { return Ok(()) };
-        if from == value || self.values.set(id, value.clone()).is_err() {
-            return Ok(());
+    /// Turns what was turned since the last round, and what the script says.
+    fn turn_knobs(&mut self) -> Result<(), Halt> {
+        let rounds = self.rounds;
+        for mark in self.script.extract_if(.., |mark| mark.step <= rounds).collect::<Vec<_>>() {
+            if let Some(entry) = self.values.knobs().iter().find(|entry| entry.knob.id == mark.knob) {
+                let value = entry.knob.parse(&mark.to).map_err(Halt::Error)?;
+                self.turned.push((mark.knob, value));
+            }
         }
-        let mark = Intervention { step: self.rounds, knob: id.into(), from: from.to_string(), to: value.to_string() };
-        Ok(self.outbox.send(Event::KnobTurned { mark, values: Box::new(self.values.clone()) })?)
+        for (id, value) in std::mem::take(&mut self.turned) {
+            let Some(from) = self.values.get(&id).cloned() else { continue };
+            if from == value || self.values.set(&id, value.clone()).is_err() {
+                continue;
+            }
+            let (track, step) = (TrackId::default(), self.rounds);
+            let mark = Intervention { track, step, knob: id, from: from.to_string(), to: value.to_string() };
+            self.outbox.send(Event::KnobTurned { mark, values: Box::new(self.values.clone()) })?;
+        }
+        Ok(())
     }
 
     fn report(&mut self) -> Result<(), Halt> {

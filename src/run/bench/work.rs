@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossbeam::channel::Receiver;
 
 use crate::nn::autodiff;
-use crate::record::Outcome;
+use crate::record::{Outcome, TrackId};
 use crate::run::messages::{Command, Event, Progress, RunState};
 use crate::run::outbox::{Gone, Outbox};
 use crate::run::worker::{self, start_helpers, words, yield_to_the_window};
@@ -46,7 +46,7 @@ fn once(
         }
         Err(Halt::Quit) => {
             // The last word of a run that was stopped; the listener may be gone.
-            let _ = outbox.send(Event::Ended(Outcome::Stopped));
+            let _ = outbox.send(Event::Ended { track: TrackId::default(), outcome: Outcome::Stopped });
             return Ok(None);
         }
         Err(Halt::Error(message)) => (RunState::Failed, Outcome::Failed(message)),
@@ -54,7 +54,7 @@ fn once(
     if now == RunState::Finished {
         outbox.send(Event::Progress(Progress { share: 1.0, left: Some(0.0) }))?;
     }
-    outbox.send(Event::Ended(outcome.clone()))?;
+    outbox.send(Event::Ended { track: TrackId::default(), outcome: outcome.clone() })?;
     if let Outcome::Failed(message) = outcome {
         outbox.send(Event::Failed(message))?;
     }
@@ -77,7 +77,7 @@ fn guarded(program: &dyn Program, bench: &mut Bench<'_>) -> Result<(), Halt> {
 fn rest(mut bench: Bench<'_>) -> Result<Option<Values>, Gone> {
     loop {
         let before = bench.values.clone();
-        match bench.obey() {
+        match bench.obey().and_then(|()| bench.turn_knobs()) {
             Ok(()) if bench.values != before => return Ok(Some(bench.values)),
             Ok(()) => worker::wait(bench.commands, bench.outbox)?,
             Err(Halt::Restart(values)) => return Ok(Some(*values)),

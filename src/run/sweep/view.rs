@@ -38,7 +38,7 @@ pub fn recording(folder: &Folder) -> Result<Recording, SweepError> {
         attributes.insert(STATUS.into(), word(status).into());
         attributes.insert(CELL.into(), cell.name());
         let label = cell.knobs.iter().map(|(knob, value)| format!("{knob} {value}")).collect::<Vec<_>>().join(", ");
-        recording.begin_track(&TrackInfo { id: track, label, attributes });
+        recording.begin_track(&TrackInfo { id: track, label, attributes, parent: None });
         let readings: Vec<_> =
             numbers(status).into_iter().map(|(name, value)| (SeriesId::owned(name), Reading::Scalar(value))).collect();
         recording.push(&Snapshot { track, step: 0, readings }).expect("scalars at one step fit");
