@@ -171,8 +171,7 @@ impl Window {
     /// What the figure is drawn on, and its caption.
     fn paper(&self, export: &Export, plots: &[Plot]) -> (Paper, String) {
         let recording = self.recording();
-        let what = title_of(plots, pane::title(recording, export.pane));
-        let words = caption(recording, &what, Some(self.cursor.step(recording.newest_step())));
+        let words = caption(recording, &pane::told(recording, export.pane, plots, self.cursor));
         let paper = Paper {
             ground: export.choice.ground,
             camera: export.camera,
@@ -181,13 +180,5 @@ impl Window {
             ..Paper::of(export.size())
         };
         (paper, words)
-    }
-}
-
-/// What a caption calls the plots: a single plot's own title says more than the pane's.
-pub fn title_of(plots: &[Plot], pane: &str) -> String {
-    match plots {
-        [alone] if !alone.title().is_empty() => alone.title().to_owned(),
-        _ => pane.to_owned(),
     }
 }

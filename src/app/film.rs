@@ -95,7 +95,7 @@ impl FilmOrder {
         let FilmDraft { pane: id, from, to, frames, fps, size, ground, turn, camera, .. } = self.draft;
         let steps = steady::steps(from, to, frames);
         let plots = steady::frames(&self.recording, id, &self.options, &steps);
-        let words = caption(&self.recording, pane::title(&self.recording, id), None);
+        let words = caption(&self.recording, pane::title(&self.recording, id));
         let paper = Paper { ground, camera, description: words.clone(), caption: Some(words), ..Paper::of(size) };
         let film = Film::new(plots, steps, paper, turn.to_radians()).map_err(|error| error.to_string())?;
         let tell = |drawn: usize| {

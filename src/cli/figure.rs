@@ -54,11 +54,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let step = cursor.step(newest);
     let plots = pane::plots(&recording, id, cursor, &options);
-    let what = match plots.as_slice() {
-        [alone] if !alone.title().is_empty() => alone.title(),
-        _ => pane::title(&recording, id),
-    };
-    let words = caption(&recording, what, Some(step));
+    let words = caption(&recording, &pane::told(&recording, id, &plots, cursor));
     let place = matches.get_one::<String>("caption").map_or("under", String::as_str);
     let paper = Paper { caption: (place == "under").then(|| words.clone()), description: words.clone(), ..paper };
     let path = out.cloned().unwrap_or_else(|| {

@@ -1,5 +1,6 @@
 //! `landscope film`: a pane of a recording as a film.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -80,7 +81,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         bail!("--from {from} --to {to} can't be: the recording goes from step 0 to {newest}, and films go forwards");
     }
     let steps = steady::steps(from, to, frames);
-    let words = caption(&recording, pane::title(&recording, id), None);
+    let words = caption(&recording, pane::title(&recording, id));
     let under = matches.get_one::<String>("caption").is_none_or(|place| place == "under");
     let paper = Paper { caption: under.then(|| words.clone()), description: words, ..paper };
     let film = Film::new(steady::frames(&recording, id, &options, &steps), steps, paper, turn.to_radians())?;
@@ -96,6 +97,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let written = film.write(&target, fps, threads, &tell);
     bar.finish_and_clear();
     written?;
-    println!("{}: {frames} frames in {:.1} s", path.display(), started.elapsed().as_secs_f64());
+    let said = format!("{}: {frames} frames in {:.1} s", path.display(), started.elapsed().as_secs_f64());
+    // Whoever doesn't listen has the film all the same.
+    let _ = writeln!(std::io::stdout(), "{said}");
     Ok(())
 }

@@ -89,7 +89,8 @@ pub fn main() -> ExitCode {
     let result = match matches.subcommand() {
         None => playground::run(&matches),
         Some((name, matches)) => {
-            if !["lab", "view"].contains(&name) {
+            // A film writes into ffmpeg, whose end is an error to be told.
+            if !["lab", "view", "film"].contains(&name) {
                 pipes::end_when_nobody_reads();
             }
             let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);

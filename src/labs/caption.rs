@@ -1,5 +1,6 @@
 //! What stands below a figure: what is seen, of which run, and what the run was.
 
+use crate::base::digits::grouped;
 use crate::record::{Header, Recording};
 use crate::run::bench::{Preset, Values};
 use crate::run::knobs;
@@ -12,14 +13,11 @@ const MOST_KNOBS: usize = 8;
 /// Interventions that are named.
 const MOST_MARKS: usize = 3;
 
-/// A caption of few sentences: `what` at `step` (none for a film), model and task or lab and paper, knobs that aren't at their
-/// defaults, seed and version.
-pub fn caption(recording: &Recording, what: &str, step: Option<u64>) -> String {
+/// A caption of few sentences: what is seen, model and task or lab and paper, knobs that aren't at their defaults, changes by hand,
+/// seed and version.
+pub fn caption(recording: &Recording, what: &str) -> String {
     let header = &recording.header;
-    let mut sentences = vec![match step {
-        Some(step) => format!("{what} at step {}", grouped(step)),
-        None => what.to_owned(),
-    }];
+    let mut sentences = vec![what.to_owned()];
     let lab = header.lab.as_ref().and_then(|lab| super::find(&lab.id));
     match (&header.lab, lab) {
         (Some(about), Some(lab)) => {
@@ -42,19 +40,6 @@ pub fn caption(recording: &Recording, what: &str, step: Option<u64>) -> String {
     }
     sentences.retain(|sentence| !sentence.is_empty());
     sentences.iter().map(|sentence| format!("{}.", sentence.trim_end_matches('.'))).collect::<Vec<_>>().join(" ")
-}
-
-/// `12,345`, as people read it.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn run(header: &Header) -> String {
@@ -139,13 +124,12 @@ mod tests {
         spec.probes.landscape_radius = 0.5;
         recording.header.spec = spec.to_toml();
         recording.header.program_version = "9.9.9".into();
-        let text = caption(&recording, "Loss landscape", Some(1_500));
+        let text = caption(&recording, "Loss landscape at step 1,500");
         assert!(text.starts_with("Loss landscape at step 1,500. "), "{text}");
         for part in ["lr 0.02", "atch-size 32", "Seed 7.", "Landscope 9.9.9.", "Lr 0.05 to 0.025 at step 1,000."] {
             assert!(text.contains(part) || text.contains(&capital(part)), "{part} in {text}");
         }
         assert!(!text.contains("radius") && !text.contains(".."), "{text}");
-        assert!(!caption(&recording, "Loss", None).contains("at step 1,500"));
     }
 
     #[test]
@@ -161,7 +145,7 @@ mod tests {
                 knobs: values.texts(),
             };
             recording.header.lab = Some(about(&values));
-            let text = caption(&recording, "Chart", None);
+            let text = caption(&recording, "Chart");
             assert!(text.contains(lab.paper().arxiv) && text.contains("Seed 5."), "{text}");
             assert!(text.contains("Preset standard.") || text.contains("Preset instant."), "{text}");
             assert!(text.len() < 300, "{text}");

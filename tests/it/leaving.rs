@@ -43,8 +43,8 @@ fn refused(home: &Path, arguments: &[&str]) -> String {
     message
 }
 
-fn paper(size: FigureSize, recording: &Recording, what: &str, step: u64) -> Paper {
-    let words = caption(recording, what, Some(step));
+fn paper(size: FigureSize, recording: &Recording, what: &str) -> Paper {
+    let words = caption(recording, what);
     Paper { caption: Some(words.clone()), description: words, ..Paper::of(size) }
 }
 
@@ -59,9 +59,9 @@ fn every_pane_is_drawn_headless_as_the_window_draws_it() {
         let mut window = Window::viewing(Path::new("run.landscope"), recording.clone());
         window.cursor = TimeCursor::At(90);
         let plots = window.plots(id);
-        let what = landscope::app::export::title_of(&plots, pane::title(&recording, id));
+        let what = pane::told(&recording, id, &plots, TimeCursor::At(90));
         let size = FigureSize::Pixels { width: 500, height: 400 };
-        let drawn = figures::svg_on(&plots, &paper(size, &recording, &what, 90)).unwrap();
+        let drawn = figures::svg_on(&plots, &paper(size, &recording, &what)).unwrap();
         assert!(written == drawn, "{slug}");
         assert!(!written.contains("<text"), "{slug} asks for a font");
     }
@@ -75,7 +75,7 @@ fn switches_sizes_and_grounds_are_flags() {
     let options =
         PaneOptions { landscape_view: LandscapeView::HeatMap, landscape_log: true, ..PaneOptions::default() };
     let plots = pane::plots(&recording, PaneId::Landscape, TimeCursor::Following, &options);
-    let paper = paper(FigureSize::Journal, &recording, "Loss landscape", STEPS);
+    let paper = paper(FigureSize::Journal, &recording, "Loss landscape at step 120");
     let paper = Paper { ground: Ground::Dark, caption: None, ..paper };
     let written = std::fs::read_to_string(home.path().join("a.svg")).unwrap();
     assert!(written == figures::svg_on(&plots, &paper).unwrap());
@@ -90,7 +90,7 @@ fn switches_sizes_and_grounds_are_flags() {
     done(home.path(), &[&turned[..], &["--out", "c.svg", "--caption", "none"]].concat());
     let camera = Camera { yaw: 30.0_f64.to_radians(), pitch: 60.0_f64.to_radians(), steady: false };
     let plots = pane::plots(&recording, PaneId::Landscape, TimeCursor::Following, &PaneOptions::default());
-    let description = caption(&recording, "Loss landscape", Some(STEPS));
+    let description = caption(&recording, "Loss landscape at step 120");
     let size = FigureSize::Pixels { width: 1_400, height: 900 };
     let expected = figures::svg_on(&plots, &Paper { camera, description, ..Paper::of(size) }).unwrap();
     assert!(std::fs::read_to_string(home.path().join("c.svg")).unwrap() == expected);
@@ -277,7 +277,7 @@ fn the_command_copied_from_a_pane_draws_that_pane() {
     let window = &harness.state().window;
     let plots = window.plots(PaneId::Loss);
     let size = line.split("--size ").nth(1).unwrap().split(' ').next().unwrap();
-    let paper = paper(FigureSize::parse(size).unwrap(), window.recording(), "Loss and accuracy", 77);
+    let paper = paper(FigureSize::parse(size).unwrap(), window.recording(), "Loss and accuracy at step 77");
     assert!(written == figures::svg_on(&plots, &paper).unwrap(), "{line}");
 }
 
@@ -289,7 +289,7 @@ fn a_picture_on_the_clipboard_is_the_figure_without_caption() {
     let window = &mut harness.state_mut().window;
     let export = window.export_of(PaneId::Loss, figures::file::FileFormat::Png, [500, 400], Camera::default());
     let plots = window.plots(PaneId::Loss);
-    let words = caption(window.recording(), "Loss and accuracy", Some(STEPS));
+    let words = caption(window.recording(), "Loss and accuracy at step 120");
     window.apply(landscope::app::action::Action::Export(landscope::app::export::ExportAction::CopyPicture(export)));
     let paper = Paper { description: words, ..Paper::of(FigureSize::Pixels { width: 500, height: 400 }) };
     let expected = figures::pixels_on(&plots, &paper).unwrap();
@@ -311,7 +311,7 @@ fn a_picture_on_the_clipboard_is_the_figure_without_caption() {
 #[test]
 fn a_run_without_a_file_is_run_again() {
     let home = tempfile::tempdir().unwrap();
-    let tiny = ["--model", "mlp", "--widths", "8", "--steps", "12", "--probe-budget", "0", "--seed", "3", "--lr", "0.02"];
+    let tiny = ["--model", "mlp", "--width", "8", "--steps", "12", "--probe-budget", "0", "--seed", "3", "--lr", "0.02"];
     done(home.path(), &[&["run", "--out", "first"][..], &tiny].concat());
     let first = file::read(&home.path().join("first/recording.landscope")).unwrap();
     let words = ["--pane", "loss", "--out", "loss.svg"].map(str::to_owned);
