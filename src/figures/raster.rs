@@ -20,7 +20,8 @@ fn failed(error: impl std::fmt::Display) -> FigureError {
 /// The pixels of an SVG with an opaque ground, `density` of them for each of its own.
 pub fn pixels(svg: &str, density: f64) -> Result<Pixels, FigureError> {
     let tree = Tree::from_str(svg, &Options::default()).map_err(failed)?;
-    let side = |length: f32| (f64::from(length) * density).round().max(1.0) as u32;
+    // Only whole pixels: one that the ground covers in part would be a dark rim.
+    let side = |length: f32| (f64::from(length) * density + 1e-3).floor().max(1.0) as u32;
     let (width, height) = (side(tree.size().width()), side(tree.size().height()));
     let mut pixels = Pixmap::new(width, height).ok_or_else(|| failed("it is too large"))?;
     resvg::render(&tree, Transform::from_scale(density as f32, density as f32), &mut pixels.as_mut());

@@ -105,7 +105,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &SurfacePlot, area: Rect, font: f64) 
     pieces.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (_, piece) in pieces {
         match piece {
-            Piece::Facet { points, color } => canvas.polygon(&grown(points), color, 1.0),
+            Piece::Facet { points, color } => canvas.polygon(&grown(points, font), color, 1.0),
             Piece::Line { points, stroke } => canvas.path(&points, stroke),
             Piece::Dot { at, radius } => {
                 canvas.dot(at, 1.5 * radius, WHITE);
@@ -238,13 +238,16 @@ fn path(plot: &SurfacePlot, eye: &Eye, font: f64) -> Vec<(f64, Piece)> {
     pieces
 }
 
-/// A facet about a pixel larger all around, so that no seam shows between neighbours.
-fn grown(points: [[f64; 2]; 4]) -> [[f64; 2]; 4] {
+/// A facet a little larger all around, so that no seam shows between neighbours: by about a pixel, but by less where facets are so
+/// small that it would hide the lines on them.
+fn grown(points: [[f64; 2]; 4], font: f64) -> [[f64; 2]; 4] {
     let centre: [f64; 2] = std::array::from_fn(|k| points.iter().map(|p| p[k]).sum::<f64>() / 4.0);
-    points.map(|[x, y]| {
-        let (dx, dy) = (x - centre[0], y - centre[1]);
-        let length = dx.hypot(dy).max(1e-9);
-        [x + 0.9 * dx / length, y + 0.9 * dy / length]
+    let lengths = points.map(|[x, y]| (x - centre[0]).hypot(y - centre[1]));
+    let by = (0.3 * lengths.iter().sum::<f64>() / 4.0).min(0.06 * font);
+    std::array::from_fn(|k| {
+        let [x, y] = points[k];
+        let share = by / lengths[k].max(1e-9);
+        [x + share * (x - centre[0]), y + share * (y - centre[1])]
     })
 }
 

@@ -46,7 +46,8 @@ fn run(header: &Header) -> String {
     if header.model_title.is_empty() && header.task_title.is_empty() {
         return String::new();
     }
-    format!("{} ({} parameters) on {}", header.model_title, grouped(header.parameters as u64), header.task_title)
+    let parameters = grouped(header.parameters as u64);
+    capital(&format!("{} ({parameters} parameters) on {}", header.model_title, header.task_title))
 }
 
 /// `Noci et al., NeurIPS 2022, arXiv:2206.03126`
@@ -77,7 +78,7 @@ fn run_knobs(spec: &RunSpec) -> String {
             && knob.get(spec) != knob.default_value()
     });
     let changed: Vec<_> = changed.map(|knob| format!("{} {}", knob.id, knob.get(spec))).collect();
-    if changed.is_empty() { "Default settings".into() } else { capital(&listed(&changed)) }
+    if changed.is_empty() { "Default settings".into() } else { format!("With {}", listed(&changed)) }
 }
 
 /// The preset that is nearest, and the knobs that it has otherwise.
@@ -100,9 +101,9 @@ fn interventions(recording: &Recording) -> String {
     let mut texts: Vec<_> =
         told.map(|mark| format!("{} {} to {} at step {}", mark.knob, mark.from, mark.to, grouped(mark.step))).collect();
     if marks.len() > MOST_MARKS {
-        texts.push(format!("{} more changes by hand", marks.len() - MOST_MARKS));
+        texts.push(format!("and {} times more", marks.len() - MOST_MARKS));
     }
-    capital(&texts.join(", "))
+    if texts.is_empty() { String::new() } else { format!("Turned by hand: {}", texts.join(", ")) }
 }
 
 fn capital(text: &str) -> String {
@@ -126,8 +127,8 @@ mod tests {
         recording.header.program_version = "9.9.9".into();
         let text = caption(&recording, "Loss landscape at step 1,500");
         assert!(text.starts_with("Loss landscape at step 1,500. "), "{text}");
-        for part in ["lr 0.02", "atch-size 32", "Seed 7.", "Landscope 9.9.9.", "Lr 0.05 to 0.025 at step 1,000."] {
-            assert!(text.contains(part) || text.contains(&capital(part)), "{part} in {text}");
+        for part in ["lr 0.02", "batch-size 32", "Seed 7.", "Landscope 9.9.9.", "hand: lr 0.05 to 0.025 at step 1,000."] {
+            assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("radius") && !text.contains(".."), "{text}");
     }
