@@ -56,11 +56,12 @@ pub fn title_and_notes(canvas: &mut Canvas<'_>, title: &str, notes: &[String], a
         inner.top += 2.0 * size;
     }
     let lines = note_lines(notes, font, area.width());
-    for (i, line) in lines.iter().rev().enumerate() {
-        let at = [area.left, area.bottom - 1.35 * font * i as f64];
+    let kept = lines.len().max(canvas.room.note_lines);
+    // In a film the first line stands still, however many follow.
+    for (i, line) in lines.iter().enumerate() {
+        let at = [area.left, area.bottom - 1.35 * font * (kept - 1 - i) as f64];
         canvas.text(at, line, Style { vertical: Align::End, ..Style::new(font, canvas.ink.quiet) });
     }
-    let kept = lines.len().max(canvas.room.note_lines);
     if kept > 0 {
         inner.bottom -= 1.35 * font * kept as f64 + 0.5 * font;
     }

@@ -61,7 +61,7 @@ pub fn png(plots: &[Plot], (width, height): (u32, u32)) -> Result<Vec<u8>, Figur
 /// # Errors
 /// As [`svg`].
 pub fn svg_on(plots: &[Plot], paper: &Paper) -> Result<String, FigureError> {
-    let sheet = paper.size.sheet(plots.len())?;
+    let sheet = paper.sheet(plots.len())?;
     let font = sheet.font;
     // A caption may be a little smaller: nobody reads it from the last row.
     let small = 0.92 * font;
@@ -103,7 +103,7 @@ pub fn svg_on(plots: &[Plot], paper: &Paper) -> Result<String, FigureError> {
 /// # Errors
 /// As [`svg_on`], and [`FigureError::Raster`].
 pub fn png_on(plots: &[Plot], paper: &Paper) -> Result<Vec<u8>, FigureError> {
-    let density = paper.size.sheet(plots.len())?.density;
+    let density = paper.sheet(plots.len())?.density;
     raster::png(&pixels_on(plots, paper)?, 96.0 * density, &paper.description)
 }
 
@@ -112,7 +112,7 @@ pub fn png_on(plots: &[Plot], paper: &Paper) -> Result<Vec<u8>, FigureError> {
 /// # Errors
 /// As [`svg_on`], and [`FigureError::Raster`].
 pub fn pixels_on(plots: &[Plot], paper: &Paper) -> Result<Pixels, FigureError> {
-    let density = paper.size.sheet(plots.len())?.density;
+    let density = paper.sheet(plots.len())?.density;
     raster::pixels(&svg_on(plots, paper)?, density)
 }
 

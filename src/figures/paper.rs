@@ -65,7 +65,7 @@ impl FigureSize {
     ///
     /// # Errors
     /// [`FigureError::Size`] for sides that can't be drawn.
-    pub(super) fn sheet(self, plots: usize) -> Result<Sheet, FigureError> {
+    fn sheet(self, plots: usize) -> Result<Sheet, FigureError> {
         let count = plots.max(1);
         let print = |width_mm: f64, columns: usize, row_mm: f64| Sheet {
             width: width_mm * PX_PER_MM,
@@ -173,6 +173,8 @@ pub struct Paper {
     pub size: FigureSize,
     pub ground: Ground,
     pub camera: Camera,
+    /// Text is larger than the size has it by this: a film is looked at from farther than a page.
+    pub emphasis: f64,
     /// Text below the pictures.
     pub caption: Option<String>,
     /// Words in the upper right corner: the step of a film's frame.
@@ -183,11 +185,21 @@ pub struct Paper {
 }
 
 impl Paper {
+    /// The sheet for so many plots.
+    ///
+    /// # Errors
+    /// [`FigureError::Size`] for sides that can't be drawn.
+    pub(super) fn sheet(&self, plots: usize) -> Result<Sheet, FigureError> {
+        let sheet = self.size.sheet(plots)?;
+        Ok(Sheet { font: self.emphasis * sheet.font, ..sheet })
+    }
+
     pub fn of(size: FigureSize) -> Self {
         Self {
             size,
             ground: Ground::default(),
             camera: Camera::default(),
+            emphasis: 1.0,
             caption: None,
             stamp: String::new(),
             description: String::new(),

@@ -286,23 +286,32 @@ fn floor(canvas: &mut Canvas<'_>, plot: &SurfacePlot, eye: &Eye, font: f64) {
             [(dvec3(at, front_y, 0.0), dvec3(0.0, front_y, 0.0)), (dvec3(front_x, at, 0.0), dvec3(front_x, 0.0, 0.0))]
         {
             line(canvas, from, from + 0.05 * out, edge);
-            outside(canvas, eye, (from, out), 1.2 * font, &tick.label, Style::new(font, canvas.ink.quiet));
+            outside(canvas, eye, (from, out), [1.2 * font, 0.0], &tick.label, Style::new(font, canvas.ink.quiet));
         }
     }
     let middle = [(dvec3(0.0, front_y, 0.0), &plot.x_label), (dvec3(front_x, 0.0, 0.0), &plot.y_label)];
+    let widest = ticks.iter().map(|tick| text::width(&tick.label, font)).fold(0.0, f64::max);
     for (from, name) in middle {
-        outside(canvas, eye, (from, from), 3.2 * font, name, Style::new(font, canvas.ink.text));
+        outside(canvas, eye, (from, from), [3.2 * font, widest], name, Style::new(font, canvas.ink.text));
     }
 }
 
-/// Text beyond an edge of the floor, `distance` pixels out.
-fn outside(canvas: &mut Canvas<'_>, eye: &Eye, (from, out): (DVec3, DVec3), distance: f64, label: &str, style: Style) {
+/// Text beyond an edge of the floor, `distance` pixels out and, where that is sideways, beyond numbers so wide as well.
+fn outside(
+    canvas: &mut Canvas<'_>,
+    eye: &Eye,
+    (from, out): (DVec3, DVec3),
+    [distance, numbers]: [f64; 2],
+    label: &str,
+    style: Style,
+) {
     let (a, b) = (eye.project(from), eye.project(from + 0.1 * out));
     let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
     let length = dx.hypot(dy).max(1e-9);
     let half = 0.5 * text::width(label, style.size);
     // Flat directions need the text's own width besides.
-    let reach = distance + 0.6 * half * (dx / length).abs();
+    let flat = (dx / length).abs();
+    let reach = distance + 0.6 * half * flat + numbers * (5.0 * (flat - 0.8)).max(0.0);
     canvas.text([a[0] + reach * dx / length, a[1] + reach * dy / length], label, style.centred());
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::plots::{Plot, ticks};
 
-use super::paper::{Paper, Room};
+use super::paper::{FigureSize, Paper, Room};
 use super::raster::Pixels;
 use super::{FigureError, frame, text};
 
@@ -22,6 +22,9 @@ pub use target::Target;
 pub const FRAMES: std::ops::RangeInclusive<usize> = 2..=10_000;
 /// Frames a second. Viewers slow down a GIF that is faster.
 pub const FPS: std::ops::RangeInclusive<f64> = 1.0..=50.0;
+
+/// How much larger text is than in a figure of as many pixels.
+const EMPHASIS: f64 = 1.3;
 
 /// A film that can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,9 @@ pub struct Film {
 impl Film {
     /// A film of plots on steady axes (see `plots::steady`) with the step of each frame; the camera turns by `turn` radians.
     pub fn new(frames: Vec<Vec<Plot>>, steps: Vec<u64>, mut paper: Paper, turn: f64) -> Result<Self, FigureError> {
+        if matches!(paper.size, FigureSize::Pixels { .. }) {
+            paper.emphasis = EMPHASIS;
+        }
         paper.room = room(&frames, &paper)?;
         paper.camera.steady |= turn != 0.0;
         Ok(Self { frames, steps, paper, turn })
@@ -172,7 +178,7 @@ impl Work<'_> {
 fn room(frames: &[Vec<Plot>], paper: &Paper) -> Result<Room, FigureError> {
     let mut room = Room::default();
     for plots in frames {
-        let sheet = paper.size.sheet(plots.len())?;
+        let sheet = paper.sheet(plots.len())?;
         let width = sheet.width / sheet.columns as f64 - 2.4 * sheet.font;
         for plot in plots {
             let notes: &[String] = match plot {
