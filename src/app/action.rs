@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
-use crate::record::TimeCommand;
+use crate::record::{TimeCommand, TrackId, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
@@ -43,6 +43,20 @@ pub enum Action {
     LessonStep(usize),
     /// What a lesson's link does.
     Lesson(Vec<LessonAction>),
+    /// A branch at the cursor.
+    Fork,
+    /// This run beside one in which a knob has another value.
+    Twin {
+        id: &'static str,
+        text: String,
+    },
+    /// Show this track.
+    Focus(TrackId),
+    /// Write something at a step.
+    Note {
+        step: u64,
+        text: String,
+    },
     /// After a divergence: the last good step, with a tenth of the learning rate.
     RestoreLastGood,
     Time(TimeCommand),
@@ -104,6 +118,13 @@ impl Window {
             Action::LessonStep(step) => self.lesson_step = step,
             Action::Lesson(actions) => self.follow_lesson(actions),
             Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
+            Action::Fork => self.fork(),
+            Action::Twin { id, text } => self.twin(id, &text),
+            Action::Focus(track) => self.focus(track),
+            Action::Note { step, text } => {
+                self.dialog = None;
+                self.note(step, text);
+            }
             Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
             Action::Maximise(pane) => {
                 self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
@@ -131,6 +152,10 @@ impl Window {
                 self.dialog = None;
                 if Folder::is_one(&path) {
                     self.watch_sweep(&path);
+                    return;
+                }
+                if file::is_being_written(&path) {
+                    self.follow_file(&path);
                     return;
                 }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
@@ -163,9 +188,10 @@ impl Window {
             RunState::Running | RunState::Preparing => self.send(Command::Pause),
             RunState::Paused | RunState::Finished => self.send(Command::Play),
             RunState::Diverged => {
-                self.toasts.push(Notice::remark("The run has diverged: restore the last good step, or reset"));
+                self.toasts.push(Notice::remark("The run has diverged: restore the last good step, branch, or reset"));
             }
             RunState::Failed => self.toasts.push(Notice::remark("The run has failed: restart it")),
+            RunState::Following => {}
         }
     }
 

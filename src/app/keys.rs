@@ -16,6 +16,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("← →", "Move the time cursor by a step"),
     ("Shift ← →", "Move it by ten steps"),
     ("F", "Follow the newest step"),
+    ("B", "Begin a branch at the cursor"),
+    ("N", "Write a note at the cursor"),
     ("1 … 9", "Maximise a pane; again to put it back"),
     ("Esc", "Close what is open, or put the pane back"),
     ("K", "Show or hide the knobs"),
@@ -66,6 +68,13 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
         (Key::Escape, Action::Back),
     ];
     actions.extend(simple.into_iter().filter(|(key, _)| plain(*key)).map(|(_, action)| action));
+    if plain(Key::B) {
+        actions.push(Action::Fork);
+    }
+    if plain(Key::N) && !window.recording().is_empty() && !window.is_following_a_file() {
+        let step = window.cursor.step(window.recording().newest_step());
+        actions.push(Action::Show(Dialog::Note { step, text: String::new() }));
+    }
     if asks_for_keys(ctx) {
         let open = window.dialog == Some(Dialog::Keys);
         actions.push(if open { Action::Back } else { Action::Show(Dialog::Keys) });

@@ -13,13 +13,12 @@ use crate::run::session::{Session, SessionOptions};
 use crate::run::worker::WorkerOptions;
 
 use super::action::Action;
-use super::link::Link;
 use super::live::Live;
 use super::state::Window;
 use super::toasts::Notice;
 
 /// Points a side of the Playground's slice while training rests.
-const FINEST_SLICE: usize = 65;
+pub(super) const FINEST_SLICE: usize = 65;
 
 /// A lab and what its knobs show.
 pub struct LabInFront {
@@ -78,21 +77,14 @@ impl Window {
                 return;
             }
         };
-        self.send(Command::Quit);
-        self.link = Some(Link::new(session.commands().clone(), session.events().clone()));
-        if let Some(before) = self.session.replace(session) {
-            // Its worker may be in the middle of a long piece of work: nobody waits for it here.
-            let _ = std::thread::Builder::new().name("ending".into()).spawn(move || drop(before));
-        }
+        self.take_over(session);
+        self.followed = None;
         self.live = Live::default();
         self.live.spec = self.draft.clone();
         self.lab = front;
-        self.viewed = None;
         self.maximised = None;
-        self.speed_limit = None;
         self.dialog = None;
         self.lesson_step = 0;
-        self.cursor = crate::record::TimeCursor::Following;
         self.changed_as_a_whole();
     }
 

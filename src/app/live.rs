@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::record::{Divergence, Outcome, Reading, Recording, Snapshot, names};
+use crate::record::{Divergence, Outcome, Reading, Recording, Snapshot, TrackId, names};
 use crate::run::Keeping;
 use crate::run::bench::Values;
 use crate::run::messages::{Event, PaceReport, Progress, RunState};
@@ -40,6 +40,11 @@ pub struct Live {
 const SETTLES_WITHIN: Duration = Duration::from_millis(120);
 
 impl Live {
+    /// A run that goes on from a recording.
+    pub fn of(recording: Recording, spec: RunSpec) -> Self {
+        Self { recording, spec, ..Self::default() }
+    }
+
     /// Takes an event in; what the user should be told comes back.
     pub fn receive(&mut self, event: Event) -> Option<Notice> {
         match event {
@@ -77,8 +82,11 @@ impl Live {
                 self.generation += 1;
             }
             Event::Intervention { mark, spec } => {
+                // Of two runs side by side, the knobs show the first.
+                if mark.track == TrackId::default() || self.recording.is_branched() {
+                    self.spec = *spec;
+                }
                 self.recording.intervene(mark);
-                self.spec = *spec;
             }
             Event::State(state) => {
                 self.state = state;
@@ -91,11 +99,14 @@ impl Live {
             Event::Ended { track, outcome } => {
                 if let Outcome::Diverged(divergence) = &outcome {
                     self.divergence = Some(divergence.clone());
-                    self.state = RunState::Diverged;
+                    if self.state != RunState::Following {
+                        self.state = RunState::Diverged;
+                    }
                 }
                 self.target().end_track(track, outcome);
             }
             Event::Checkpoint(Keeping::Kept(checkpoint)) => self.recording.checkpoints.push(checkpoint.info()),
+            Event::Checkpoint(Keeping::Found(info)) => self.recording.checkpoints.push(info),
             Event::Checkpoint(Keeping::Dropped { track, step }) => {
                 self.recording.checkpoints.retain(|info| (info.track, info.step) != (track, step));
             }
@@ -149,6 +160,11 @@ impl Live {
         }
         match self.target().push(snapshot) {
             Ok(()) => None,
+            // Measured afterwards.
+            Err(misfit) if misfit.is_late => {
+                self.target().insert(vec![snapshot.clone()]);
+                None
+            }
             Err(misfit) => {
                 self.misfits += 1;
                 // One bad series would otherwise bury the window under messages.
@@ -253,10 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_that_does_not_fit_is_reported_once() {
+    fn a_reading_that_does_not_fit_is_reported_once_and_a_late_one_finds_its_place() {
         let mut live = Live::default();
         live.receive(scalar(9));
-        assert!(live.receive(scalar(3)).is_some());
-        assert!(live.receive(scalar(2)).is_none());
+        assert!(live.receive(scalar(3)).is_none());
+        assert_eq!(live.recording.scalar(&SeriesId::owned("x")).unwrap().steps(), [3, 9]);
+        let other = |step| {
+            let readings = vec![(SeriesId::owned("x"), Reading::Vector(vec![1.0]))];
+            Event::Snapshot(Arc::new(Snapshot { track: TrackId(0), step, readings }))
+        };
+        assert!(live.receive(other(10)).is_some());
+        assert!(live.receive(other(11)).is_none());
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod background;
+mod branching;
 pub mod connectivity;
 pub mod coord_check;
 pub mod draft;

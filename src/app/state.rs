@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, Sender};
 
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::{Divergence, Outcome, Recording, TimeCursor};
-use crate::run::messages::{Command, Event};
+use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
 
@@ -45,6 +45,11 @@ pub enum Dialog {
     },
     Open {
         path: String,
+    },
+    /// Something to be written at a step.
+    Note {
+        step: u64,
+        text: String,
     },
     /// A pane as a figure or a table.
     Export(Export),
@@ -95,6 +100,8 @@ pub struct Window {
     pub lab: Option<LabInFront>,
     /// The worker that this window began; none if somebody else did.
     pub(super) session: Option<Session>,
+    /// The recording that another program writes.
+    pub followed: Option<PathBuf>,
     /// The sweep that is watched.
     pub(super) sweep: Option<SweepWatch>,
     /// Whether lesson and claims are shown.
@@ -144,6 +151,7 @@ impl Window {
             link,
             lab: None,
             session: None,
+            followed: None,
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
@@ -174,7 +182,12 @@ impl Window {
 
     /// Whether a worker is there and in front.
     pub fn has_transport(&self) -> bool {
-        self.link.is_some() && self.viewed.is_none()
+        self.link.is_some() && self.viewed.is_none() && !self.is_following_a_file()
+    }
+
+    /// Whether another program's recording is shown as it grows.
+    pub fn is_following_a_file(&self) -> bool {
+        self.live.state == RunState::Following
     }
 
     /// Whether a run waits behind the file that is shown.
@@ -280,6 +293,13 @@ impl Window {
     pub fn take(&mut self, event: Event) {
         let before = self.live.spec.clone();
         let starts = matches!(event, Event::Started { .. } | Event::LabStarted { .. });
+        if let Event::Track(info) = &event
+            && info.parent.is_some()
+            && self.viewed.is_none()
+        {
+            self.shown_generation += 1;
+            self.cursor = TimeCursor::Following;
+        }
         let changes = starts || matches!(event, Event::Intervention { .. });
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);

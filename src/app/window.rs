@@ -89,6 +89,8 @@ pub enum Source {
     Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake },
     /// An experiment that the window begins: a lab with its knobs.
     Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
+    /// A recording that another program writes.
+    Followed(PathBuf),
     /// A sweep's folder.
     Sweep(PathBuf),
     /// A recording.
@@ -146,6 +148,11 @@ pub fn run(source: Source) -> Result<(), WindowError> {
                 Source::Lab { lab, values, wake } => {
                     let mut window = Window::idle(wake);
                     window.begin(Some(LabInFront { lab, draft: values }));
+                    window
+                }
+                Source::Followed(path) => {
+                    let mut window = Window::idle(Wake::default());
+                    window.follow_file(&path);
                     window
                 }
                 Source::Sweep(path) => {

@@ -18,12 +18,18 @@ use super::progress::{self, Progress};
 /// Points a side of the last slice: sharp enough for a figure, seconds of work.
 const FINEST_SLICE: usize = 33;
 
-/// Trains `spec` to its end, writes recording and figures into `folder` and the last weights to `save_weights` or beside
+/// Trains `spec` (and beside it `against`) to its end, writes recording and figures into `folder` and the last weights to `save_weights` or beside
 /// them, and says where.
 ///
 /// # Errors
 /// What is wrong with the specification, the data or the disk. A divergence is a result, not an error.
-pub fn run(spec: RunSpec, folder: &Path, save_weights: Option<&Path>, json: bool) -> anyhow::Result<()> {
+pub fn run(
+    spec: RunSpec,
+    against: Option<RunSpec>,
+    folder: &Path,
+    save_weights: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<()> {
     let recording_path = folder.join("recording.landscope");
     if recording_path.exists() {
         bail!("{} exists already; give --out another folder, or move the old recording away", recording_path.display());
@@ -38,7 +44,10 @@ pub fn run(spec: RunSpec, folder: &Path, save_weights: Option<&Path>, json: bool
     };
     let beside = folder.join("weights.safetensors");
     let weights = save_weights.unwrap_or(&beside);
-    let session = Session::start(spec, options)?;
+    let session = match against {
+        Some(other) => Session::start_twin([spec, other], options)?,
+        None => Session::start(spec, options)?,
+    };
     let (recording, steps_per_sec) = listen(&session, &progress, folder, weights)?;
     // Ends the recording file.
     drop(session);
@@ -63,6 +72,7 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
                 ));
                 recording = Recording::new((*header).clone());
             }
+            Event::Track(info) => recording.begin_track(&info),
             Event::Snapshot(snapshot) => {
                 recording.push(&snapshot).context("the worker sent a reading that doesn't fit; this is a bug")?;
                 progress.snapshot(&snapshot, &recording);
@@ -91,7 +101,6 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
             Event::AtRest { .. }
             | Event::Intervention { .. }
             | Event::LabStarted { .. }
-            | Event::Track(_)
             | Event::KnobTurned { .. }
             | Event::Progress(_)
             | Event::Checkpoint(_)

@@ -64,6 +64,35 @@ pub fn spec(matches: &ArgMatches) -> anyhow::Result<RunSpec> {
     Ok(spec)
 }
 
+/// `--against KNOB=VALUE`.
+pub fn against() -> Arg {
+    Arg::new("against")
+        .long("against")
+        .value_name("KNOB=VALUE")
+        .help("Beside it, from the same seed and in turn, a second run in which this knob has another value")
+}
+
+/// The second specification that `--against` means; none if it isn't given.
+///
+/// # Errors
+/// One sentence that names the flag, the value and what is allowed.
+pub fn other_spec(matches: &ArgMatches, spec: &RunSpec) -> anyhow::Result<Option<RunSpec>> {
+    let Some(text) = matches.get_one::<String>("against") else { return Ok(None) };
+    let (id, value) = text
+        .split_once('=')
+        .ok_or_else(|| anyhow!("--against can't be {text:?}; give a knob and its value, such as lr=0.04"))?;
+    let knob = knobs::find(id.trim())
+        .ok_or_else(|| anyhow!("--against names no knob {id:?}; `landscope list` has them all"))?;
+    let mut other = spec.clone();
+    let set = knob.parse(value.trim()).and_then(|value| knob.set(&mut other, &value));
+    set.map_err(|message| anyhow!("--against {message}"))?;
+    check(&other)?;
+    if other == *spec {
+        return Err(anyhow!("--against {text} is what the run has anyway; give another value"));
+    }
+    Ok(Some(other))
+}
+
 /// What `--config` and `--device` say, before any knob is turned.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::run::measuring::{Order, measure_all};
 use crate::run::model_file::ModelFile;
 use crate::run::{device, weights_file};
 
-use super::model_files;
+use super::{measure_recording, model_files};
 
 /// Relative residuals that are asked for where nothing else is: a little above what rounding leaves.
 const TOLERANCE_F64: f64 = 1e-8;
@@ -75,6 +75,7 @@ pub fn command() -> Command {
             "Other parameters of the network, for kernel-alignment and cka",
         ))
         .arg(model_files::path_flag("data", "The examples, a safetensors file with the tensors x and y"))
+        .args(measure_recording::arguments())
         .arg(probe)
         .arg(model_files::dtype_flag("f64"))
         .arg(model_files::device_flag())
@@ -95,6 +96,9 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         return Ok(());
     }
     let probes = probes(matches)?;
+    if let Some(path) = matches.get_one::<PathBuf>("recording") {
+        return measure_recording::run(path, matches, &probes);
+    }
     let mut model = model_files::model(model_files::path(matches, "model")?)?;
     choose_statistics(matches, &mut model);
     let built = model.measured()?;
@@ -146,7 +150,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
 }
 
 /// The report with the answers last, in their order and in the order of their fields.
-fn write(path: &Path, report: &serde_json::Value, answers: &[Answer]) -> anyhow::Result<()> {
+pub(super) fn write(path: &Path, report: &serde_json::Value, answers: &[Answer]) -> anyhow::Result<()> {
     let head = serde_json::to_string(report)?;
     let answers: Vec<_> = answers.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let text = format!("{},\"measurements\":[\n{}\n]}}", head.trim_end_matches('}'), answers.join(",\n"));
@@ -179,6 +183,9 @@ fn choose_statistics(matches: &ArgMatches, model: &mut ModelFile) {
 fn probes(matches: &ArgMatches) -> anyhow::Result<Vec<&'static Measurement>> {
     let ids = || MEASUREMENTS.iter().map(|one| one.id).collect::<Vec<_>>().join(", ");
     let Some(wanted) = matches.get_many::<String>("probe") else {
+        if matches.get_flag("add") {
+            return Ok(Vec::new());
+        }
         bail!("--probe is missing; give --probe with `all` or one of {}", ids());
     };
     let compares = matches.contains_id("reference-weights");
@@ -200,11 +207,11 @@ fn probes(matches: &ArgMatches) -> anyhow::Result<Vec<&'static Measurement>> {
     Ok(found)
 }
 
-fn whole(matches: &ArgMatches, id: &str) -> u64 {
+pub(super) fn whole(matches: &ArgMatches, id: &str) -> u64 {
     matches.get_one::<u64>(id).copied().unwrap_or(0)
 }
 
-fn options(matches: &ArgMatches, single: bool) -> anyhow::Result<Options> {
+pub(super) fn options(matches: &ArgMatches, single: bool) -> anyhow::Result<Options> {
     let within = |id: &str, least: u64, most: u64| {
         let value = whole(matches, id);
         if !(least..=most).contains(&value) {
@@ -237,7 +244,7 @@ fn options(matches: &ArgMatches, single: bool) -> anyhow::Result<Options> {
     })
 }
 
-fn print(answer: &Answer) {
+pub(super) fn print(answer: &Answer) {
     let circumstances = &answer.circumstances;
     let line = format!("{}{}", shown(&answer.value), sureness(answer));
     // A value by name stands below.

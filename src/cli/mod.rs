@@ -17,6 +17,7 @@ mod lab;
 mod lab_run;
 mod list;
 mod measure;
+mod measure_recording;
 mod model_files;
 mod playground;
 mod progress;

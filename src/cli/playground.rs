@@ -13,25 +13,27 @@ use super::{arguments, autosave, headless, knob_flags};
 const FINEST_SLICE: usize = 65;
 
 pub fn arguments(command: Command) -> Command {
-    knob_flags::add(command.arg(arguments::out().help("Folder for recording and figures where there is no display")))
+    let out = arguments::out().help("Folder for recording and figures where there is no display");
+    knob_flags::add(command.arg(out).arg(knob_flags::against()))
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let spec = knob_flags::spec(matches)?;
+    let against = knob_flags::other_spec(matches, &spec)?;
     match app::display() {
-        Ok(()) => window(spec),
+        Ok(()) => window(spec, against),
         Err(WindowError::NoDisplay) => {
             eprintln!(
                 "No display here: running the Playground without a window (DISPLAY and WAYLAND_DISPLAY aren't set)"
             );
             let folder = arguments::prepare_out(matches.get_one("out"))?;
-            headless::run(spec, &folder, None, false)
+            headless::run(spec, against, &folder, None, false)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn window(spec: RunSpec) -> anyhow::Result<()> {
+fn window(spec: RunSpec, against: Option<RunSpec>) -> anyhow::Result<()> {
     let wake = app::Wake::default();
     let ring = wake.clone();
     let options = SessionOptions {
@@ -39,7 +41,10 @@ fn window(spec: RunSpec) -> anyhow::Result<()> {
         recording: autosave::path(),
         worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
     };
-    let session = Session::start(spec.clone(), options)?;
+    let session = match against {
+        Some(other) => Session::start_twin([spec.clone(), other], options)?,
+        None => Session::start(spec.clone(), options)?,
+    };
     let (commands, events) = (session.commands().clone(), session.events().clone());
     Ok(app::run(app::Source::Live { spec, commands, events, wake })?)
 }

@@ -11,6 +11,7 @@ pub fn command() -> Command {
         .about("Train, or run a lab, without a window; write a recording and a figure of every pane")
         .arg(arguments::out())
         .arg(arguments::json())
+        .arg(knob_flags::against())
         .arg(model_files::path_flag(
             "init-weights",
             "Begin with these parameters, a safetensors file (see `landscope init`)",
@@ -31,5 +32,6 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     }
     let save = model_files::save_weights(matches)?;
     let folder = arguments::prepare_out(matches.get_one("out"))?;
-    headless::run(spec, &folder, save, matches.get_flag("json"))
+    let against = knob_flags::other_spec(matches, &spec)?;
+    headless::run(spec, against, &folder, save, matches.get_flag("json"))
 }

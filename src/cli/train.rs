@@ -51,7 +51,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         return stand_still(spec, save, matches.get_flag("json"));
     }
     let folder = arguments::prepare_out(matches.get_one("out"))?;
-    headless::run(spec, &folder, save, matches.get_flag("json"))
+    headless::run(spec, None, &folder, save, matches.get_flag("json"))
 }
 
 /// What `--config` says, with the network, the loss, the examples and the parameters of the files.

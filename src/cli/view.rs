@@ -28,6 +28,9 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     if let (Some(_), None) = (&sweep, matches.get_one::<PathBuf>("out")) {
         return window(app::Source::Sweep(path.clone()));
     }
+    if sweep.is_none() && matches.get_one::<PathBuf>("out").is_none() && file::is_being_written(path) {
+        return window(app::Source::Followed(path.clone()));
+    }
     let recording = match &sweep {
         Some(folder) => sweep::recording(folder)?,
         None => file::read(path)?,

@@ -1,9 +1,10 @@
 //! What stands below a figure: what is seen, of which run, and what the run was.
 
 use crate::base::digits::grouped;
-use crate::record::{Header, Recording};
+use crate::record::{Header, Intervention, Recording};
 use crate::run::bench::{Preset, Values};
 use crate::run::knobs;
+use crate::run::ledger;
 use crate::run::spec::RunSpec;
 
 use super::Lab;
@@ -99,11 +100,19 @@ fn interventions(recording: &Recording) -> String {
     let marks: Vec<_> = recording.interventions_of(recording.focus()).collect();
     let told = marks.iter().take(MOST_MARKS);
     let mut texts: Vec<_> =
-        told.map(|mark| format!("{} {} to {} at step {}", mark.knob, mark.from, mark.to, grouped(mark.step))).collect();
+        told.map(|mark| format!("{} at step {}", change(mark), grouped(mark.step))).collect();
     if marks.len() > MOST_MARKS {
         texts.push(format!("and {} times more", marks.len() - MOST_MARKS));
     }
     if texts.is_empty() { String::new() } else { format!("Turned by hand: {}", texts.join(", ")) }
+}
+
+fn change(mark: &Intervention) -> String {
+    match mark {
+        Intervention { knob, .. } if knob == ledger::FORK => "branch".into(),
+        Intervention { knob, from, to, .. } if from.is_empty() && to.is_empty() => knob.clone(),
+        Intervention { knob, from, to, .. } => format!("{knob} {from} to {to}"),
+    }
 }
 
 fn capital(text: &str) -> String {

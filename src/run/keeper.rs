@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::record::{Checkpoint, TrackId};
+use crate::record::{Checkpoint, CheckpointInfo, TrackId};
 
 use super::spec::CheckpointSpec;
 
@@ -11,6 +11,8 @@ use super::spec::CheckpointSpec;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keeping {
     Kept(Checkpoint),
+    /// It lies in the recording that is followed.
+    Found(CheckpointInfo),
     /// It made room.
     Dropped {
         track: TrackId,
@@ -93,6 +95,7 @@ mod tests {
                 for told in keeper.keep(checkpoint(step)) {
                     match told {
                         Keeping::Kept(checkpoint) => assert!(alive.insert(checkpoint.step)),
+                        Keeping::Found(_) => unreachable!(),
                         Keeping::Dropped { step, .. } => assert!(alive.remove(&step)),
                     }
                 }

@@ -1,8 +1,11 @@
 //! What was done to a run, and which specification that means at a step.
 
+use std::collections::BTreeMap;
+
 use crate::record::{Fork, Intervention, Recording, TrackId, TrackInfo};
 
 use super::knobs;
+use super::lockstep::SPEC;
 use super::spec::{RunSpec, SpecError};
 
 /// Marks on the time line that change nothing.
@@ -24,13 +27,15 @@ pub enum LedgerError {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     root: RunSpec,
+    /// Of tracks that are no branches of the first: twins.
+    others: BTreeMap<TrackId, RunSpec>,
     /// Without readings.
     book: Recording,
 }
 
 impl Ledger {
     pub fn new(root: RunSpec) -> Self {
-        Self { root, book: Recording::default() }
+        Self { root, others: BTreeMap::new(), book: Recording::default() }
     }
 
     /// # Errors
@@ -39,6 +44,9 @@ impl Ledger {
         let root = RunSpec::from_toml(&recording.header.spec, "of the recording")?;
         let mut ledger = Self::new(root);
         for (id, track) in recording.tracks() {
+            if let Some(text) = track.attributes.get(SPEC) {
+                ledger.others.insert(id, RunSpec::from_toml(text, "of the track")?);
+            }
             if let Some(parent) = track.parent {
                 let (label, attributes) = (track.label.clone(), track.attributes.clone());
                 ledger.begin(&TrackInfo { id, label, attributes, parent: Some(parent) });
@@ -51,6 +59,12 @@ impl Ledger {
     /// The specification before the first intervention.
     pub fn root(&self) -> &RunSpec {
         &self.root
+    }
+
+    /// The specification with which a track, or what it branches from, began.
+    pub fn root_of(&self, track: TrackId) -> &RunSpec {
+        let first = self.lineage(track).first().map_or(track, |(first, _)| *first);
+        self.others.get(&first).unwrap_or(&self.root)
     }
 
     pub fn begin(&mut self, info: &TrackInfo) {
@@ -87,7 +101,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Unknown`].
     pub fn spec_at(&self, track: TrackId, step: u64) -> Result<RunSpec, LedgerError> {
-        let mut spec = self.root.clone();
+        let mut spec = self.root_of(track).clone();
         self.marks(track, 0, step).try_for_each(|mark| apply(&mut spec, mark))?;
         Ok(spec)
     }

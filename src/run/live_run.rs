@@ -57,6 +57,8 @@ pub struct LiveRun {
     reached: BTreeMap<TrackId, u64>,
     stored: branching::Stored,
     diverged: bool,
+    /// The first of two tells the pace.
+    is_beside: bool,
 }
 
 pub use branching::Past;
@@ -87,6 +89,13 @@ impl LiveRun {
         outbox.send(Event::Started { header, spec: Box::new(trainer.spec().clone()) })?;
         let ledger = Ledger::new(trainer.spec().clone());
         Ok(Self::around(trainer, ledger, finest_slice))
+    }
+
+    /// A second run, whose readings belong to `track`; the listener knows of it.
+    pub fn begin_beside(spec: RunSpec, track: TrackId, finest_slice: usize) -> Result<Self, Stop> {
+        let trainer = Trainer::new(spec)?;
+        let ledger = Ledger::new(trainer.spec().clone());
+        Ok(Self { track, is_beside: true, ..Self::around(trainer, ledger, finest_slice) })
     }
 
     pub fn spec(&self) -> &RunSpec {
@@ -328,6 +337,10 @@ impl LiveRun {
     fn tell_pace(&mut self, outbox: &Outbox) -> Result<(), Gone> {
         let elapsed = self.pace_since.elapsed();
         if elapsed < PACE_EVERY {
+            return Ok(());
+        }
+        if self.is_beside {
+            self.pace_since = Instant::now();
             return Ok(());
         }
         let step = self.step();

@@ -7,6 +7,7 @@ use crate::nn::autodiff;
 use crate::nn::batch::{Batch, InputTensor, TargetTensor};
 use crate::nn::params::Layout;
 use crate::probes::measure::{Answer, Measurement, Options, Subject, measure};
+use crate::tasks::data::Split;
 use crate::tasks::examples::Examples;
 
 use super::device::first_line;
@@ -35,20 +36,37 @@ pub struct Order<'a> {
 pub fn measure_all(
     order: &Order,
     measurements: &[&'static Measurement],
-    mut tell: impl FnMut(Answer) + Send,
+    tell: impl FnMut(Answer) + Send,
 ) -> Result<(), TrainError> {
+    measure_subject(|| order.subject(), measurements, tell)
+}
+
+/// Threads that can differentiate twice, once they have tested themselves.
+pub(super) fn measuring_pool() -> Result<rayon::ThreadPool, TrainError> {
     let bug = |error: rayon::ThreadPoolBuildError| TrainError::Bug(error.to_string());
-    let pool = rayon::ThreadPoolBuilder::new()
+    rayon::ThreadPoolBuilder::new()
         .thread_name(|index| format!("measure-{index}"))
         .stack_size(autodiff::STACK_BYTES)
         .build()
-        .map_err(bug)?;
+        .map_err(bug)
+}
+
+/// As [`measure_all`], of what `subject` makes on a thread that can differentiate twice.
+///
+/// # Errors
+/// As there.
+pub fn measure_subject(
+    subject: impl FnOnce() -> Result<Subject, TrainError> + Send,
+    measurements: &[&'static Measurement],
+    mut tell: impl FnMut(Answer) + Send,
+) -> Result<(), TrainError> {
+    let pool = measuring_pool()?;
     pool.install(|| {
         // Once a thread: without the switch, second derivatives are silently wrong.
         for report in pool.broadcast(|_| autodiff::self_test()) {
             report.map_err(|error| TrainError::Spec(error.to_string()))?;
         }
-        let subject = order.subject()?;
+        let subject = subject()?;
         for measurement in measurements {
             tell(measure(measurement, &subject).map_err(|error| unable(measurement, &error))?);
         }
@@ -81,6 +99,14 @@ impl Order<'_> {
             options: self.options,
         })
     }
+}
+
+/// Examples as training has them, in `dtype`.
+///
+/// # Errors
+/// Whatever candle says of the device.
+pub(super) fn narrow_batch(split: &Split, dtype: DType, device: &Device) -> candle_core::Result<Batch> {
+    Batch::new(split, dtype, device)
 }
 
 /// The examples with all digits that their file has and `dtype` holds.

@@ -21,6 +21,8 @@ pub enum Command {
     Step,
     /// Drop the run and begin another: [`Event::Started`] follows, paused or playing as before.
     Restart(Box<RunSpec>),
+    /// The same for two runs that are trained in turn, from one seed: each is a track.
+    Twin(Box<[RunSpec; 2]>),
     /// Set a live knob before the next update: [`Event::Intervention`] follows. Cold knobs need [`Command::Restart`].
     SetKnob {
         id: &'static str,
@@ -62,6 +64,8 @@ pub enum RunState {
     /// The planned steps are done; `Play` goes on.
     Finished,
     Diverged,
+    /// Another program trains: this one reads its recording as it grows, and commands have no effect.
+    Following,
     /// The run can't go on (an error or a bug); `Restart` begins anew.
     Failed,
 }

@@ -1,5 +1,6 @@
 //! Specification, knobs, trainer, worker, session and the messages between threads.
 
+pub mod afterwards;
 pub mod bench;
 mod budget;
 pub mod command_line;
@@ -8,12 +9,14 @@ pub mod coord_check;
 pub mod curvature;
 pub mod device;
 mod divergence;
+mod follow;
 mod history;
 mod keeper;
 pub mod knobs;
 pub mod ledger;
 pub mod linear_networks;
 mod live_run;
+pub mod lockstep;
 pub mod measuring;
 pub mod messages;
 pub mod model_file;

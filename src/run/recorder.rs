@@ -161,6 +161,7 @@ fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dy
         Order::Intervene(mark) => writer.intervene(&mark)?,
         Order::Fingerprint(fingerprint) => writer.fingerprint(&fingerprint)?,
         Order::Checkpoint(Keeping::Kept(checkpoint)) => writer.checkpoint(&checkpoint)?,
+        Order::Checkpoint(Keeping::Found(_)) => {}
         Order::Checkpoint(Keeping::Dropped { track, step }) => writer.drop_checkpoint(track, step)?,
         Order::Note(note) => writer.note(&note)?,
         Order::End(track, outcome) => writer.finish(track, &outcome)?,

@@ -94,14 +94,27 @@ pub fn repeat(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Verdict, TrainError> {
     let ledger = Ledger::of(recording).map_err(|error| TrainError::Spec(error.to_string()))?;
+    // The first track makes it anew.
     let mut trainer = Trainer::new(ledger.root().clone())?;
+    let mut beginning = ledger.root().clone();
     let mut verdict = Verdict::default();
-    let mut starts: BTreeMap<TrackId, Start> = BTreeMap::from([(TrackId::default(), None)]);
+    let roots = recording.tracks().filter(|(_, track)| track.parent.is_none());
+    let mut starts: BTreeMap<TrackId, Start> = roots.map(|(id, _)| (id, None)).collect();
     // Parents have smaller numbers than their branches.
     while let Some((track, start)) = starts.pop_first() {
-        if let Some((checkpoint, spec)) = start {
-            trainer.set_live(spec);
-            trainer.restore(&checkpoint)?;
+        match start {
+            Some((checkpoint, spec)) => {
+                if *ledger.root_of(track) != beginning {
+                    beginning = ledger.root_of(track).clone();
+                    trainer = Trainer::new(beginning.clone())?;
+                }
+                trainer.set_live(spec);
+                trainer.restore(&checkpoint)?;
+            }
+            None => {
+                beginning = ledger.root_of(track).clone();
+                trainer = Trainer::new(beginning.clone())?;
+            }
         }
         let Some(of) = recording.track(track) else { continue };
         let forks: Vec<(TrackId, Fork)> = recording

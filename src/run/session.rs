@@ -1,6 +1,6 @@
 //! A worker thread, its channels, and its orderly end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::nn::autodiff::STACK_BYTES;
-use crate::record::file::FileError;
+use crate::record::file::{FileError, Follower};
 
 use super::bench::{self, Program, Values};
+use super::follow;
 use super::live_run::Past;
 use super::messages::{Command, Event};
 use super::outbox::{Outbox, Wake};
@@ -54,6 +55,16 @@ impl Session {
         Self::spawn(options, move |worker, commands, outbox| work(Beginning::Spec(spec), worker, commands, outbox))
     }
 
+    /// Starts the worker on two specifications that are trained in turn, each a track.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start_twin(specs: [RunSpec; 2], options: SessionOptions) -> std::io::Result<Self> {
+        Self::spawn(options, move |worker, commands, outbox| {
+            work(Beginning::Twin(Box::new(specs)), worker, commands, outbox);
+        })
+    }
+
     /// Goes on from a step of a recording, as a branch of it: what comes is added to the file, whatever the options say. The listener
     /// knows the recording.
     ///
@@ -69,6 +80,20 @@ impl Session {
                 work(Beginning::Past(past), worker, commands, outbox);
             })
             .map_err(failed)
+    }
+
+    /// Follows a recording that another program writes: its readings come as events, commands other than to quit have no effect.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file isn't a recording.
+    pub fn follow(path: &Path, wake: Wake) -> Result<Self, FileError> {
+        let (follower, header) = Follower::open(path)?;
+        let failed = |error: std::io::Error| FileError::Unreadable { path: path.into(), source: error };
+        let options = SessionOptions { wake, recording: None, ..SessionOptions::default() };
+        let body = |_: &WorkerOptions, commands: &Receiver<Command>, outbox: &Outbox| {
+            follow::work(follower, header, commands, outbox);
+        };
+        Self::spawn(options, body).map_err(failed)
     }
 
     /// Starts the worker on a lab with these knobs.

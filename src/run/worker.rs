@@ -9,8 +9,8 @@ use crossbeam::channel::{Receiver, RecvTimeoutError};
 use crate::nn::autodiff;
 use crate::record::{Outcome, TrackId};
 
-use super::knobs;
 use super::live_run::{LiveRun, Past, Stop};
+use super::lockstep::Lockstep;
 use super::messages::{Command, Event, RunState};
 use super::outbox::{Gone, Outbox};
 use super::spec::RunSpec;
@@ -37,6 +37,8 @@ pub(super) const REST: Duration = Duration::from_millis(200);
 /// What a worker begins with.
 pub enum Beginning {
     Spec(RunSpec),
+    /// Two that are trained in turn.
+    Twin(Box<[RunSpec; 2]>),
     /// A step of a recording.
     Past(Past),
 }
@@ -72,8 +74,9 @@ fn run(
     // Once a thread: without it, second derivatives are silently wrong.
     autodiff::self_test().map_err(|error| Stop::Error(TrainError::Spec(error.to_string())))?;
     let mut run = match beginning {
-        Beginning::Spec(spec) => LiveRun::begin(spec, options.finest_slice, outbox)?,
-        Beginning::Past(past) => LiveRun::resume(past, options.finest_slice, outbox)?,
+        Beginning::Spec(spec) => Lockstep::of(LiveRun::begin(spec, options.finest_slice, outbox)?),
+        Beginning::Twin(specs) => Lockstep::twin(*specs, options.finest_slice, outbox)?,
+        Beginning::Past(past) => Lockstep::of(LiveRun::resume(past, options.finest_slice, outbox)?),
     };
     let mut state = if *play { RunState::Running } else { RunState::Paused };
     outbox.send(Event::State(state))?;
@@ -88,7 +91,7 @@ fn run(
             match command {
                 Command::Quit => {
                     if !matches!(state, RunState::Finished | RunState::Diverged) {
-                        outbox.send(Event::Ended { track: run.track(), outcome: Outcome::Stopped })?;
+                        run.stop(outbox)?;
                     }
                     return Ok(Next::Quit);
                 }
@@ -96,13 +99,16 @@ fn run(
                     *play = state != RunState::Paused;
                     return Ok(Next::Begin(Box::new(Beginning::Spec(*spec))));
                 }
+                Command::Twin(specs) => {
+                    *play = state != RunState::Paused;
+                    return Ok(Next::Begin(Box::new(Beginning::Twin(specs))));
+                }
                 Command::Play if state != RunState::Diverged => {
                     run.go_on();
                     state = change(state, RunState::Running, outbox)?;
                 }
                 Command::Pause if state == RunState::Running => {
-                    run.rest(outbox)?;
-                    run.keep_here(outbox)?;
+                    run.pause(outbox)?;
                     state = change(state, RunState::Paused, outbox)?;
                 }
                 Command::Step if state != RunState::Diverged => {
@@ -110,17 +116,21 @@ fn run(
                     state = change(state, RunState::Paused, outbox)?;
                 }
                 Command::Play | Command::Pause | Command::Step => {}
-                Command::SetKnob { id, value } => set_knob(&mut run, id, &value, outbox)?,
+                Command::SetKnob { id, value } => run.set_knob(id, &value, outbox)?,
                 Command::SpeedLimit(limit) => run.limit_speed(limit),
                 Command::RestoreLastGood { lr_factor } if state == RunState::Diverged => {
-                    run.restore_last_good(lr_factor, outbox)?;
-                    state = change(state, RunState::Running, outbox)?;
+                    if let Some(run) = run.alone(outbox)? {
+                        run.restore_last_good(lr_factor, outbox)?;
+                        state = change(state, RunState::Running, outbox)?;
+                    }
                 }
                 Command::RestoreLastGood { .. } | Command::RestartLab(_) => {}
                 Command::Fork(fork) => {
-                    change(state, RunState::Preparing, outbox)?;
-                    run.fork(fork, outbox)?;
-                    state = change(RunState::Preparing, RunState::Paused, outbox)?;
+                    if let Some(run) = run.alone(outbox)? {
+                        change(state, RunState::Preparing, outbox)?;
+                        run.fork(fork, outbox)?;
+                        state = change(RunState::Preparing, RunState::Paused, outbox)?;
+                    }
                 }
                 Command::Note { step, text } => run.note(step, text, outbox)?,
                 Command::Save(path) => outbox.save(path)?,
@@ -167,17 +177,6 @@ pub(super) fn wait(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), 
     if commands.is_empty() && started.elapsed() < REST { Err(Gone) } else { Ok(()) }
 }
 
-fn set_knob(run: &mut LiveRun, id: &'static str, value: &knobs::KnobValue, outbox: &Outbox) -> Result<(), Stop> {
-    let Some(knob) = knobs::find(id).filter(|knob| knob.is_live()) else { return Ok(()) };
-    let mut spec = run.spec().clone();
-    let from = knob.get(&spec);
-    // The widget has checked; a caller that hasn't is told by nothing changing.
-    if from == *value || knob.set(&mut spec, value).is_err() {
-        return Ok(());
-    }
-    run.turn(spec, id, from.to_string(), value.to_string(), outbox)
-}
-
 fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
     let told = outbox
         .send(Event::Ended { track: TrackId::default(), outcome: Outcome::Failed(message.clone()) })
@@ -189,6 +188,7 @@ fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outb
     loop {
         match commands.recv_timeout(REST) {
             Ok(Command::Restart(spec)) => return Next::Begin(Box::new(Beginning::Spec(*spec))),
+            Ok(Command::Twin(specs)) => return Next::Begin(Box::new(Beginning::Twin(specs))),
             Ok(Command::Save(path)) => {
                 if outbox.save(path).is_err() {
                     return Next::Quit;

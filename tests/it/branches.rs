@@ -6,6 +6,7 @@ use landscope::nn::spec::ModelKind;
 use landscope::record::file;
 use landscope::record::{Fork, Recording, TrackId, names};
 use landscope::run::Past;
+use landscope::run::afterwards::Revisit;
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event, RunState};
 use landscope::run::replay;
@@ -116,6 +117,102 @@ fn a_recording_that_was_opened_is_gone_on_with_in_its_own_file() {
     let read = file::read(&path).unwrap();
     assert_eq!(course(&read, 1), course(&read, 0));
     assert_eq!(read.notes[0].text, "the same");
+    assert_eq!(the_same(&read).tracks, 2);
+}
+
+#[test]
+fn a_recording_that_grows_is_followed_as_a_run_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.landscope");
+    let mut listener = Listener::with(spec(), options(Some(&path), true));
+    listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 100));
+    assert!(file::is_being_written(&path));
+    let mut follower = Listener::listening(Session::follow(&path, std::sync::Arc::new(|| ())).unwrap());
+    listener.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(0.002) });
+    listener.until(|event| matches!(event, Event::State(RunState::Finished)));
+    listener.tell(Command::Fork(fork(0, 250)));
+    listener.until(|event| matches!(event, Event::State(RunState::Paused)));
+    listener.tell(Command::Play);
+    listener.until(|event| matches!(event, Event::Ended { .. }));
+    // Commands of a reader change nothing.
+    follower.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(9.0) });
+    follower.until(|event| matches!(event, Event::Ended { track: TrackId(1), .. }));
+    for track in [0, 1] {
+        assert_eq!(course(&follower.recording, track), course(&listener.recording, track));
+    }
+    assert_eq!(follower.spec.optimizer.lr, 0.002);
+    drop(listener);
+    assert!(!file::is_being_written(&path));
+}
+
+#[test]
+fn what_was_not_measured_then_is_measured_afterwards_at_any_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.landscope");
+    let mut quiet = RunSpec { steps: 260, ..spec() };
+    quiet.probes.budget = 0.0;
+    let mut listener = Listener::with(quiet, options(Some(&path), true));
+    listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 150));
+    listener.tell(Command::SetKnob { id: "probe-budget", value: KnobValue::Float(0.25) });
+    listener.until(|event| matches!(event, Event::Intervention { .. }));
+    listener.tell(Command::SetKnob { id: "probe-budget", value: KnobValue::Float(0.0) });
+    listener.until(|event| matches!(event, Event::State(RunState::Finished)));
+    let hash = listener.recording.fingerprints.iter().find(|print| print.step == 200).unwrap().hash.clone();
+    drop(listener);
+    let before = file::read(&path).unwrap();
+    let revisit = Revisit::new(&path, &before).unwrap();
+    assert_eq!(revisit.at(fork(0, 200), &|| false).unwrap().params().hash().unwrap(), hash);
+    let found = revisit.add(fork(0, 57), &|| false).unwrap();
+    assert!(found.iter().all(|snapshot| snapshot.step == 57));
+    let after = file::open(&path).unwrap();
+    assert_eq!(after.damage, None);
+    let sharpness = after.recording.estimate_at(&names::SHARPNESS, 57).unwrap();
+    assert!(sharpness.0 == 57 && sharpness.1.value.is_finite());
+    assert_eq!(after.recording.latest_at(&names::LANDSCAPE, 57).unwrap().0, 57);
+    assert_eq!(course(&after.recording, 0), course(&before, 0));
+    // Once more at the same step gives the same number: the test vectors are the step's own.
+    let again = revisit.readings(fork(0, 57), &|| false).unwrap();
+    let value = |snapshots: &[landscope::record::Snapshot]| {
+        let last = snapshots.iter().rev().find_map(|snapshot| snapshot.scalar(&names::SHARPNESS));
+        last.unwrap()
+    };
+    assert!((value(&again) / value(&found) - 1.0).abs() < 1e-3);
+    for (track, step, word) in [(0, 261, "beyond"), (4, 3, "no track 4")] {
+        let error = revisit.at(fork(track, step), &|| false).err().unwrap().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn twins_are_the_runs_that_they_would_be_alone_and_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.landscope");
+    let a = RunSpec { steps: 150, ..spec() };
+    let mut b = a.clone();
+    b.optimizer.lr = 0.02;
+    b.model.width = 12;
+    let session = Session::start_twin([a.clone(), b.clone()], options(Some(&path), true)).unwrap();
+    let mut twins = Listener::listening(session);
+    twins.until(|event| matches!(event, Event::State(RunState::Finished)));
+    let live = twins.recording.clone();
+    // What they differ in stays; what they share is turned in both.
+    twins.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(0.5) });
+    twins.until(|event| matches!(event, Event::SaveFailed(text) if text.contains("differ")));
+    twins.tell(Command::Fork(fork(0, 3)));
+    twins.until(|event| matches!(event, Event::SaveFailed(text) if text.contains("side by side")));
+    twins.tell(Command::SetKnob { id: "batch-size", value: KnobValue::Int(9) });
+    twins.until(|event| matches!(event, Event::Intervention { mark, .. } if mark.track == TrackId(1)));
+    twins.tell(Command::Play);
+    twins.until(|event| matches!(event, Event::Snapshot(s) if s.track == TrackId(1) && s.step > 170));
+    drop(twins);
+    for (track, spec) in [(0, a), (1, b)] {
+        let mut alone = Listener::with(spec, options(None, true));
+        alone.until(|event| matches!(event, Event::State(RunState::Finished)));
+        assert_eq!(course(&live, track), course(&alone.recording, 0));
+    }
+    let read = file::read(&path).unwrap();
+    assert_eq!(read.track(TrackId(1)).unwrap().label, "lr 0.02, width 12");
+    assert_eq!(read.interventions.len(), 2);
     assert_eq!(the_same(&read).tracks, 2);
 }
 

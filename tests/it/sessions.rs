@@ -46,6 +46,11 @@ impl Listener {
         Self { session, recording: Recording::default(), states: Vec::new(), diverged: None, spec }
     }
 
+    pub fn listening(session: Session) -> Self {
+        let (recording, spec) = (Recording::default(), RunSpec::default());
+        Self { session, recording, states: Vec::new(), diverged: None, spec }
+    }
+
     /// Goes on with a recording.
     pub fn on(past: Past, options: SessionOptions) -> Self {
         let (recording, spec) = ((*past.recording).clone(), RunSpec::default());

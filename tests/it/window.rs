@@ -360,6 +360,33 @@ fn a_divergence_is_told_with_its_layer_and_one_click_restores() {
 }
 
 #[test]
+fn a_branch_is_asked_for_at_the_cursor_and_drawn_as_a_tree() {
+    let mut desk = desk();
+    desk.harness
+        .state_mut()
+        .window
+        .apply(landscope::app::action::Action::Time(landscope::record::TimeCommand::ScrubTo(120)));
+    desk.harness.run();
+    desk.click("Branch here");
+    let wanted = Fork { track: TrackId(0), step: 120 };
+    assert!(matches!(desk.asked()[..], [Command::Fork(fork)] if fork == wanted));
+    assert!(desk.harness.query_by_label("Show first run").is_none());
+    desk.tell(Event::Track(TrackInfo {
+        id: TrackId(1),
+        label: "branch 1".into(),
+        parent: Some(wanted),
+        ..TrackInfo::default()
+    }));
+    desk.tell(Event::State(RunState::Paused));
+    assert_eq!(desk.window().recording().newest_step(), 120);
+    desk.harness.get_by_label("Show branch 1");
+    desk.click("Show first run");
+    assert_eq!(desk.window().recording().newest_step(), 200);
+    desk.click("Note");
+    desk.harness.get_by_label("Note at step 200");
+}
+
+#[test]
 fn a_failure_keeps_the_recording_and_offers_a_restart() {
     let mut desk = desk();
     desk.tell(Event::Failed("the worker panicked".into()));

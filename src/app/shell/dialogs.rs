@@ -8,6 +8,8 @@ use crate::app::keys::KEYS;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::ViewState;
+use crate::app::widgets::number;
+use crate::app::widgets::scrub::grouped;
 use crate::plots::{PaneId, pane, panes};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, Knob, Liveness};
@@ -40,7 +42,10 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
     floating.show(ctx, |ui| match dialog {
         Dialog::Keys => keys(ui),
         Dialog::Guide(id) => guide(*id, window, ui),
-        Dialog::Knob(id) => knob(id, window, ui),
+        Dialog::Knob(id) => {
+            knob(id, window, ui);
+            twin(id, window, ui, actions);
+        }
         Dialog::CoordCheck => coord_check::show(window, ui, &mut pictures.coord_check, actions),
         Dialog::Connectivity => connectivity::show(window, ui, &mut pictures.connectivity, actions),
         Dialog::SaveWeights { path } => {
@@ -57,6 +62,7 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
                 "A recording that was saved here or written by `landscope run`; it can be dropped on the window, too";
             prompt(ui, about, "Open", path, Browse::OpenRecording, actions, |path| Dialog::Open { path }, Action::Open);
         }
+        Dialog::Note { step, text } => note(*step, text, ui, actions),
         Dialog::Export(export) => export_dialog::show(export, ui, actions),
         Dialog::Film => film_dialog::show(window, ui, actions),
     });
@@ -75,6 +81,7 @@ fn title(dialog: &Dialog, window: &Window) -> String {
         Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),
         Dialog::Open { .. } => "Open a recording".into(),
+        Dialog::Note { step, .. } => format!("Note at step {}", grouped(*step)),
         Dialog::Export(export) => export_dialog::title(export, window),
         Dialog::Film => film_dialog::title(window),
     }
@@ -159,6 +166,49 @@ fn knob(id: &str, window: &Window, ui: &mut Ui) {
             ui.end_row();
         }
     });
+}
+
+/// Two runs side by side that differ in this knob.
+fn twin(id: &'static str, window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let Some(knob) = knobs::find(id).filter(|_| window.has_transport() && window.lab.is_none()) else { return };
+    let tokens = theme::of(ui.visuals());
+    ui.add_space(6.0);
+    ui.separator();
+    ui.label(RichText::new("Run A against B: two runs from one seed, stepped in turn").color(tokens.text_weak));
+    ui.horizontal(|ui| {
+        let now = knob.get(&window.draft).to_string();
+        ui.label(format!("A has {now}, B has"));
+        let (_, entered) = number::field(ui, "Value of B", "", 110.0, &now);
+        if let Some(text) = entered {
+            actions.push(Action::Twin { id, text });
+        }
+    });
+    ui.label(RichText::new("Enter begins both").color(tokens.text_faint));
+}
+
+/// Something to be written at a step.
+fn note(step: u64, text: &str, ui: &mut Ui, actions: &mut Vec<Action>) {
+    ui.set_width(380.0f32.min(ui.available_width()));
+    let mut typed = text.to_owned();
+    let edit = TextEdit::singleline(&mut typed).desired_width(f32::INFINITY).hint_text("What is to be remembered");
+    let field = ui.add(edit);
+    field.widget_info(|| egui::WidgetInfo {
+        current_text_value: Some(text.to_owned()),
+        ..egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Note")
+    });
+    let enter = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    if !enter && text.is_empty() {
+        field.request_focus();
+    }
+    if typed != text {
+        actions.push(Action::Show(Dialog::Note { step, text: typed.clone() }));
+    }
+    ui.add_space(6.0);
+    let ready = !typed.trim().is_empty();
+    let write = ui.add_enabled(ready, egui::Button::new("Write").min_size(vec2(90.0, 26.0))).clicked();
+    if ready && (write || enter) {
+        actions.push(Action::Note { step, text: typed });
+    }
 }
 
 /// A path to type or browse for, and a button that does it.

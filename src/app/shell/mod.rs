@@ -1,6 +1,7 @@
 //! The layout: bars, knob panel, panes, time line, and what stands in front of them.
 
 mod banners;
+mod branches;
 mod connectivity;
 mod coord_check;
 mod dialogs;

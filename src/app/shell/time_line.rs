@@ -3,14 +3,17 @@
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
 use crate::app::action::Action;
-use crate::app::state::Window;
+use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::app::widgets::number;
 use crate::app::widgets::scrub::{self, Scrub, grouped};
 use crate::plots::charts;
-use crate::record::{Outcome, TimeCommand};
+use crate::record::{Intervention, Outcome, Recording, TimeCommand, TrackId};
+use crate::run::ledger;
 use crate::run::messages::RunState;
+
+use super::branches;
 
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let tokens = theme::of(ui.visuals());
@@ -49,26 +52,87 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
                 actions.push(Action::Time(TimeCommand::Follow));
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| state_label(window, ui));
+        if let Some(fork) = window.fork_here() {
+            let tip = format!("Begin a branch at step {}, with other knobs or the same (B)", grouped(fork.step));
+            if icon::button(ui, Icon::Branch, "Branch here", &tip, Emphasis::Plain).clicked() {
+                actions.push(Action::Fork);
+            }
+        }
+        if !recording.is_empty() && !window.is_following_a_file() {
+            let tip = "Write a note at this step (N)";
+            if icon::button(ui, Icon::Note, "Note", tip, Emphasis::Plain).clicked() {
+                actions.push(Action::Show(Dialog::Note { step, text: String::new() }));
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            state_label(window, ui);
+            kept(recording, ui);
+        });
     });
+    branches::show(recording, ui, actions);
+    let focus = recording.focus();
+    let path = recording.lineage(focus);
+    let is_own = |track: TrackId, step: u64| {
+        path.iter().any(|(of, until)| *of == track && until.is_none_or(|until| step <= until))
+    };
+    let broke_off = match recording.outcome_of(focus) {
+        Some(Outcome::Diverged(divergence)) => Some(divergence.step),
+        _ => None,
+    };
     let scrub = Scrub {
-        newest,
+        newest: branches::span(recording),
+        end: newest,
         cursor: window.cursor,
-        interventions: &recording.interventions,
-        diverged: window.divergence().map(|divergence| divergence.step),
+        interventions: recording.interventions_of(focus).collect(),
+        notes: recording.notes.iter().filter(|note| is_own(note.track, note.step)).collect(),
+        checkpoints: recording.checkpoints.iter().filter(|at| is_own(at.track, at.step)).map(|at| at.step).collect(),
+        diverged: broke_off.or(window.divergence().map(|divergence| divergence.step)),
     };
     if let Some(command) = scrub::show(ui, &scrub) {
         actions.push(Action::Time(command));
     }
 }
 
+/// What the checkpoints cost.
+fn kept(recording: &Recording, ui: &mut Ui) {
+    let count = recording.checkpoints.len();
+    if count == 0 || ui.available_width() < 200.0 {
+        return;
+    }
+    let bytes: usize = recording.checkpoints.iter().map(|info| info.bytes).sum();
+    let tokens = theme::of(ui.visuals());
+    ui.add_space(10.0);
+    let text = format!("{count} checkpoints, {}", size_of(bytes));
+    let each = size_of(bytes / count);
+    let about = format!(
+        "From any step a branch can begin: the nearest checkpoint before it is trained on up to it. Each costs {each}; the knobs \"Checkpoints\" and \"Budget\" say how many are kept."
+    );
+    ui.label(RichText::new(text).color(tokens.text_weak)).on_hover_text(about);
+}
+
+/// `14 kB`, `2.3 MB`
+fn size_of(bytes: usize) -> String {
+    let kilo = bytes as f64 / 1e3;
+    match kilo {
+        k if k < 1e3 => format!("{k:.0} kB"),
+        k if k < 1e4 => format!("{:.1} MB", k / 1e3),
+        k => format!("{:.0} MB", k / 1e3),
+    }
+}
+
 fn state_label(window: &Window, ui: &mut Ui) {
     let tokens = theme::of(ui.visuals());
-    let (text, color) = if window.has_transport() { state(window.live.state, tokens) } else { outcome(window, tokens) };
+    let (text, color) = if window.has_transport() || window.is_following_a_file() {
+        state(window.live.state, tokens)
+    } else {
+        outcome(window, tokens)
+    };
     ui.label(RichText::new(text).color(tokens.text));
     let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
-    let marks = window.recording().interventions.len();
+    let recording = window.recording();
+    let turned = |mark: &&Intervention| ![ledger::FORK, ledger::RESTORE].contains(&mark.knob.as_str());
+    let marks = recording.interventions_of(recording.focus()).filter(turned).count();
     if marks > 0 {
         ui.add_space(10.0);
         let text = if marks == 1 { "1 intervention".to_owned() } else { format!("{marks} interventions") };
@@ -84,6 +148,7 @@ fn state(state: RunState, tokens: &Tokens) -> (&'static str, Color32) {
         RunState::Finished => ("Finished", tokens.accent),
         RunState::Diverged => ("Diverged", tokens.danger),
         RunState::Failed => ("Failed", tokens.danger),
+        RunState::Following => ("Following", tokens.accent),
     }
 }
 

@@ -130,6 +130,12 @@ fn pace(window: &Window, ui: &mut Ui) {
 
 fn file(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let tokens = theme::of(ui.visuals());
+    if let Some(path) = window.followed.as_ref().filter(|_| window.is_following_a_file()) {
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        ui.label(RichText::new(format!("Following {name}, read-only")).color(tokens.text))
+            .on_hover_text(format!("Another program writes {}", crate::app::full_path(path)));
+        return;
+    }
     let Some(viewed) = &window.viewed else { return };
     let name = viewed.path.file_name().map_or_else(|| viewed.path.to_string_lossy(), |name| name.to_string_lossy());
     let place = crate::app::full_path(&viewed.path);

@@ -29,6 +29,10 @@ pub enum Icon {
     Help,
     /// An open book.
     Lesson,
+    /// A line that parts in two.
+    Branch,
+    /// A flag.
+    Note,
 }
 
 /// How a button stands out.
@@ -111,6 +115,17 @@ pub fn paint(painter: &Painter, icon: Icon, rect: Rect, color: Color32) {
             let points: Vec<Pos2> = arc.map(|p| at(p.x, p.y)).collect();
             painter.add(PathShape::line(points, stroke));
             fill(&[(0.52, -0.08), (0.98, -0.02), (0.78, 0.42)]);
+        }
+        Icon::Branch => {
+            line(&[(0.15, 1.0), (0.15, 0.0)]);
+            line(&[(0.15, 0.75), (0.8, 0.45), (0.8, 0.0)]);
+            for (x, y) in [(0.15, 1.0), (0.15, 0.0), (0.8, 0.0)] {
+                painter.circle_filled(at(x, y), rect.width() * 0.13, color);
+            }
+        }
+        Icon::Note => {
+            line(&[(0.2, 1.05), (0.2, 0.0)]);
+            fill(&[(0.2, 0.0), (1.0, 0.27), (0.2, 0.55)]);
         }
         Icon::Maximise => {
             line(&[(0.6, 0.0), (1.0, 0.0), (1.0, 0.4)]);

@@ -3,14 +3,20 @@
 use egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2};
 
 use crate::app::theme::{self, Tokens, size};
-use crate::record::{Intervention, TimeCommand, TimeCursor};
-use crate::run::knobs;
+pub use crate::base::digits::grouped;
+use crate::record::{Intervention, Note, TimeCommand, TimeCursor};
+use crate::run::{knobs, ledger};
 
 /// What the bar shows.
 pub struct Scrub<'a> {
+    /// The last step of the bar.
     pub newest: u64,
+    /// The last step of the track that is shown.
+    pub end: u64,
     pub cursor: TimeCursor,
-    pub interventions: &'a [Intervention],
+    pub interventions: Vec<&'a Intervention>,
+    pub notes: Vec<&'a Note>,
+    pub checkpoints: Vec<u64>,
     /// Step at which the run diverged.
     pub diverged: Option<u64>,
 }
@@ -25,29 +31,19 @@ const NAMED: usize = 8;
 /// `step 120: Learning rate 0.002 → 0.1`
 pub fn describe(mark: &Intervention) -> String {
     let knob = knobs::find(&mark.knob).map_or(mark.knob.as_str(), |knob| knob.label);
+    if mark.knob == ledger::FORK {
+        return format!("Step {}: branches from {}", grouped(mark.step), mark.from);
+    }
     if mark.from.is_empty() && mark.to.is_empty() {
         return format!("Step {}: {knob}", grouped(mark.step));
     }
     format!("Step {}: {knob} {} → {}", grouped(mark.step), mark.from, mark.to)
 }
 
-/// A whole number with its thousands set apart: `12,345`.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Shows the bar over the available width; a click or drag asks for a step.
 pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 36.0), Sense::click_and_drag());
-    let step = scrub.cursor.step(scrub.newest);
+    let step = scrub.cursor.step(scrub.end);
     response.widget_info(|| WidgetInfo::slider(true, step as f64, "Time line"));
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_min_numeric_value(0.0);
@@ -61,7 +57,11 @@ pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
 
     let tokens = theme::of(ui.visuals());
     paint_bar(ui, tokens, bar, x_of(step), scrub.newest);
-    for mark in scrub.interventions {
+    paint_checkpoints(ui, tokens, bar, &scrub.checkpoints, &x_of);
+    for note in &scrub.notes {
+        paint_note(ui, tokens, pos2(x_of(note.step), bar.top()));
+    }
+    for mark in &scrub.interventions {
         paint_mark(ui, tokens, pos2(x_of(mark.step), bar.top()));
     }
     if let Some(diverged) = scrub.diverged {
@@ -77,11 +77,16 @@ pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
         if let Some(diverged) = scrub.diverged.filter(|step| (x_of(*step) - pointer.x).abs() <= REACH) {
             text = format!("Diverged at step {}", grouped(diverged));
         }
+        let notes = scrub.notes.iter().filter(|note| (x_of(note.step) - pointer.x).abs() <= REACH);
+        let notes: Vec<_> = notes.map(|note| format!("Step {}: “{}”", grouped(note.step), note.text)).collect();
         if !near.is_empty() {
             text = near.iter().take(NAMED).map(|mark| describe(mark)).collect::<Vec<_>>().join("\n");
             if near.len() > NAMED {
                 text.push_str(&format!("\nand {} more", near.len() - NAMED));
             }
+        }
+        if !notes.is_empty() {
+            text = if near.is_empty() { notes.join("\n") } else { format!("{text}\n{}", notes.join("\n")) };
         }
         response.clone().on_hover_text_at_pointer(text);
     }
@@ -127,6 +132,29 @@ fn paint_mark(ui: &Ui, tokens: &Tokens, tip: Pos2) {
     let points = vec![tip + Vec2::new(0.0, -1.0), tip + Vec2::new(-4.0, -8.0), tip + Vec2::new(4.0, -8.0)];
     ui.painter().add(Shape::convex_polygon(points, tokens.mark, Stroke::NONE));
     ui.painter().line_segment([tip, tip + Vec2::new(0.0, 12.0)], Stroke::new(1.0, tokens.mark.gamma_multiply(0.8)));
+}
+
+/// Fine ticks within the bar: from here a branch begins at once.
+fn paint_checkpoints(ui: &Ui, tokens: &Tokens, bar: Rect, steps: &[u64], x_of: &dyn Fn(u64) -> f32) {
+    let mut last = f32::NEG_INFINITY;
+    for &step in steps {
+        let x = x_of(step);
+        // Closer than that they would be a band.
+        if (x - last).abs() < 4.0 {
+            continue;
+        }
+        last = x;
+        let from = pos2(x, bar.bottom() - 4.0);
+        ui.painter().line_segment([from, pos2(x, bar.bottom())], Stroke::new(1.0, tokens.text_weak));
+    }
+}
+
+/// A small flag.
+fn paint_note(ui: &Ui, tokens: &Tokens, foot: Pos2) {
+    let top = foot - Vec2::new(0.0, 9.0);
+    ui.painter().line_segment([foot + Vec2::new(0.0, 12.0), top], Stroke::new(1.5, tokens.good));
+    let points = vec![top, top + Vec2::new(8.0, 2.5), top + Vec2::new(0.0, 5.0)];
+    ui.painter().add(Shape::convex_polygon(points, tokens.good, Stroke::NONE));
 }
 
 fn paint_head(ui: &Ui, tokens: &Tokens, at: Pos2, following: bool) {

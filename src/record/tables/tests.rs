@@ -144,7 +144,7 @@ fn json_lines_say_what_the_rows_say() {
 #[test]
 fn a_branch_has_only_rows_of_its_own() {
     let mut recording = Recording::default();
-    let mut push = |recording: &mut Recording, track: u32, step: u64, value: f64| {
+    let push = |recording: &mut Recording, track: u32, step: u64, value: f64| {
         let readings = vec![(names::TRAIN_LOSS, Reading::Scalar(value))];
         recording.push(&Snapshot { track: TrackId(track), step, readings }).unwrap();
     };

@@ -236,6 +236,7 @@ impl<'a> Bench<'a> {
                 }
                 // These belong to the Playground.
                 Command::Restart(_)
+                | Command::Twin(_)
                 | Command::RestoreLastGood { .. }
                 | Command::Checkpoints
                 | Command::Fork(_)

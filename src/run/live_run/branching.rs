@@ -41,7 +41,7 @@ impl LiveRun {
     pub fn resume(past: Past, finest_slice: usize, outbox: &Outbox) -> Result<Self, Stop> {
         let Past { path, recording, fork } = past;
         let ledger = Ledger::of(&recording).map_err(|error| TrainError::Spec(error.to_string()))?;
-        let mut root = ledger.root().clone();
+        let mut root = ledger.root_of(fork.track).clone();
         if recording.checkpoints.iter().any(|info| info.step == 0) {
             // The file of the first weights may be gone; they are in the checkpoint.
             root.init_weights = None;
@@ -90,7 +90,7 @@ impl LiveRun {
         match start {
             Some(checkpoint) => self.trainer.resume(&checkpoint.data)?,
             // From the very beginning.
-            None => self.trainer = Trainer::new(self.ledger.root().clone())?,
+            None => self.trainer = Trainer::new(self.ledger.root_of(to.track).clone())?,
         }
         let stop = || outbox.is_quitting();
         match replay::advance(&mut self.trainer, &self.ledger, to.track, to.step, &stop, &mut |_, _| Ok(()))? {
@@ -203,6 +203,7 @@ impl LiveRun {
             reached: BTreeMap::new(),
             stored: Stored::default(),
             diverged: false,
+            is_beside: false,
             trainer,
         }
     }
