@@ -64,7 +64,8 @@ pub enum Clip {
 
 impl Export {
     pub fn size(&self) -> FigureSize {
-        let [width, height] = self.screen.map(|side| side.clamp(*crate::figures::SIZES.start(), *crate::figures::SIZES.end()));
+        let [width, height] =
+            self.screen.map(|side| side.clamp(*crate::figures::SIZES.start(), *crate::figures::SIZES.end()));
         self.choice.size.unwrap_or(FigureSize::Pixels { width, height })
     }
 
@@ -135,7 +136,8 @@ impl Window {
                 self.dialog = None;
                 let plots = self.plots(export.pane);
                 let (paper, caption) = self.paper(&export, &plots);
-                let beside = (export.choice.caption == CaptionPlace::File && export.format.is_figure()).then_some(caption);
+                let beside =
+                    (export.choice.caption == CaptionPlace::File && export.format.is_figure()).then_some(caption);
                 self.figure_choice = export.choice;
                 self.background.export(plots, export.format, paper, beside, PathBuf::from(&export.path));
             }

@@ -112,7 +112,10 @@ impl FilmDraft {
     /// One sentence that names what can't be, and what is allowed.
     pub fn check(&self) -> Result<Target, String> {
         if self.from > self.to {
-            return Err(format!("The film can't begin at step {} and end at {}: end at a later one", self.from, self.to));
+            return Err(format!(
+                "The film can't begin at step {} and end at {}: end at a later one",
+                self.from, self.to
+            ));
         }
         if !FRAMES.contains(&self.frames) {
             return Err(format!("A film has from {} to {} frames", FRAMES.start(), FRAMES.end()));
@@ -235,4 +238,3 @@ impl Window {
         }
     }
 }
-

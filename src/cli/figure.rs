@@ -75,7 +75,10 @@ fn format(asked: Option<&String>, out: Option<&PathBuf>) -> anyhow::Result<FileF
         (Some(format), _) => Ok(format),
         (None, None) => Ok(FileFormat::Svg),
         (None, Some(path)) => FileFormat::of(path).ok_or_else(|| {
-            anyhow!("can't tell what {} is to be: end it in .svg, .png, .csv or .json, or give --format", path.display())
+            anyhow!(
+                "can't tell what {} is to be: end it in .svg, .png, .csv or .json, or give --format",
+                path.display()
+            )
         }),
     }
 }

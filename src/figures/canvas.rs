@@ -265,13 +265,18 @@ mod tests {
     #[test]
     fn titles_are_escaped_and_numbers_that_are_none_left_out() {
         let paper = Paper::of(FigureSize::Pixels { width: 300, height: 200 });
-        let svg = draw([300.0, 200.0], |side| side.to_string(), ("a < b & c", &paper), |canvas| {
-            canvas.path(
-                &[[0.0, 0.0], [f64::NAN, 1.0], [2.0, 2.0], [3.0, f64::INFINITY], [4.0, 4.0]],
-                Stroke::new(BLACK, 1.0),
-            );
-            canvas.polygon(&[[0.0, 0.0], [1.0, 1.0], [f64::NAN, 0.0]], BLACK, 1.0);
-        })
+        let svg = draw(
+            [300.0, 200.0],
+            |side| side.to_string(),
+            ("a < b & c", &paper),
+            |canvas| {
+                canvas.path(
+                    &[[0.0, 0.0], [f64::NAN, 1.0], [2.0, 2.0], [3.0, f64::INFINITY], [4.0, 4.0]],
+                    Stroke::new(BLACK, 1.0),
+                );
+                canvas.polygon(&[[0.0, 0.0], [1.0, 1.0], [f64::NAN, 0.0]], BLACK, 1.0);
+            },
+        )
         .unwrap();
         assert!(svg.contains("<title>a &lt; b &amp; c</title>"));
         assert!(!svg.contains("polyline") && !svg.contains("polygon"), "{svg}");

@@ -141,7 +141,8 @@ impl Outlines {
 fn outline(face: &Face, id: u32) -> String {
     let mut pen = SvgPen::with_precision(0);
     let glyph = face.font.outline_glyphs().get(GlyphId::new(id));
-    let drawn = glyph.map(|glyph| glyph.draw(DrawSettings::unhinted(Size::unscaled(), LocationRef::default()), &mut pen));
+    let drawn =
+        glyph.map(|glyph| glyph.draw(DrawSettings::unhinted(Size::unscaled(), LocationRef::default()), &mut pen));
     match drawn {
         Some(Ok(_)) => pen.to_string(),
         _ => String::new(),

@@ -1,8 +1,8 @@
 //! Curves over steps.
 
 use super::canvas::{Canvas, Rect, Stroke};
-use super::ink::Ink;
 use super::frame::{self, Scale};
+use super::ink::Ink;
 use super::text::{self, Style};
 use crate::plots::{Band, Line, LinePlot, LineStyle, ticks};
 

@@ -99,8 +99,7 @@ fn lab_knobs(lab: &dyn Lab, header: &Header) -> String {
 fn interventions(recording: &Recording) -> String {
     let marks: Vec<_> = recording.interventions_of(recording.focus()).collect();
     let told = marks.iter().take(MOST_MARKS);
-    let mut texts: Vec<_> =
-        told.map(|mark| format!("{} at step {}", change(mark), grouped(mark.step))).collect();
+    let mut texts: Vec<_> = told.map(|mark| format!("{} at step {}", change(mark), grouped(mark.step))).collect();
     if marks.len() > MOST_MARKS {
         texts.push(format!("and {} times more", marks.len() - MOST_MARKS));
     }
@@ -136,7 +135,8 @@ mod tests {
         recording.header.program_version = "9.9.9".into();
         let text = caption(&recording, "Loss landscape at step 1,500");
         assert!(text.starts_with("Loss landscape at step 1,500. "), "{text}");
-        for part in ["lr 0.02", "batch-size 32", "Seed 7.", "Landscope 9.9.9.", "hand: lr 0.05 to 0.025 at step 1,000."] {
+        for part in ["lr 0.02", "batch-size 32", "Seed 7.", "Landscope 9.9.9.", "hand: lr 0.05 to 0.025 at step 1,000."]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("radius") && !text.contains(".."), "{text}");

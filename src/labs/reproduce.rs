@@ -40,7 +40,8 @@ fn run_command(recording: &Recording) -> Result<String, String> {
         return Err("Knobs were turned while this ran, so no command makes it again: save the recording, open it, and copy the command there".into());
     }
     let folder = Path::new(FOLDER);
-    let lost = || "No flags say all of this setting: save the recording, open it, and copy the command there".to_owned();
+    let lost =
+        || "No flags say all of this setting: save the recording, open it, and copy the command there".to_owned();
     match &recording.header.lab {
         Some(about) => {
             let lab = super::find(&about.id).ok_or_else(lost)?;
@@ -50,7 +51,8 @@ fn run_command(recording: &Recording) -> Result<String, String> {
             Ok(lab_command(lab, &values, folder))
         }
         None => {
-            let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").map_err(|error| error.to_string())?;
+            let spec =
+                RunSpec::from_toml(&recording.header.spec, "of the recording").map_err(|error| error.to_string())?;
             command_line::run(&spec, folder).ok_or_else(lost)
         }
     }

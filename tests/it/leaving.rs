@@ -72,8 +72,7 @@ fn switches_sizes_and_grounds_are_flags() {
     let (home, recording) = home();
     let arguments = ["figure", "run.landscope", "--pane", "landscape", "--view", "map", "--log", "yes", "--dark"];
     done(home.path(), &[&arguments[..], &["--size", "journal", "--out", "a.svg", "--caption", "file"]].concat());
-    let options =
-        PaneOptions { landscape_view: LandscapeView::HeatMap, landscape_log: true, ..PaneOptions::default() };
+    let options = PaneOptions { landscape_view: LandscapeView::HeatMap, landscape_log: true, ..PaneOptions::default() };
     let plots = pane::plots(&recording, PaneId::Landscape, TimeCursor::Following, &options);
     let paper = paper(FigureSize::Journal, &recording, "Loss landscape at step 120");
     let paper = Paper { ground: Ground::Dark, caption: None, ..paper };
@@ -167,7 +166,8 @@ fn export_writes_every_number_of_every_track() {
             let Some(series) = track.scalar(name.as_str()) else { continue };
             count += series.len();
             let of = rows.iter().filter(|row| row[0] == id.0.to_string() && &row[1] == name.as_str());
-            let read: Vec<_> = of.map(|row| (row[2].parse().unwrap(), row[3].parse::<f64>().unwrap().to_bits())).collect();
+            let read: Vec<_> =
+                of.map(|row| (row[2].parse().unwrap(), row[3].parse::<f64>().unwrap().to_bits())).collect();
             let kept: Vec<(u64, u64)> =
                 series.steps().iter().zip(series.values()).map(|(s, v)| (*s, v.to_bits())).collect();
             assert_eq!(read, kept, "{name}");
@@ -311,7 +311,8 @@ fn a_picture_on_the_clipboard_is_the_figure_without_caption() {
 #[test]
 fn a_run_without_a_file_is_run_again() {
     let home = tempfile::tempdir().unwrap();
-    let tiny = ["--model", "mlp", "--width", "8", "--steps", "12", "--probe-budget", "0", "--seed", "3", "--lr", "0.02"];
+    let tiny =
+        ["--model", "mlp", "--width", "8", "--steps", "12", "--probe-budget", "0", "--seed", "3", "--lr", "0.02"];
     done(home.path(), &[&["run", "--out", "first"][..], &tiny].concat());
     let first = file::read(&home.path().join("first/recording.landscope")).unwrap();
     let words = ["--pane", "loss", "--out", "loss.svg"].map(str::to_owned);

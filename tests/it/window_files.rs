@@ -101,7 +101,8 @@ fn a_saved_recording_is_opened_by_typing_its_path_and_a_wrong_one_is_explained()
 fn a_pane_is_exported_as_figure_and_table_where_the_prompt_says() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = desk();
-    for (entry, extension) in [("Figure …", "svg"), ("Figure …", "png"), ("Data …", "csv"), ("Data …", "json")] {
+    for (entry, extension) in [("Figure …", "svg"), ("Figure …", "png"), ("Data …", "csv"), ("Data …", "json")]
+    {
         desk.click("Loss and accuracy menu");
         desk.click(entry);
         desk.harness.get_by_role_and_label(Role::RadioButton, &extension.to_uppercase()).click();

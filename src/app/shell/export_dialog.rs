@@ -90,7 +90,10 @@ pub fn show(export: &Export, ui: &mut Ui, actions: &mut Vec<Action>) {
 
 fn choices(ui: &mut Ui, export: &Export, choice: &mut Choice) {
     ui.label("Size");
-    let on_screen = format!("as on screen, {}", Export { choice: Choice { size: None, ..*choice }, ..export.clone() }.size().text());
+    let on_screen = format!(
+        "as on screen, {}",
+        Export { choice: Choice { size: None, ..*choice }, ..export.clone() }.size().text()
+    );
     let words = |size: Option<FigureSize>| match size {
         None => on_screen.clone(),
         Some(size) => size_words(size),

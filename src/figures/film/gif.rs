@@ -50,7 +50,12 @@ fn delay(index: usize, fps: f64) -> u16 {
 /// What differs from the frame before: a rectangle, in which what stays as it was is see-through.
 fn changed(before: &[u8], now: &[u8], [width, height]: [usize; 2]) -> Frame<'static> {
     if before.len() != now.len() {
-        return Frame { width: width as u16, height: height as u16, buffer: Cow::Owned(now.to_vec()), ..Frame::default() };
+        return Frame {
+            width: width as u16,
+            height: height as u16,
+            buffer: Cow::Owned(now.to_vec()),
+            ..Frame::default()
+        };
     }
     let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
     for (y, (old, new)) in before.chunks_exact(width).zip(now.chunks_exact(width)).enumerate() {

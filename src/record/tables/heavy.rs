@@ -7,10 +7,7 @@ use super::{Cell, Sink, Table};
 use crate::record::{Circumstances, Density, Matrix, Reading, Recording, Series, Spectrum, Surface};
 
 /// Visits every heavy reading with the cells of its track, series and step.
-fn each(
-    recording: &Recording,
-    mut visit: impl FnMut([Cell<'_>; 3], &Reading) -> io::Result<()>,
-) -> io::Result<()> {
+fn each(recording: &Recording, mut visit: impl FnMut([Cell<'_>; 3], &Reading) -> io::Result<()>) -> io::Result<()> {
     for of in series(recording) {
         let Series::Heavy(series) = of.series else { continue };
         for (step, reading) in series.entries().iter().filter(|(step, _)| of.owns(*step)) {
@@ -51,9 +48,7 @@ fn entries(sink: &mut Sink<'_>, of: [Cell<'_>; 3], matrix: &Matrix) -> io::Resul
 pub(super) const DENSITIES: Table = Table {
     name: "densities",
     about: "a histogram",
-    columns: &[
-        "track", "series", "step", "low", "high", "below", "above", "not_finite", "mean", "std", "zero_share",
-    ],
+    columns: &["track", "series", "step", "low", "high", "below", "above", "not_finite", "mean", "std", "zero_share"],
     rows: |recording, sink| {
         each(recording, |of, reading| {
             let Reading::Density(density) = reading else { return Ok(()) };
@@ -72,9 +67,11 @@ pub(super) const DENSITY_BINS: Table = Table {
     rows: |recording, sink| {
         each(recording, |of, reading| {
             let Reading::Density(density) = reading else { return Ok(()) };
-            density.counts.iter().enumerate().try_for_each(|(bin, count)| {
-                row(sink, of, [Cell::Whole(bin as u64), Cell::Whole((*count).into())])
-            })
+            density
+                .counts
+                .iter()
+                .enumerate()
+                .try_for_each(|(bin, count)| row(sink, of, [Cell::Whole(bin as u64), Cell::Whole((*count).into())]))
         })
     },
 };
@@ -83,8 +80,19 @@ pub(super) const SURFACES: Table = Table {
     name: "surfaces",
     about: "a slice: a square grid of `n` by `n` points within `radius` of the parameters",
     columns: &[
-        "track", "series", "step", "n", "radius", "path_share", "directions", "x_axis", "y_axis", "examples", "dtype",
-        "method", "seconds",
+        "track",
+        "series",
+        "step",
+        "n",
+        "radius",
+        "path_share",
+        "directions",
+        "x_axis",
+        "y_axis",
+        "examples",
+        "dtype",
+        "method",
+        "seconds",
     ],
     rows: |recording, sink| {
         each(recording, |of, reading| {
@@ -164,8 +172,20 @@ pub(super) const SPECTRA: Table = Table {
     name: "spectra",
     about: "what was measured of the eigenvalues of a curvature matrix",
     columns: &[
-        "track", "series", "step", "matrix", "dim", "smoothing", "trace", "trace_error", "test_vectors", "products",
-        "examples", "dtype", "method", "seconds",
+        "track",
+        "series",
+        "step",
+        "matrix",
+        "dim",
+        "smoothing",
+        "trace",
+        "trace_error",
+        "test_vectors",
+        "products",
+        "examples",
+        "dtype",
+        "method",
+        "seconds",
     ],
     rows: |recording, sink| {
         each(recording, |of, reading| {

@@ -61,10 +61,9 @@ pub(super) const NOTES: Table = Table {
     about: "what a user wrote at a step",
     columns: &["track", "step", "text"],
     rows: |recording, sink| {
-        recording
-            .notes
-            .iter()
-            .try_for_each(|note| sink(&[Cell::Whole(note.track.0.into()), Cell::Whole(note.step), Cell::Text(&note.text)]))
+        recording.notes.iter().try_for_each(|note| {
+            sink(&[Cell::Whole(note.track.0.into()), Cell::Whole(note.step), Cell::Text(&note.text)])
+        })
     },
 };
 
@@ -115,7 +114,17 @@ pub(super) const ESTIMATES: Table = Table {
     name: "estimates",
     about: "how a number of `scalars` was come by, where an iteration approached it",
     columns: &[
-        "track", "series", "step", "value", "residual", "converged", "products", "examples", "dtype", "method", "seconds",
+        "track",
+        "series",
+        "step",
+        "value",
+        "residual",
+        "converged",
+        "products",
+        "examples",
+        "dtype",
+        "method",
+        "seconds",
     ],
     rows: |recording, sink| {
         for of in series(recording) {

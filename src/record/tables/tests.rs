@@ -134,7 +134,10 @@ fn json_lines_say_what_the_rows_say() {
     assert_eq!(table.write_json(&recording, &mut file).unwrap(), 4);
     let text = String::from_utf8(file).unwrap();
     let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(rows[0], serde_json::json!({"track": 0, "series": "m \"x\"", "step": 7, "row": 0, "column": 0, "value": 0.1}));
+    assert_eq!(
+        rows[0],
+        serde_json::json!({"track": 0, "series": "m \"x\"", "step": 7, "row": 0, "column": 0, "value": 0.1})
+    );
     assert!(rows[1]["value"].is_null());
     assert_eq!(rows[2]["value"], "-inf");
     assert_eq!(rows[3]["value"].to_string().parse::<f32>().unwrap().to_bits(), values[3].to_bits());
@@ -150,10 +153,17 @@ fn a_branch_has_only_rows_of_its_own() {
     };
     (0..10).for_each(|step| push(&mut recording, 0, step, step as f64));
     let fork = Fork { track: TrackId(0), step: 6 };
-    recording.begin_track(&TrackInfo { id: TrackId(1), label: "branch".into(), parent: Some(fork), ..TrackInfo::default() });
+    recording.begin_track(&TrackInfo {
+        id: TrackId(1),
+        label: "branch".into(),
+        parent: Some(fork),
+        ..TrackInfo::default()
+    });
     (6..9).for_each(|step| push(&mut recording, 1, step, -(step as f64)));
     let rows = read("scalars", &recording);
-    let of = |track: &str| rows.iter().filter(|row| row["track"] == track).map(|row| row["value"].clone()).collect::<Vec<_>>();
+    let of = |track: &str| {
+        rows.iter().filter(|row| row["track"] == track).map(|row| row["value"].clone()).collect::<Vec<_>>()
+    };
     assert_eq!(of("0").len(), 10);
     assert_eq!(of("1"), ["-6", "-7", "-8"]);
     let tracks = read("tracks", &recording);
