@@ -12,7 +12,8 @@ use landscope::figures::{self, Camera, FigureSize, Ground, Paper};
 use landscope::labs::caption::caption;
 use landscope::labs::reproduce::{self, Origin};
 use landscope::plots::{LandscapeView, PaneId, PaneOptions, pane};
-use landscope::record::{Recording, TimeCursor, example, file, names};
+use landscope::record::{LabHeader, Recording, TimeCursor, example, file, names};
+use landscope::run::bench::{Preset, Values};
 
 use super::program::{landscope, output, stderr, stdout};
 use super::window::harness;
@@ -122,6 +123,28 @@ fn what_cannot_be_is_named_with_what_can() {
     assert!(film(&["--out", "a.gif", "--from", "50", "--to", "20"]).contains("forwards"));
     assert!(refused(home, &["export", "run.landscope"]).contains("--csv"));
     assert!(refused(home, &["figure", "gone.landscope", "--pane", "loss"]).contains("gone.landscope"));
+}
+
+#[test]
+fn the_charts_of_a_lab_are_panes_of_their_own_names() {
+    let home = tempfile::tempdir().unwrap();
+    let lab = landscope::labs::find("rank-collapse").unwrap();
+    let values = Values::preset(lab.knobs(), Preset::Instant);
+    let mut recording = Recording::default();
+    recording.header.charts = lab.charts(&values);
+    let (id, title) = (lab.id().to_owned(), lab.title().to_owned());
+    recording.header.lab = Some(LabHeader { id, title, seed: 0, knobs: values.texts() });
+    file::save(&home.path().join("lab.landscope"), &recording).unwrap();
+    let message = refused(home.path(), &["figure", "lab.landscope", "--pane", "loss"]);
+    for chart in &recording.header.charts {
+        assert!(message.contains(&chart.id), "{message}");
+    }
+    let chart = recording.header.charts[0].id.as_str();
+    done(home.path(), &["figure", "lab.landscope", "--pane", chart, "--out", "chart.svg"]);
+    let svg = std::fs::read_to_string(home.path().join("chart.svg")).unwrap();
+    assert!(svg.contains(lab.paper().arxiv) && svg.contains("Preset instant"), "no caption");
+    let message = refused(home.path(), &["figure", "lab.landscope", "--pane", chart, "--log", "yes"]);
+    assert!(message.contains("no switches"), "{message}");
 }
 
 #[test]

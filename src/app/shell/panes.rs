@@ -97,14 +97,14 @@ impl Drawn<'_> {
         let (head, rest) = rect.split_top_bottom_at_y(rect.top() + size::PANE_HEADER);
         let body = rest.shrink2(vec2(f32::from(size::PAD), 0.0));
         let body = Rect::from_min_max(body.min, body.max - vec2(0.0, f32::from(size::PAD) * 0.75));
-        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)), body);
+        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)), rect.size());
         if body.is_positive() {
             self.body(ui, id, body);
         }
         dragged
     }
 
-    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect, body: Rect) -> bool {
+    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect, pane: egui::Vec2) -> bool {
         let title = pane::title(self.window.recording(), id);
         let is_alone = self.window.maximised == Some(id);
         let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
@@ -127,13 +127,13 @@ impl Drawn<'_> {
             if icon::button(ui, sign, &name, &format!("{label} ({number})"), Emphasis::Quiet).clicked() {
                 self.actions.push(Action::Maximise(id));
             }
-            self.menu(ui, id, body);
+            self.menu(ui, id, pane);
             pane_options::header(ui, id, self.window, self.actions);
         });
         handle.drag_started()
     }
 
-    fn menu(&mut self, ui: &mut Ui, id: PaneId, body: Rect) {
+    fn menu(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
         let title = pane::title(self.window.recording(), id);
         let button = icon::button(ui, Icon::More, &format!("{title} menu"), "Figure, data, help", Emphasis::Quiet);
         egui::Popup::menu(&button).show(|ui| {
@@ -141,14 +141,14 @@ impl Drawn<'_> {
                 self.actions.push(Action::Show(Dialog::Guide(id)));
             }
             ui.separator();
-            self.ways_out(ui, id, body);
+            self.ways_out(ui, id, pane);
             pane_options::menu(ui, id, self.window, self.actions);
         });
     }
 
     /// Figures, tables, films, and what goes to the clipboard.
-    fn ways_out(&mut self, ui: &mut Ui, id: PaneId, body: Rect) {
-        let screen = (body.size() * ui.pixels_per_point()).round();
+    fn ways_out(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
+        let screen = (pane * ui.pixels_per_point()).round();
         let orbit = self.views.get(&(id, 0)).map(|view| view.orbit).unwrap_or_default();
         let camera = Camera { yaw: f64::from(orbit.yaw), pitch: f64::from(orbit.pitch), ..Camera::default() };
         let camera = if orbit == views::Orbit::default() { Camera::default() } else { camera };
