@@ -5,13 +5,16 @@
 //! `live` rebuilds all pictures in every fourth frame (as 60 frames and 15 new pictures a second do), `scrub` in every
 //! frame, `orbit` turns the surface in every frame. Times are of this thread's processor, so that a busy machine
 //! and a software rasteriser's own threads don't count. Without a graphics adapter, `encode_ms` is missing.
+//!
+//! `cargo bench --bench frame -- 1000 120 1000` draws a recording of 1,000 tracks of 1,000 steps each, all of them in every
+//! curve. `choose` then changes the colours in every thirtieth frame, so that all curves are drawn anew.
 
 use std::path::Path;
 
 use egui::{Rect, pos2, vec2};
 use egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConfiguration, WgpuSetup};
 use landscope::app::{App, Window};
-use landscope::record::{TimeCursor, example};
+use landscope::record::{Reading, Recording, Series, Snapshot, TimeCursor, TrackId, TrackInfo, example};
 
 const SIZE: [u32; 2] = [1_600, 1_000];
 
@@ -21,6 +24,7 @@ enum Case {
     Live,
     Scrub,
     Orbit,
+    Choose,
 }
 
 fn main() {
@@ -28,10 +32,45 @@ fn main() {
     let steps = arguments.first().copied().unwrap_or(100_000);
     let frames = arguments.get(1).copied().unwrap_or(120) as usize;
     let device = device();
-    for case in [Case::Still, Case::Live, Case::Scrub, Case::Orbit] {
-        let mut app = App::new(Window::viewing(Path::new("example"), example::recording(steps)));
-        measure(case, steps, frames, &mut app, device.as_ref());
+    let tracks = arguments.get(2).copied().unwrap_or(1) as u32;
+    let recording = if tracks > 1 { many(tracks, steps) } else { example::recording(steps) };
+    let cases: &[Case] = if tracks > 1 {
+        &[Case::Still, Case::Scrub, Case::Choose]
+    } else {
+        &[Case::Still, Case::Live, Case::Scrub, Case::Orbit]
+    };
+    for case in cases {
+        let others = tracks as usize - 1;
+        let mut app = App::new(Window::comparing_files(Path::new("example"), recording.clone(), others));
+        measure(*case, steps, frames, &mut app, device.as_ref());
     }
+}
+
+/// The example's numbers in many tracks, each a little different, with a learning rate and a seed.
+fn many(tracks: u32, steps: u64) -> Recording {
+    let example = example::recording(steps);
+    let mut recording = Recording::new(example.header.clone());
+    let numbers: Vec<_> = example.track(TrackId(0)).into_iter().flat_map(|track| track.series()).collect();
+    for k in 0..tracks {
+        let attributes = [("lr", f64::from(k % 100 + 1) * 1e-4), ("seed", f64::from(k / 100))];
+        let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_string())).into();
+        recording.begin_track(&TrackInfo { id: TrackId(k), label: format!("run {k}"), attributes, parent: None });
+        let scale = 1.0 + 0.5 * f64::from(k) / f64::from(tracks);
+        for step in 1..=steps {
+            let reading = |series: &Series| match series {
+                Series::Scalar(series) => series.exactly_at(step).map(|value| Reading::Scalar(scale * value)),
+                Series::Vector(series) => {
+                    let (_, row) = series.latest_at(step).filter(|(at, _)| *at == step)?;
+                    Some(Reading::Vector(row.iter().map(|v| v * scale as f32).collect()))
+                }
+                Series::Heavy(series) => series.latest_at(step).filter(|_| step == steps).map(|(_, last)| last.clone()),
+            };
+            let found = numbers.iter().filter_map(|(id, series)| Some(((*id).clone(), reading(series)?)));
+            let snapshot = Snapshot { track: TrackId(k), step, readings: found.collect() };
+            recording.push(&snapshot).expect("each series keeps its kind");
+        }
+    }
+    recording
 }
 
 fn device() -> Option<RenderState> {
@@ -57,13 +96,17 @@ fn measure(case: Case, steps: u64, frames: usize, app: &mut App, device: Option<
     const WARM_UP: usize = 12;
     for frame in 0..frames + WARM_UP {
         let moving = match case {
-            Case::Still | Case::Orbit => false,
+            Case::Still | Case::Orbit | Case::Choose => false,
             Case::Live => frame % 4 == 0,
             Case::Scrub => true,
         };
         if moving {
             // Anywhere in the later half, never the same step twice in a row.
             app.window.cursor = TimeCursor::At(steps / 2 + (frame as u64 * 7_919) % (steps / 2).max(1));
+        }
+        if case == Case::Choose && frame % 30 == 0 {
+            let by = ["lr", "seed"][frame / 30 % 2];
+            app.window.options.comparing.color_by = Some(by.into());
         }
         let begin = thread_ms();
         app.receive(&ctx);
@@ -79,6 +122,10 @@ fn measure(case: Case, steps: u64, frames: usize, app: &mut App, device: Option<
             device.queue.submit(commands);
             let _ = device.device.poll(egui_wgpu::wgpu::PollType::Wait { submission_index: None, timeout: None });
         }
+        if case == Case::Choose || app.window.recording().tracks().nth(1).is_some() {
+            // Threads that draw very many curves need the time that a screen gives them.
+            std::thread::sleep(std::time::Duration::from_millis(16));
+        }
         if frame >= WARM_UP {
             ui.push(drawn - begin);
             tessellate.push(tessellated - drawn);
@@ -87,9 +134,10 @@ fn measure(case: Case, steps: u64, frames: usize, app: &mut App, device: Option<
         }
     }
     let median = |times: &mut Vec<f64>| quantile(times, 0.5);
+    let tracks = app.window.recording().tracks().count();
     let encode = device.map_or(String::new(), |_| format!(" \"encode_ms\": {:.3},", median(&mut encode)));
     println!(
-        "{{\"case\": \"{case:?}\", \"steps\": {steps}, \"frames\": {frames}, \"ui_ms\": {:.3}, \"tessellate_ms\": {:.3},{encode} \
+        "{{\"case\": \"{case:?}\", \"tracks\": {tracks}, \"steps\": {steps}, \"frames\": {frames}, \"ui_ms\": {:.3}, \"tessellate_ms\": {:.3},{encode} \
          \"frame_ms\": {:.3}, \"frame_p95_ms\": {:.3}}}",
         median(&mut ui),
         median(&mut tessellate),

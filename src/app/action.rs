@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
-use crate::record::{TimeCommand, TrackId, file};
+use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
 use crate::run::sweep::Folder;
+use crate::run::watch;
 
 use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
@@ -50,6 +51,8 @@ pub enum Action {
         id: &'static str,
         text: String,
     },
+    /// Measure at the cursor what nobody measured then, and add it to the file.
+    MeasureHere,
     /// Show this track.
     Focus(TrackId),
     /// Write something at a step.
@@ -60,6 +63,11 @@ pub enum Action {
     /// After a divergence: the last good step, with a tenth of the learning rate.
     RestoreLastGood,
     Time(TimeCommand),
+    /// Which steps all curves show.
+    Window(WindowCommand),
+    /// Let the cursor move by itself, or stop it.
+    Playback,
+    PlaybackSpeed(f64),
     /// Maximise a pane, or put it back.
     Maximise(PaneId),
     SetOptions(PaneOptions),
@@ -74,6 +82,12 @@ pub enum Action {
     Browse(Browse),
     Save(PathBuf),
     Open(PathBuf),
+    /// Several recordings beside one another; with the one that is shown, or without it.
+    Compare {
+        paths: Vec<PathBuf>,
+        with_shown: bool,
+    },
+    ToggleTracks,
     /// From a file back to the run.
     CloseFile,
     /// A pane as a file, or to the clipboard.
@@ -119,13 +133,25 @@ impl Window {
             Action::Lesson(actions) => self.follow_lesson(actions),
             Action::RestoreLastGood => self.send(Command::RestoreLastGood { lr_factor: RESTORE_FACTOR }),
             Action::Fork => self.fork(),
+            Action::MeasureHere => self.measure_here(),
             Action::Twin { id, text } => self.twin(id, &text),
             Action::Focus(track) => self.focus(track),
             Action::Note { step, text } => {
                 self.dialog = None;
                 self.note(step, text);
             }
-            Action::Time(command) => self.cursor = self.cursor.after(command, self.recording().newest_step()),
+            Action::Time(command) => {
+                self.playback = None;
+                self.cursor = self.cursor.after(command, self.recording().newest_step());
+            }
+            Action::Window(command) => {
+                self.options.window = self.options.window.after(command, self.recording().newest_step());
+            }
+            Action::Playback => self.toggle_playback(),
+            Action::PlaybackSpeed(speed) => {
+                self.playback_speed = speed;
+                self.playback = self.playback.map(|_| Playback::at(speed));
+            }
             Action::Maximise(pane) => {
                 self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
             }
@@ -154,13 +180,22 @@ impl Window {
                     self.watch_sweep(&path);
                     return;
                 }
+                if watch::is_one(&path) {
+                    self.watch_training(&path);
+                    return;
+                }
                 if file::is_being_written(&path) {
                     self.follow_file(&path);
                     return;
                 }
                 self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path);
+                self.background.read(path, self.memory_budget);
             }
+            Action::Compare { paths, with_shown } => {
+                self.dialog = None;
+                self.open_beside(paths, with_shown);
+            }
+            Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
             Action::Export(action) => self.leave(action),
             Action::Film(action) => self.film(action),
@@ -181,12 +216,38 @@ impl Window {
         }
     }
 
+    fn toggle_playback(&mut self) {
+        let newest = self.recording().newest_step();
+        self.playback = match self.playback {
+            None if newest > 0 => {
+                self.cursor = Playback::start(self.cursor, newest);
+                Some(Playback::at(self.playback_speed))
+            }
+            _ => None,
+        };
+    }
+
+    /// Moves a cursor that is played on by so many seconds; whether it goes on.
+    pub fn play_on(&mut self, secs: f64) -> bool {
+        let newest = self.recording().newest_step();
+        let Some(playback) = &mut self.playback else { return false };
+        match playback.advance(self.cursor, secs, newest) {
+            Some(cursor) => self.cursor = cursor,
+            None => {
+                self.cursor = crate::record::TimeCursor::Following;
+                self.playback = None;
+            }
+        }
+        self.playback.is_some()
+    }
+
     fn play_or_pause(&mut self) {
         match self.live.state {
             // A protocol has an end; there is nothing to train on with.
             RunState::Finished | RunState::Failed if self.lab.is_some() => self.restart_lab(),
             RunState::Running | RunState::Preparing => self.send(Command::Pause),
             RunState::Paused | RunState::Finished => self.send(Command::Play),
+            RunState::Watching => {}
             RunState::Diverged => {
                 self.toasts.push(Notice::remark("The run has diverged: restore the last good step, branch, or reset"));
             }

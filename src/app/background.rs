@@ -10,9 +10,11 @@ use crate::figures::file::FileFormat;
 use crate::figures::raster::Pixels;
 use crate::figures::{self, Paper};
 use crate::plots::Plot;
-use crate::record::Recording;
 use crate::record::file::{self, Opened};
+use crate::record::{Fork, Recording, Snapshot};
+use crate::run::afterwards::Revisit;
 
+use super::comparison;
 use super::film::FilmOrder;
 use super::link::Wake;
 
@@ -42,6 +44,8 @@ pub enum Finished {
     Read {
         path: PathBuf,
         result: Result<Box<Opened>, String>,
+        /// Recordings that were read beside it.
+        others: usize,
     },
     Filmed {
         path: PathBuf,
@@ -49,6 +53,11 @@ pub enum Finished {
     },
     /// A figure for the clipboard.
     Drawn(Result<Pixels, String>),
+    /// What was measured afterwards at a step of a recording.
+    Measured {
+        path: PathBuf,
+        result: Result<Vec<Snapshot>, String>,
+    },
     /// A figure, a table or a copy of a recording.
     Written {
         path: PathBuf,
@@ -109,14 +118,32 @@ impl Background {
         self.spawn("file dialog", work, |_| Finished::Picked { purpose, path: None });
     }
 
-    /// Reads a recording.
-    pub fn read(&self, path: PathBuf) {
-        let place = path.clone();
+    /// Reads a recording, to hold at most `budget` bytes of it.
+    pub fn read(&self, path: PathBuf, budget: usize) {
+        self.read_all(None, vec![path], budget);
+    }
+
+    /// Reads recordings whose tracks are shown beside one another, and beside those of `before`.
+    pub fn read_all(&self, before: Option<(PathBuf, Recording)>, paths: Vec<PathBuf>, budget: usize) {
+        let others = (paths.len() + usize::from(before.is_some())).saturating_sub(1);
+        let first = before.as_ref().map(|(path, _)| path).or(paths.first()).cloned().unwrap_or_default();
+        let place = first.clone();
         let work = move || {
-            let result = file::open(&path).map(Box::new).map_err(|error| error.to_string());
-            Finished::Read { path, result }
+            let result = comparison::read(before, &paths, budget).map(Box::new).map_err(|error| error.to_string());
+            Finished::Read { path: first, result, others }
         };
-        self.spawn("read recording", work, |message| Finished::Read { path: place, result: Err(message) });
+        self.spawn("read recording", work, move |message| Finished::Read { path: place, result: Err(message), others });
+    }
+
+    /// Measures at a step of a recording and adds what it finds to its file.
+    pub fn measure(&self, path: PathBuf, recording: &Recording, at: Fork) {
+        let place = path.clone();
+        let revisit = Revisit::new(&path, recording).map_err(|error| error.to_string());
+        let work = move || {
+            let found = revisit.and_then(|revisit| revisit.add(at, &|| false).map_err(|error| error.to_string()));
+            Finished::Measured { path, result: found }
+        };
+        self.spawn("measure", work, |message| Finished::Measured { path: place, result: Err(message) });
     }
 
     /// Writes a recording that is shown, not run: what a damaged file still held is whole in the copy.
@@ -127,6 +154,16 @@ impl Background {
             Finished::Written { path, result }
         };
         self.spawn("save recording", work, |message| Finished::Written { path: place, result: Err(message) });
+    }
+
+    /// Copies a recording of which memory holds a part.
+    pub fn copy(&self, from: PathBuf, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = file::copy(&from, &path).map_err(|error| error.to_string());
+            Finished::Written { path, result }
+        };
+        self.spawn("copy recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
     /// Draws `plots` into a file, and its caption into another beside it if there is one.

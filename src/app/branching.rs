@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::record::{Fork, Note, TimeCursor, TrackId, file};
+use crate::record::{Fork, Note, Snapshot, TimeCursor, TrackId, file};
 use crate::run::Past;
 use crate::run::knobs;
 use crate::run::messages::{Command, RunState};
 use crate::run::session::{Session, SessionOptions};
+use crate::run::spec::RunSpec;
 use crate::run::worker::WorkerOptions;
 
 use super::draft;
@@ -21,8 +22,9 @@ impl Window {
     /// Where a branch would begin; none where there is nothing to branch from.
     pub fn fork_here(&self) -> Option<Fork> {
         let recording = self.recording();
-        let is_run = recording.header.lab.is_none() && !recording.is_empty();
-        let free = self.viewed.is_some() || (self.has_transport() && self.live.state != RunState::Failed);
+        let is_run = recording.header.lab.is_none() && recording.header.watched.is_none() && !recording.is_empty();
+        let lone = self.viewed.as_ref().is_some_and(|viewed| viewed.others == 0);
+        let free = lone || (self.has_transport() && self.live.state != RunState::Failed);
         let step = self.cursor.step(recording.newest_step());
         (is_run && free && self.watched_sweep().is_none()).then_some(Fork { track: recording.focus(), step })
     }
@@ -54,6 +56,7 @@ impl Window {
                 }
                 let Some(viewed) = self.viewed.take() else { return };
                 self.take_over(session);
+                self.recorded = Some((viewed.path, 1));
                 self.live = Live::of(viewed.recording, viewed.spec);
                 self.changed_as_a_whole();
             }
@@ -70,6 +73,7 @@ impl Window {
         }
         self.lab = None;
         self.viewed = None;
+        self.recorded = None;
         self.speed_limit = None;
         self.cursor = TimeCursor::Following;
     }
@@ -110,6 +114,23 @@ impl Window {
         self.send(Command::Twin(Box::new([self.draft.clone(), other])));
     }
 
+    /// Measures at the cursor of a file, beside the window.
+    pub(super) fn measure_here(&mut self) {
+        let (Some(at), Some(viewed)) = (self.fork_here(), &self.viewed) else { return };
+        self.toasts.push(Notice::remark(format!("Measuring at step {}", at.step)));
+        self.background.measure(viewed.path.clone(), &viewed.recording, at);
+    }
+
+    /// What was measured afterwards is shown if its file still is.
+    pub(super) fn add_measured(&mut self, path: &Path, found: Vec<Snapshot>) {
+        let step = found.first().map_or(0, |snapshot| snapshot.step);
+        let Some(viewed) = self.viewed.as_mut().filter(|viewed| viewed.path == path) else { return };
+        viewed.recording.insert(found);
+        self.toasts.withdraw(&format!("Measuring at step {step}"));
+        self.toasts.push(Notice::done(format!("Measured at step {step}; it is in the file now")));
+        self.changed_as_a_whole();
+    }
+
     /// Panes show this track from now on.
     pub(super) fn focus(&mut self, track: TrackId) {
         let recording = match &mut self.viewed {
@@ -118,6 +139,13 @@ impl Window {
         };
         if recording.track(track).is_some() && recording.focus() != track {
             recording.set_focus(track);
+            // Tracks of several files have knobs of their own.
+            if let Some(viewed) = self.viewed.as_mut().filter(|viewed| viewed.others > 0)
+                && let Ok(spec) = RunSpec::from_toml(&viewed.recording.header.spec, "of the recording")
+            {
+                self.draft = spec.clone();
+                viewed.spec = spec;
+            }
             self.changed_as_a_whole();
         }
     }
@@ -130,6 +158,10 @@ impl Window {
         }
         match &mut self.viewed {
             None => self.send(Command::Note { step, text }),
+            Some(viewed) if viewed.others > 0 => {
+                let message = "Notes go to a file: open that recording alone to write one";
+                self.toasts.push(Notice::remark(message));
+            }
             Some(viewed) => {
                 let note = Note { track: viewed.recording.focus(), step, text };
                 match file::add_note(&viewed.path, &note) {

@@ -8,6 +8,7 @@ use crate::figures::{Camera, FigureSize, Ground, Paper};
 use crate::labs::caption::caption;
 use crate::labs::reproduce::{self, Origin};
 use crate::plots::{PaneId, Plot, pane, switches};
+use crate::run::recording_of_run;
 
 use super::state::Window;
 use super::toasts::Notice;
@@ -148,20 +149,43 @@ impl Window {
                 self.background.draw(plots, paper);
             }
             ExportAction::CopyCommand(export) => {
-                let origin = match &self.viewed {
-                    Some(viewed) => Origin::File(&viewed.path),
-                    None => Origin::Run(self.recording()),
-                };
-                match reproduce::command("figure", &origin, &export.words(self)) {
-                    Ok(line) => self.copy(line, "Copied the command that draws this figure"),
-                    Err(message) => self.toasts.push(Notice::problem(message)),
-                }
+                let words = export.words(self);
+                self.copy_command("figure", &words, "Copied the command that draws this figure");
             }
             ExportAction::CopyCaption(export) => {
                 let plots = self.plots(export.pane);
                 let (_, caption) = self.paper(&export, &plots);
                 self.copy(caption, "Copied the caption");
             }
+        }
+    }
+
+    /// Copies the command line that does something with the recording in front.
+    pub(super) fn copy_command(&mut self, subcommand: &str, words: &[String], said: &str) {
+        let line = self.origin().and_then(|origin| reproduce::command(subcommand, &origin, words));
+        match line {
+            Ok(line) => self.copy(line, said),
+            Err(message) => self.toasts.push(Notice::problem(message)),
+        }
+    }
+
+    /// Where the numbers in front are, or come from: a run in which nothing was turned by hand is easily run again, any other is in the
+    /// file that it is recorded in.
+    fn origin(&self) -> Result<Origin<'_>, String> {
+        if let Some(viewed) = &self.viewed {
+            if viewed.others > 0 {
+                return Err("No command draws several files: open one of them alone, and copy the command there".into());
+            }
+            return Ok(Origin::File(viewed.path.clone()));
+        }
+        if let Some(path) = &self.followed {
+            return Ok(Origin::File(path.clone()));
+        }
+        let recording = self.recording();
+        let turned = recording.is_branched() || !recording.interventions.is_empty();
+        match &self.recorded {
+            Some((first, runs)) if turned => Ok(Origin::File(recording_of_run(first, *runs))),
+            _ => Ok(Origin::Run(recording)),
         }
     }
 

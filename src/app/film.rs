@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::figures::film::{FPS, FRAMES, Film, Target};
 use crate::figures::{Camera, FigureSize, Ground, Paper};
 use crate::labs::caption::caption;
-use crate::labs::reproduce::{self, Origin};
 use crate::plots::{PaneId, PaneOptions, Plot, pane, steady, switches};
 use crate::record::Recording;
 
@@ -170,14 +169,8 @@ impl Window {
             }
             FilmAction::CopyCommand => {
                 let Some(draft) = &self.filming.draft else { return };
-                let origin = match &self.viewed {
-                    Some(viewed) => Origin::File(&viewed.path),
-                    None => Origin::Run(self.recording()),
-                };
-                match reproduce::command("film", &origin, &draft.words(&self.options, self.recording())) {
-                    Ok(line) => self.copy(line, "Copied the command that makes this film"),
-                    Err(message) => self.toasts.push(Notice::problem(message)),
-                }
+                let words = draft.words(&self.options, self.recording());
+                self.copy_command("film", &words, "Copied the command that makes this film");
             }
         }
     }

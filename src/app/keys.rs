@@ -18,10 +18,13 @@ pub const KEYS: &[(&str, &str)] = &[
     ("F", "Follow the newest step"),
     ("B", "Begin a branch at the cursor"),
     ("N", "Write a note at the cursor"),
+    ("G", "Play the recording: the cursor moves by itself"),
+    ("Shift drag", "In a curve: show these steps alone, in all panes"),
     ("1 … 9", "Maximise a pane; again to put it back"),
     ("Esc", "Close what is open, or put the pane back"),
     ("K", "Show or hide the knobs"),
     ("L", "Show or hide lesson and claims of a lab"),
+    ("C", "Show or hide the list of tracks"),
     ("T", "Dark or light"),
     ("P", "Presenter mode: large text"),
     ("Ctrl S", "Save the recording"),
@@ -47,7 +50,7 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     if ctx.text_edit_focused() {
         return;
     }
-    let transport = window.has_transport();
+    let transport = window.has_transport() && !window.is_watching();
     let plain = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     // Before the widgets see it, or a focused button would be pressed as well.
     if plain(Key::Space) && transport {
@@ -61,8 +64,10 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     }
     let simple = [
         (Key::F, Action::Time(TimeCommand::Follow)),
+        (Key::G, Action::Playback),
         (Key::K, Action::ToggleKnobs),
         (Key::L, Action::ToggleLesson),
+        (Key::C, Action::ToggleTracks),
         (Key::T, Action::ToggleTheme),
         (Key::P, Action::TogglePresenter),
         (Key::Escape, Action::Back),

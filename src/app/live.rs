@@ -124,6 +124,7 @@ impl Live {
             }
             // The window takes these to whoever asked.
             Event::AtRest { .. } | Event::Checkpoints(_) => {}
+            Event::Remark(text) => return Some(Notice::remark(text)),
             Event::Saved(path) => return Some(Notice::done(format!("Saved {}", super::full_path(&path)))),
             Event::SaveFailed(message) => return Some(Notice::problem(message)),
         }

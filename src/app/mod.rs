@@ -4,8 +4,10 @@
 //! is drawn. Widgets push actions; one place applies them.
 
 pub mod action;
+mod archive;
 pub mod background;
 mod branching;
+mod comparison;
 pub mod connectivity;
 pub mod coord_check;
 pub mod draft;
@@ -25,9 +27,11 @@ pub mod sweep;
 pub mod theme;
 pub mod toasts;
 pub mod views;
+mod watch;
 pub mod widgets;
 pub mod window;
 
+pub use comparison::read_beside;
 pub use link::Wake;
 pub use offscreen::{Look, OffscreenError, Studio, adapters};
 pub use state::Window;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender};
 
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
-use crate::record::{Divergence, Outcome, Recording, TimeCursor};
+use crate::record::file::Archive;
+use crate::record::{Divergence, Outcome, Playback, Recording, TimeCursor, TrackId, memory};
 use crate::run::messages::{Command, Event, RunState};
 use crate::run::session::Session;
 use crate::run::spec::RunSpec;
@@ -66,6 +67,8 @@ pub struct Viewed {
     pub path: PathBuf,
     pub recording: Recording,
     pub spec: RunSpec,
+    /// Files beside the first whose tracks are shown, too.
+    pub others: usize,
 }
 
 /// The window's state.
@@ -108,6 +111,18 @@ pub struct Window {
     pub lesson_open: bool,
     /// The step of the lesson that is open.
     pub lesson_step: usize,
+    /// Bytes that recordings may hold in memory.
+    pub memory_budget: usize,
+    /// The cursor moves by itself.
+    pub playback: Option<Playback>,
+    /// Its speed, when it does, in steps a second.
+    pub playback_speed: f64,
+    /// Whether the list of tracks is shown, where there are several.
+    pub tracks_open: bool,
+    /// The file that the first run goes to, and how many runs began since.
+    pub(super) recorded: Option<(PathBuf, usize)>,
+    /// The file of what is shown, with the step and track for which it was read last.
+    pub(super) archive: Option<(Option<(u64, TrackId)>, Archive)>,
     pub(super) wake: Wake,
     pub(super) background: Background,
 }
@@ -155,6 +170,12 @@ impl Window {
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
+            memory_budget: memory::DEFAULT_BYTES,
+            playback: None,
+            playback_speed: 20.0,
+            tracks_open: false,
+            recorded: None,
+            archive: None,
             background: Background::new(wake.clone()),
             wake,
         }
@@ -188,6 +209,11 @@ impl Window {
     /// Whether another program's recording is shown as it grows.
     pub fn is_following_a_file(&self) -> bool {
         self.live.state == RunState::Following
+    }
+
+    /// Whether what is in front is the training of another program.
+    pub fn is_watching(&self) -> bool {
+        self.has_transport() && self.live.recording.header.watched.is_some()
     }
 
     /// Whether a run waits behind the file that is shown.
@@ -273,7 +299,8 @@ impl Window {
         self.follow_sweep();
         self.coord_check.receive();
         self.comparing.receive();
-        let Some(mut link) = self.link.take() else { return false };
+        let unread = self.read_back();
+        let Some(mut link) = self.link.take() else { return unread };
         link.flush();
         let start = Instant::now();
         let mut more = true;
@@ -286,7 +313,7 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
-        more || blocked || self.live.is_settling()
+        more || blocked || unread || self.live.is_settling()
     }
 
     /// Takes in one event of the worker.
@@ -308,6 +335,10 @@ impl Window {
             self.toasts.push(notice);
         }
         if starts {
+            if let Some((_, runs)) = &mut self.recorded {
+                *runs += 1;
+            }
+            self.archive = None;
             self.shown_generation += 1;
             if self.viewed.is_none() && self.lab.is_none() {
                 self.cursor = TimeCursor::Following;
@@ -325,13 +356,17 @@ impl Window {
         match finished {
             Finished::Picked { path: None, .. } => {}
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
-            Finished::Read { path, result: Ok(opened) } => {
+            Finished::Read { path, result: Ok(opened), others } => {
                 let place = super::full_path(&path);
                 match opened.damage {
                     None => self.toasts.push(Notice::done(format!("Opened {place}"))),
                     Some(damage) => self.toasts.push(Notice::problem(format!("Opened {place}, not whole: {damage}"))),
                 }
                 self.view(path, opened.recording);
+                if let Some(viewed) = &mut self.viewed {
+                    viewed.others = others;
+                    self.tracks_open = others > 0;
+                }
             }
             Finished::Filmed { path, result } => self.filmed(&path, result),
             Finished::Drawn(Ok(picture)) => {
@@ -339,10 +374,13 @@ impl Window {
                 self.toasts.push(Notice::done("Copied the picture"));
             }
             Finished::Drawn(Err(message)) => self.toasts.push(Notice::problem(message)),
+            Finished::Measured { path, result: Ok(found) } => self.add_measured(&path, found),
             Finished::Written { path, result: Ok(()) } => {
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
-            Finished::Read { result: Err(message), .. } | Finished::Written { result: Err(message), .. } => {
+            Finished::Read { result: Err(message), .. }
+            | Finished::Measured { result: Err(message), .. }
+            | Finished::Written { result: Err(message), .. } => {
                 self.toasts.push(Notice::problem(message));
             }
         }
@@ -382,7 +420,8 @@ impl Window {
         }
         let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").unwrap_or_default();
         self.draft = spec.clone();
-        self.viewed = Some(Viewed { path, recording, spec });
+        self.viewed = Some(Viewed { path, recording, spec, others: 0 });
+        self.archive = None;
         self.shown_generation += 1;
         self.cursor = TimeCursor::Following;
     }
@@ -391,6 +430,7 @@ impl Window {
         if self.has_run_behind() {
             self.viewed = None;
             self.draft = self.live.spec.clone();
+            self.archive = None;
             self.shown_generation += 1;
             self.cursor = TimeCursor::Following;
         }
@@ -401,7 +441,13 @@ impl Window {
         if self.has_transport() && self.lab.is_none() {
             self.send(Command::Save(path));
         } else {
-            self.background.save(self.recording().clone(), path);
+            let used = self.recording().memory();
+            let lone = self.viewed.as_ref().filter(|viewed| viewed.others == 0);
+            match lone.filter(|_| used.is_summarised || used.is_thinned) {
+                // The file has what memory hasn't.
+                Some(viewed) => self.background.copy(viewed.path.clone(), path),
+                None => self.background.save(self.recording().clone(), path),
+            }
         }
     }
 

@@ -86,15 +86,15 @@ impl eframe::App for App {
 #[expect(clippy::large_enum_variant, reason = "there is one in a program, and it is moved once")]
 pub enum Source {
     /// A run: the other ends of its channels. Whoever sends events rings `wake`.
-    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake },
+    Live { spec: RunSpec, commands: Sender<Command>, events: Receiver<Event>, wake: Wake, file: Option<PathBuf> },
     /// An experiment that the window begins: a lab with its knobs.
     Lab { lab: &'static dyn Lab, values: Values, wake: Wake },
     /// A recording that another program writes.
     Followed(PathBuf),
     /// A sweep's folder.
     Sweep(PathBuf),
-    /// A recording.
-    File { path: PathBuf, recording: Box<Recording> },
+    /// A recording, or the tracks of several: `others` is their number after the first.
+    File { path: PathBuf, recording: Box<Recording>, others: usize },
 }
 
 /// Why there is no window.
@@ -120,11 +120,11 @@ pub enum WindowError {
     SetUp { message: String },
 }
 
-/// Opens the window and returns when it is closed. The worker is then told to quit; whoever started it joins it.
+/// Opens the window, whose recordings hold at most `memory_budget` bytes, and returns when it is closed. The worker is then told to quit; whoever started it joins it.
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`] where there is no desktop; the others say what to install.
-pub fn run(source: Source) -> Result<(), WindowError> {
+pub fn run(source: Source, memory_budget: usize) -> Result<(), WindowError> {
     display()?;
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
@@ -143,8 +143,12 @@ pub fn run(source: Source) -> Result<(), WindowError> {
         "landscope",
         options,
         Box::new(move |creation| {
-            let window = match source {
-                Source::Live { spec, commands, events, wake } => Window::following(spec, commands, events, wake),
+            let mut window = match source {
+                Source::Live { spec, commands, events, wake, file } => {
+                    let mut window = Window::following(spec, commands, events, wake);
+                    window.recorded_in(file.as_deref());
+                    window
+                }
                 Source::Lab { lab, values, wake } => {
                     let mut window = Window::idle(wake);
                     window.begin(Some(LabInFront { lab, draft: values }));
@@ -160,8 +164,9 @@ pub fn run(source: Source) -> Result<(), WindowError> {
                     window.watch_sweep(&path);
                     window
                 }
-                Source::File { path, recording } => Window::viewing(&path, *recording),
+                Source::File { path, recording, others } => Window::comparing_files(&path, *recording, others),
             };
+            window.set_memory_budget(memory_budget);
             let mut app = App::new(window);
             app.install(&creation.egui_ctx, creation.wgpu_render_state.as_ref());
             Ok(Box::new(app))

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Arg, ArgAction, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+
+use crate::record::memory;
 
 /// `--out DIR`
 pub fn out() -> Arg {
@@ -20,6 +22,23 @@ pub fn json() -> Arg {
         .long("json")
         .action(ArgAction::SetTrue)
         .help("Progress as one JSON object a line on standard output; the last one has the outcome")
+}
+
+/// `--memory MIB`
+pub fn memory() -> Arg {
+    Arg::new("memory")
+        .long("memory")
+        .value_name("MIB")
+        .value_parser(value_parser!(u64).range((memory::LEAST_BYTES >> 20) as u64..=1 << 20))
+        .help(format!(
+            "Memory that a recording may hold, in MiB: beyond it what is old is summarised, and pictures are read back from the file [default: {}]",
+            memory::DEFAULT_BYTES >> 20
+        ))
+}
+
+/// What was asked for by [`memory`], in bytes.
+pub fn memory_of(matches: &ArgMatches) -> usize {
+    matches.get_one::<u64>("memory").map_or(memory::DEFAULT_BYTES, |mib| (*mib as usize) << 20)
 }
 
 /// The folder to write into: made, and known to be writable before any time is spent.

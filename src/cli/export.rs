@@ -30,11 +30,6 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         bail!("give --csv DIR or --json DIR, the folder to write into");
     }
     let (_, recording) = shown::recording(matches)?;
-    if recording.times_thinned() > 0 {
-        eprintln!(
-            "Older histograms, matrices and surfaces don't all fit into memory: every second one of them is left out; SQLite reads them all from the recording itself"
-        );
-    }
     if let Some(folder) = csv {
         write(&recording, folder, "csv", |table, recording, file| table.write_csv(recording, file))?;
     }

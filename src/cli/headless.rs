@@ -109,6 +109,7 @@ fn listen(session: &Session, progress: &Progress, folder: &Path, weights: &Path)
             | Event::State(_)
             | Event::Pace(_)
             | Event::Checkpoints(_)
+            | Event::Remark(_)
             | Event::Saved(_) => {}
         }
     }

@@ -20,7 +20,10 @@ pub fn command() -> Command {
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let Some((lab, values, flags)) = lab_run::chosen(matches)? else { bail!("give the name of a lab") };
     match app::display() {
-        Ok(()) => Ok(app::run(app::Source::Lab { lab, values, wake: app::Wake::default() })?),
+        Ok(()) => Ok(app::run(
+            app::Source::Lab { lab, values, wake: app::Wake::default() },
+            crate::record::memory::DEFAULT_BYTES,
+        )?),
         Err(WindowError::NoDisplay) => {
             eprintln!("No display here: running the lab without a window (DISPLAY and WAYLAND_DISPLAY aren't set)");
             let folder = arguments::prepare_out(flags.get_one("out"))?;

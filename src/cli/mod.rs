@@ -29,6 +29,7 @@ mod sweep;
 mod theory;
 mod train;
 mod view;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use crate::base::pipes;
+use crate::labs::LABS;
 
 /// A subcommand: its grammar and what it does.
 struct Subcommand {
@@ -55,6 +57,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: init::command, run: init::run },
     Subcommand { command: measure::command, run: measure::run },
     Subcommand { command: train::command, run: train::run },
+    Subcommand { command: watch::command, run: watch::run },
     Subcommand { command: connect::command, run: connect::run },
     Subcommand { command: coord_check::command, run: coord_check::run },
     Subcommand { command: lab::command, run: lab::run },
@@ -83,7 +86,7 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("{}", one_line(&error.to_string()));
+            eprintln!("{}{}", one_line(&error.to_string()), choices(&error));
             return ExitCode::from(2);
         }
     };
@@ -91,7 +94,7 @@ pub fn main() -> ExitCode {
         None => playground::run(&matches),
         Some((name, matches)) => {
             // A film writes into ffmpeg, whose end is an error to be told.
-            if !["lab", "view", "film"].contains(&name) {
+            if !["lab", "view", "film", "watch"].contains(&name) {
                 pipes::end_when_nobody_reads();
             }
             let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);
@@ -116,6 +119,19 @@ fn in_one_breath(error: &anyhow::Error) -> String {
         }
     }
     words
+}
+
+/// What can be named in the place of a word that nobody knows.
+fn choices(error: &clap::Error) -> String {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return String::new();
+    }
+    let names: Vec<_> = match std::env::args().nth(1).as_deref() {
+        Some("lab" | "run" | "theory" | "claims") => LABS.iter().map(|lab| lab.id().to_owned()).collect(),
+        Some("sweep") => return String::new(),
+        _ => SUBCOMMANDS.iter().map(|sub| (sub.command)().get_name().to_owned()).collect(),
+    };
+    format!("; give one of {}", names.join(", "))
 }
 
 /// A parser's message without its usage block, in one line.

@@ -14,14 +14,14 @@ const FINEST_SLICE: usize = 65;
 
 pub fn arguments(command: Command) -> Command {
     let out = arguments::out().help("Folder for recording and figures where there is no display");
-    knob_flags::add(command.arg(out).arg(knob_flags::against()))
+    knob_flags::add(command.arg(arguments::memory()).arg(out).arg(knob_flags::against()))
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let spec = knob_flags::spec(matches)?;
     let against = knob_flags::other_spec(matches, &spec)?;
     match app::display() {
-        Ok(()) => window(spec, against),
+        Ok(()) => window(spec, against, arguments::memory_of(matches)),
         Err(WindowError::NoDisplay) => {
             eprintln!(
                 "No display here: running the Playground without a window (DISPLAY and WAYLAND_DISPLAY aren't set)"
@@ -33,12 +33,13 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     }
 }
 
-fn window(spec: RunSpec, against: Option<RunSpec>) -> anyhow::Result<()> {
+fn window(spec: RunSpec, against: Option<RunSpec>, memory: usize) -> anyhow::Result<()> {
     let wake = app::Wake::default();
     let ring = wake.clone();
+    let file = autosave::path();
     let options = SessionOptions {
         wake: std::sync::Arc::new(move || ring.ring()),
-        recording: autosave::path(),
+        recording: file.clone(),
         worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
     };
     let session = match against {
@@ -46,5 +47,5 @@ fn window(spec: RunSpec, against: Option<RunSpec>) -> anyhow::Result<()> {
         None => Session::start(spec.clone(), options)?,
     };
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec, commands, events, wake })?)
+    Ok(app::run(app::Source::Live { spec, commands, events, wake, file }, memory)?)
 }

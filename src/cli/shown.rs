@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::figures::{Camera, FigureSize, Ground, Paper};
+use crate::plots::shared_switches::SHARED;
 use crate::plots::{PaneId, PaneOptions, pane, switches};
 use crate::record::{Recording, Track, TrackId, file};
 use crate::run::sweep::{self, Folder};
@@ -36,7 +37,11 @@ pub fn add(command: Command, default_size: &'static str) -> Command {
     let azimuth = degrees("azimuth", "Where a surface is seen from: degrees about the vertical axis [default: -58.4]");
     let elevation = degrees("elevation", "Degrees above the floor, 5 to 84 [default: 29.8]");
     let flags = switches::names().into_iter().map(switch_flag);
-    command.args([file, pane, track, size, light, dark, azimuth, elevation]).args(flags)
+    let shared = SHARED.iter().map(|switch| {
+        let about = format!("{} ({})", switch.about, switch.allowed);
+        Arg::new(switch.name).long(switch.name).value_name("WORD").help_heading("Switches of all panes").help(about)
+    });
+    command.args([file, pane, track, size, light, dark, azimuth, elevation]).args(flags).args(shared)
 }
 
 /// FILE
@@ -77,7 +82,8 @@ pub fn recording(matches: &ArgMatches) -> anyhow::Result<(PathBuf, Recording)> {
     if Folder::is_one(path) {
         return Ok((path.clone(), sweep::recording(&Folder::open(path)?)?));
     }
-    let opened = file::open(path)?;
+    // All of it: what memory can't hold would be missing from what leaves the program.
+    let opened = file::open_within(path, usize::MAX)?;
     if let Some(damage) = opened.damage {
         eprintln!("{}, not whole: {damage}", path.display());
     }
@@ -128,6 +134,13 @@ pub fn options(matches: &ArgMatches, id: PaneId, recording: &Recording) -> anyho
             bail!("--{name} doesn't belong to the pane {slug}, which has {has}")
         };
         switch.set(&mut options, text, recording).map_err(|message| anyhow!("--{message}"))?;
+    }
+    for switch in SHARED {
+        let Some(text) = matches.get_one::<String>(switch.name) else { continue };
+        if matches!(id, PaneId::Chart(_)) {
+            bail!("--{} doesn't belong to a chart of a lab, which chooses its tracks itself", switch.name);
+        }
+        switch.set(&mut options, id, text).map_err(|message| anyhow!("--{message}"))?;
     }
     Ok(options)
 }

@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Rect, Stroke};
 use super::frame::{self, Scale};
 use super::ink::Ink;
 use super::text::{self, Style};
-use crate::plots::{Band, Line, LinePlot, LineStyle, ticks};
+use crate::plots::{Band, Line, LineColor, LineKey, LinePlot, LineStyle, ticks};
 
 pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
@@ -35,6 +35,9 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     verticals(canvas, plot, inner, &x, font);
     for band in &plot.bands {
         self::band(canvas, band, plot, inner, (&x, &y));
+    }
+    for line in plot.bundle.iter().flat_map(|bundle| &bundle.lines) {
+        curve(canvas, &Line { style: LineStyle::Faint, ..line.clone() }, plot, inner, (&x, &y), font);
     }
     // Faint lines lie behind the curves that stand for them.
     for faint in [true, false] {
@@ -104,7 +107,7 @@ fn all_alone(line: &Line) -> bool {
     !line.points.is_empty() && !pairs.any(|joined| joined)
 }
 
-/// The parts of a polyline within the top and bottom of the picture, cut where they cross (a fixed range may be left).
+/// The parts of a polyline within the picture, cut where they cross its edges (a fixed range or window may be left).
 fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
     let mut pieces = Vec::new();
     let mut piece: Vec<[f64; 2]> = Vec::new();
@@ -113,12 +116,16 @@ fn clipped(points: &[[f64; 2]], inner: Rect) -> Vec<Vec<[f64; 2]>> {
         // Shares of the segment from a to b that lie inside.
         let (mut from, mut to) = (0.0_f64, 1.0_f64);
         let rise = b[1] - a[1];
-        if rise.abs() > 1e-12 {
-            let (top, bottom) = ((inner.top - a[1]) / rise, (inner.bottom - a[1]) / rise);
-            from = from.max(top.min(bottom));
-            to = to.min(top.max(bottom));
-        } else if a[1] < inner.top || a[1] > inner.bottom {
-            to = -1.0;
+        for (start, along, ends) in
+            [(a[0], b[0] - a[0], [inner.left, inner.right]), (a[1], rise, [inner.top, inner.bottom])]
+        {
+            if along.abs() > 1e-12 {
+                let (one, other) = ((ends[0] - start) / along, (ends[1] - start) / along);
+                from = from.max(one.min(other));
+                to = to.min(one.max(other));
+            } else if start < ends[0] - 1e-6 || start > ends[1] + 1e-6 {
+                to = -1.0;
+            }
         }
         if from >= to {
             pieces.push(std::mem::take(&mut piece));
@@ -168,7 +175,34 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
         canvas.text([left + label_width + 0.5 * font, middle], &value, Style::new(font, canvas.ink.quiet));
         left += label_width + value_room + gap;
     }
+    if let Some(key) = &plot.key {
+        if any {
+            (left, top) = (area.left, top + row);
+        }
+        any = true;
+        scale(canvas, key, [left, top + 0.5 * font], font);
+    }
     if any { top + row } else { top + 0.3 * font }
+}
+
+/// What the colours of a bundle mean: the ends of the scale about a bar.
+fn scale(canvas: &mut Canvas<'_>, key: &LineKey, [mut left, middle]: [f64; 2], font: f64) {
+    let text = |canvas: &mut Canvas<'_>, left: &mut f64, text: &str| {
+        canvas.text([*left, middle], text, Style::new(font, canvas.ink.text));
+        *left += text::width(text, font) + 0.5 * font;
+    };
+    let [low, high] = key.range.map(ticks::number);
+    text(canvas, &mut left, &format!("{} {low}", key.label));
+    const PARTS: usize = 24;
+    let width = 8.0 * font / PARTS as f64;
+    for part in 0..PARTS {
+        let color = canvas.ink.line(LineColor::Scale(part as f32 / (PARTS - 1) as f32));
+        let bar = Rect { left, top: middle - 0.35 * font, right: left + width + 0.5, bottom: middle + 0.35 * font };
+        canvas.rect(bar, color);
+        left += width;
+    }
+    left += 0.5 * font;
+    text(canvas, &mut left, &if key.log { format!("{high} (logarithmic)") } else { high });
 }
 
 /// Interventions and the cursor: thin lines, with their names in the strip above where there is room.
@@ -207,7 +241,7 @@ fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, f
 }
 
 fn x_range(plot: &LinePlot) -> [f64; 2] {
-    if let Some(range) = plot.x_axis.range() {
+    if let Some(range) = plot.x_axis.range().or(plot.x_window) {
         return range;
     }
     let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
@@ -222,7 +256,8 @@ fn x_range(plot: &LinePlot) -> [f64; 2] {
 fn y_range(plot: &LinePlot) -> [f64; 2] {
     let fixed = plot.y_range.map(|range| range.map(|v| transform(v, plot.y_log)));
     let [low, high] = fixed.unwrap_or_else(|| {
-        let lines = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[1]);
+        let lines = plot.lines.iter().chain(plot.bundle.iter().flat_map(|bundle| &bundle.lines));
+        let lines = lines.flat_map(|line| &line.points).map(|p| p[1]);
         let bands = plot.bands.iter().flat_map(|band| &band.points).flat_map(|p| [p[1], p[2]]);
         lines
             .chain(bands)
@@ -255,6 +290,10 @@ mod tests {
         let pieces = clipped(&[[0.0, 5.0], [1.0, 15.0], [2.0, 20.0], [3.0, 0.0], [4.0, -10.0]], inner);
         assert_eq!(pieces, [vec![[0.0, 5.0], [0.5, 10.0]], vec![[2.5, 10.0], [3.0, 0.0]]]);
         assert!(clipped(&[[0.0, 11.0], [1.0, 11.0]], inner).is_empty());
+        assert_eq!(
+            clipped(&[[-5.0, 0.0], [5.0, 10.0], [15.0, 10.0]], inner),
+            [vec![[0.0, 5.0], [5.0, 10.0], [10.0, 10.0]]]
+        );
         assert_eq!(clipped(&[[0.0, 1.0], [1.0, 2.0], [2.0, 1.0]], inner)[0].len(), 3);
     }
 

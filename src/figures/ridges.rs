@@ -33,7 +33,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
     let stride = (1.25 * font / row).ceil().max(1.0) as usize;
     for (i, ridge) in plot.ridges.iter().enumerate() {
         let base = inner.top + row * (OVERLAP + i as f64);
-        let color = canvas.ink.ridge(i, count);
+        let color = plot.color.map_or_else(|| canvas.ink.ridge(i, count), |color| canvas.ink.line(color));
         let height = |share: f32| {
             // A mild root brings out the tails without hiding that the peak is a peak: as on screen.
             if highest > 0.0 && share > 0.0 { f64::from(share / highest).powf(0.75) * row * OVERLAP } else { 0.0 }
@@ -50,6 +50,12 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
         body.extend([[inner.right, base], [inner.left, base]]);
         // Opaque, so that the ridge in front hides the one behind.
         canvas.polygon(&body, mix(canvas.ink.ground, color, 0.42), 1.0);
+        for over in &ridge.over {
+            let points = over.shares.iter().enumerate();
+            let outline: Vec<_> =
+                points.map(|(k, &s)| [inner.left + bin * (k as f64 + 0.5), base - height(s)]).collect();
+            canvas.path(&outline, Stroke::new(canvas.ink.line(over.color), 0.12 * font));
+        }
         canvas.path(&top, Stroke::new(color, 0.1 * font));
         canvas.line([inner.left, base], [inner.right, base], Stroke { alpha: 0.55, ..frame::hairline(color, font) });
     }
@@ -61,6 +67,12 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &RidgePlot, area: Rect, font: f64) {
         if beside {
             canvas.text([inner.right + 0.8 * font, middle], &ridge.summary, Style::new(font, canvas.ink.quiet));
         }
+    }
+    let mut left = inner.left;
+    for (name, color) in &plot.names {
+        let at = [left, inner.top + 0.6 * font];
+        canvas.text(at, name, Style::new(font, canvas.ink.line(*color)));
+        left += text::width(name, font) + 1.2 * font;
     }
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
     canvas.line([inner.left, inner.bottom], [inner.right, inner.bottom], frame::hairline(canvas.ink.frame, font));

@@ -1,6 +1,6 @@
 //! The command lines that make a figure, a film or a run again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::record::Recording;
 use crate::run::bench::{Preset, Values};
@@ -15,7 +15,7 @@ const FOLDER: &str = "landscope-again";
 /// Where the numbers of a picture are, or come from.
 pub enum Origin<'a> {
     /// A recording's file.
-    File(&'a Path),
+    File(PathBuf),
     /// A run of the Playground, or a lab, that has no file of its own.
     Run(&'a Recording),
 }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_file_is_named_and_what_has_none_is_run_first() {
         let words = ["--pane".to_owned(), "loss".to_owned()];
-        let line = command("figure", &Origin::File(Path::new("my run.landscope")), &words).unwrap();
+        let line = command("figure", &Origin::File("my run.landscope".into()), &words).unwrap();
         assert_eq!(line, "landscope figure 'my run.landscope' --pane loss");
         let mut recording = Recording::default();
         recording.header.spec = RunSpec { seed: 2, ..RunSpec::default() }.to_toml();

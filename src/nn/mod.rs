@@ -1,5 +1,6 @@
 //! Networks on candle: parameters, models, losses, curvature products, slices.
 
+pub mod array_file;
 mod attention_branch;
 pub mod autodiff;
 pub mod batch;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Tensor};
 use safetensors::tensor::Dtype;
-use safetensors::{SafeTensors, View};
+use safetensors::{SafeTensorError, SafeTensors, View};
 
 use super::params::{Layout, Role};
 
@@ -89,6 +89,29 @@ pub fn from_bytes(layout: &Layout, bytes: &[u8]) -> Result<Vec<f64>, WeightsErro
         }),
         None => Ok(flat),
     }
+}
+
+/// Whether `bytes` are a whole safetensors file, whatever is in it.
+///
+/// # Errors
+/// What is missing, for a file that may still be being written; what is wrong with its header, for others.
+pub fn check_whole(bytes: &[u8]) -> Result<(), String> {
+    match SafeTensors::read_metadata(bytes) {
+        Ok(_) => Ok(()),
+        Err(SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength) => {
+            Err(format!("its header isn't there in full ({} bytes are)", bytes.len()))
+        }
+        Err(SafeTensorError::MetadataIncompleteBuffer) => {
+            Err(format!("its {} bytes aren't those that its header speaks of", bytes.len()))
+        }
+        Err(error) => Err(format!("its header isn't that of a safetensors file ({error})")),
+    }
+}
+
+/// The texts that a whole file carries beside its tensors.
+pub fn metadata(bytes: &[u8]) -> BTreeMap<String, String> {
+    let found = SafeTensors::read_metadata(bytes).ok().and_then(|(_, header)| header.metadata().clone());
+    found.unwrap_or_default().into_iter().collect()
 }
 
 fn listed(file: &SafeTensors) -> String {
@@ -213,6 +236,21 @@ mod tests {
         for end in [0, 7, 40, good.len() - 1] {
             refuses(&written, &good[..end], &["whole safetensors file", "again"]);
         }
+    }
+
+    #[test]
+    fn a_file_is_whole_from_its_last_byte_on() {
+        let written = layout(&[2, 3]);
+        let whole = bytes(&written, DType::F64);
+        assert_eq!(check_whole(&whole), Ok(()));
+        for end in 0..whole.len() {
+            let words = check_whole(&whole[..end]).unwrap_err();
+            assert!(words.contains(&end.to_string()), "{words}");
+        }
+        assert!(check_whole(&[&whole[..], &[0]].concat()).is_err(), "a byte too many");
+        assert!(check_whole(&[0xff; 64]).unwrap_err().contains("header"));
+        assert!(metadata(&whole)["roles"].contains("layer 1.bias"));
+        assert!(metadata(b"nothing").is_empty());
     }
 
     #[test]

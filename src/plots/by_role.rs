@@ -1,6 +1,6 @@
 //! Numbers of parts of a network, by what their parameters do: over steps and over depth.
 
-use crate::record::{ParamPart, ParamRole, Recording, SeriesId, TimeCursor, VectorSeries};
+use crate::record::{ParamPart, ParamRole, Recording, SeriesId, StepWindow, TimeCursor, VectorSeries};
 
 use super::lines::{LinePlot, LineStyle, XAxis};
 use super::{Plot, curves, words};
@@ -17,6 +17,7 @@ pub(super) struct RoleLook<'a> {
     pub note: &'a str,
     /// Instead of a picture.
     pub absent: String,
+    pub window: StepWindow,
 }
 
 /// Colours before dashes tell two curves apart; the last is kept for the reference.
@@ -54,14 +55,16 @@ fn place(role: ParamRole) -> usize {
 /// A curve a role, the mean over its layers; or of one role a curve a layer.
 pub(super) fn over_steps(recording: &Recording, cursor: TimeCursor, look: &RoleLook, only: Option<ParamRole>) -> Plot {
     let Some((series, parts)) = told(recording, look) else { return empty(look) };
-    let mut plot = curves::over_steps(recording, cursor, look.title, look.y_label);
+    let mut plot = curves::over_steps(recording, cursor, look.window, look.title, look.y_label);
     plot.y_log = look.log;
     let at = series.latest_at(cursor.step(recording.newest_step()));
     let known = roles(parts, series);
     let only = only.filter(|role| known.contains(role));
     let mut rows_a_point = 1;
+    let detail = plot.detail();
     let mut curve = |columns: &[usize]| {
-        let curves: Vec<_> = columns.iter().map(|&c| series.decimated(c, 0, u64::MAX, curves::COLUMNS)).collect();
+        let curves: Vec<_> =
+            columns.iter().map(|&c| series.decimated(c, detail.first, detail.last, detail.columns)).collect();
         rows_a_point = curves.first().map_or(1, |(_, rows)| *rows);
         let points = |i: usize| curves.iter().map(move |(points, _)| points[i][1]);
         let lengths = curves.iter().map(|(points, _)| points.len()).min().unwrap_or(0);
@@ -183,6 +186,7 @@ mod tests {
             reference: Some((0.1, "a tenth")),
             note: "mean over the layers",
             absent: "an older version made it".into(),
+            window: StepWindow::All,
         }
     }
 

@@ -69,6 +69,9 @@ struct Ridge<'a> {
     label: &'a str,
     shares: Vec<Number>,
     summary: &'a str,
+    /// The same layer of other tracks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    over: Vec<Ridge<'a>>,
 }
 
 /// Places along an axis, or the names of what stands there.
@@ -152,6 +155,7 @@ fn lines(plot: &LinePlot) -> Picture<'_> {
         lines: plot
             .lines
             .iter()
+            .chain(plot.bundle.iter().flat_map(|bundle| &bundle.lines))
             .map(|line| Line { label: &line.label, x: column(line, 0), y: column(line, 1) })
             .collect(),
         bands: plot
@@ -207,6 +211,7 @@ fn surface(plot: &SurfacePlot) -> Picture<'_> {
 }
 
 fn ridges(plot: &RidgePlot) -> Picture<'_> {
+    let over = |over: &'_ super::OverRidge| numbers(over.shares.iter().copied());
     let bins = plot.ridges.first().map_or(0, |ridge| ridge.shares.len());
     let [low, high] = plot.x_range;
     Picture::Ridges {
@@ -220,6 +225,11 @@ fn ridges(plot: &RidgePlot) -> Picture<'_> {
                 label: &ridge.label,
                 shares: numbers(ridge.shares.iter().copied()),
                 summary: &ridge.summary,
+                over: ridge
+                    .over
+                    .iter()
+                    .map(|one| Ridge { label: &one.label, shares: over(one), summary: &one.summary, over: Vec::new() })
+                    .collect(),
             })
             .collect(),
         notes: &plot.notes,

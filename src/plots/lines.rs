@@ -1,7 +1,10 @@
 //! Curves over steps, or over another number.
 
+use std::sync::Arc;
+
 use super::csv_text;
 use super::ticks::{self, Tick};
+use crate::record::TrackId;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineStyle {
@@ -60,6 +63,37 @@ impl Line {
             counts
         })
     }
+}
+
+/// Very many curves, one a track, that are looked at as a whole.
+#[derive(Debug, Default, PartialEq)]
+pub struct Bundle {
+    pub lines: Vec<Line>,
+    /// Whose each line is, by number and by name.
+    pub tracks: Vec<TrackId>,
+    pub names: Vec<String>,
+}
+
+impl Bundle {
+    pub fn new(lines: Vec<(TrackId, String, Line)>) -> Self {
+        let mut all = Self::default();
+        for (track, name, line) in lines {
+            all.tracks.push(track);
+            all.names.push(name);
+            all.lines.push(line);
+        }
+        all
+    }
+}
+
+/// What the colours of many lines stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineKey {
+    pub label: String,
+    /// The values at both ends of the scale.
+    pub range: [f64; 2],
+    /// The scale is one of logarithms.
+    pub log: bool,
 }
 
 /// What runs along the bottom of a plot.
@@ -134,12 +168,21 @@ pub struct LinePlot {
     /// Fixed range of y, such as `[0, 1]` for shares.
     pub y_range: Option<[f64; 2]>,
     pub lines: Vec<Line>,
+    /// Behind all: the curves of so many tracks that none is named.
+    pub bundle: Option<Arc<Bundle>>,
+    /// What the bundle's colours mean.
+    pub key: Option<LineKey>,
+    /// Where one of many curves a track is compared: their names, and which it is.
+    pub choices: Vec<String>,
+    pub choice: Option<String>,
     /// Behind the lines, the first at the back.
     pub bands: Vec<Band>,
     /// Points that are picked out, such as an optimum.
     pub spots: Vec<([f64; 2], LineColor)>,
     /// Last step of the recording: the right end of the axis.
     pub x_max: f64,
+    /// The steps that are shown, where not all are.
+    pub x_window: Option<[f64; 2]>,
     /// Step of the cursor, drawn as a vertical line when it isn't the newest.
     pub cursor: Option<f64>,
     /// (step, what) of interventions.
@@ -166,7 +209,7 @@ impl LinePlot {
                 }
             }
         }
-        for line in &self.lines {
+        for line in self.lines.iter().chain(self.bundle.iter().flat_map(|bundle| &bundle.lines)) {
             let label = csv_text::quoted(&line.label);
             for [x, y] in line.numbers() {
                 text.push_str(&format!("{label},{x},{y}\n"));

@@ -5,6 +5,7 @@
 mod by_role;
 pub mod charts;
 pub mod colormap;
+pub mod compare;
 pub mod contour;
 mod csv_text;
 pub mod curves;
@@ -17,20 +18,22 @@ pub mod panes;
 pub mod ranges;
 pub mod rebin;
 pub mod ridges;
+pub mod shared_switches;
 pub mod steady;
 pub mod surface;
 pub mod switches;
 pub mod ticks;
 pub mod words;
 
+pub use compare::Comparing;
 pub use field::{Colormap, FieldPlot};
-pub use lines::{Band, Line, LineColor, LinePlot, LineStyle, XAxis};
+pub use lines::{Band, Bundle, Line, LineColor, LineKey, LinePlot, LineStyle, XAxis};
 pub use options::{
     ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
     SignalStatistic,
 };
 pub use pane::{Pane, PaneId};
-pub use ridges::{Ridge, RidgePlot};
+pub use ridges::{OverRidge, Ridge, RidgePlot};
 pub use surface::SurfacePlot;
 
 /// One picture.

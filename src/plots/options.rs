@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{ParamRole, SliceMetric};
+use crate::record::{ParamRole, SliceMetric, StepWindow};
+
+use super::compare::Comparing;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LandscapeMetric {
@@ -165,6 +167,10 @@ pub struct PaneOptions {
     /// Its head, the first being 1; 0 is the mean of all.
     pub attention_head: usize,
     pub entropy_view: EntropyView,
+    /// The steps that all curves show.
+    pub window: StepWindow,
+    /// Of recordings with several tracks.
+    pub comparing: Comparing,
 }
 
 impl Default for PaneOptions {
@@ -187,6 +193,8 @@ impl Default for PaneOptions {
             attention_layer: 0,
             attention_head: 1,
             entropy_view: EntropyView::Layers,
+            window: StepWindow::All,
+            comparing: Comparing::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::base::digits::grouped;
 use crate::record::chart::Chart;
 use crate::record::{Recording, TimeCursor};
 
-use super::{PaneOptions, Plot, charts, panes};
+use super::{PaneOptions, Plot, charts, compare, panes};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum PaneId {
@@ -97,6 +97,9 @@ pub fn told(recording: &Recording, id: PaneId, plots: &[Plot], cursor: TimeCurso
 pub fn plots(recording: &Recording, id: PaneId, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     match (chart(recording, id), find(id)) {
         (Some(chart), _) => charts::plots(chart, recording, cursor),
+        (None, Some(pane)) if compare::is_comparing(recording, options) => {
+            compare::plots(pane, recording, cursor, options)
+        }
         (None, Some(pane)) => (pane.plots)(recording, cursor, options),
         (None, None) => Vec::new(),
     }

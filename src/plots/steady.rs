@@ -69,17 +69,22 @@ fn hold_lines(mut plots: Vec<&mut LinePlot>) {
     let x_max = plots.iter().map(|plot| plot.x_max).fold(f64::NEG_INFINITY, f64::max);
     let log = plots.iter().all(|plot| plot.y_log);
     let range_of = |plot: &LinePlot| {
-        let of_lines = plot.lines.iter().flat_map(|line| &line.points).map(|point| point[1]);
+        let lines = plot.lines.iter().chain(plot.bundle.iter().flat_map(|bundle| &bundle.lines));
+        let of_lines = lines.flat_map(|line| &line.points).map(|point| point[1]);
         let of_bands = plot.bands.iter().flat_map(|band| &band.points).flat_map(|point| [point[1], point[2]]);
         let shown = of_lines.chain(of_bands).filter(|y| y.is_finite() && (!log || *y > 0.0));
         plot.y_range.or_else(|| union(shown.map(|y| [y, y])))
     };
     let y_range = union(plots.iter().filter_map(|plot| range_of(plot)));
+    // A window that moves with the cursor would be an axis that moves.
+    let windows: Option<Vec<_>> = plots.iter().map(|plot| plot.x_window).collect();
+    let x_window = windows.and_then(|windows| union(windows.into_iter()));
     let axes: Vec<_> = plots.iter().map(|plot| plot.x_axis).collect();
     for plot in &mut plots {
         plot.x_max = x_max;
         plot.y_log = log;
         plot.y_range = y_range;
+        plot.x_window = x_window;
         plot.x_axis = axes.iter().fold(plot.x_axis, |all, one| joined(all, *one));
     }
 }
@@ -155,7 +160,10 @@ fn hold_ridges(plots: Vec<&mut RidgePlot>) {
     let mut plots = plots;
     for plot in &mut plots {
         for ridge in &mut plot.ridges {
-            ridge.shares = rebin::spread(&ridge.shares, plot.x_range, range);
+            ridge.shares = rebin::moved(&ridge.shares, plot.x_range, range);
+            for over in &mut ridge.over {
+                over.shares = rebin::moved(&over.shares, plot.x_range, range);
+            }
         }
         plot.x_range = range;
     }

@@ -4,7 +4,7 @@ use crate::record::{ParamRole, Recording};
 
 use super::{
     ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneId, PaneOptions,
-    SignalStatistic,
+    SignalStatistic, shared_switches,
 };
 
 /// One switch of one pane. Panes share names: what `log` or `layer` means depends on the pane.
@@ -259,11 +259,15 @@ pub fn of(pane: PaneId) -> impl Iterator<Item = &'static Switch> {
     SWITCHES.iter().filter(move |switch| switch.pane == pane)
 }
 
-/// The switches of a pane that aren't as they are at first: (name, text).
+/// The switches of a pane, those that all share among them, that aren't as they are at first: (name, text).
 pub fn changed(pane: PaneId, options: &PaneOptions, recording: &Recording) -> Vec<(&'static str, String)> {
+    if matches!(pane, PaneId::Chart(_)) {
+        return Vec::new();
+    }
     let first = PaneOptions::default();
     let text = |switch: &Switch| (switch.name, switch.text(options, recording));
-    of(pane).filter(|switch| switch.at(options) != switch.at(&first)).map(text).collect()
+    let own = of(pane).filter(|switch| switch.at(options) != switch.at(&first)).map(text);
+    own.chain(shared_switches::changed(pane, options)).collect()
 }
 
 impl Switch {
@@ -384,7 +388,8 @@ mod tests {
             toml::Table::try_from(options).unwrap()
         };
         let (first, changed) = (fields(&PaneOptions::default()), fields(&all));
-        for (field, value) in &changed {
+        // What all panes share has a test of its own.
+        for (field, value) in changed.iter().filter(|(field, _)| !["window", "comparing"].contains(&field.as_str())) {
             assert_ne!(first.get(field), Some(value), "no switch turns {field}: add one, or the command line can't");
         }
     }

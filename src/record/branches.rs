@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,10 @@ impl Recording {
     pub fn set_focus(&mut self, track: TrackId) {
         if self.focus() != track {
             self.focus = Some(track);
+            // Tracks of several recordings differ in more than their readings.
+            if let Some(header) = self.tracks.get(&track).and_then(|track| track.header.as_deref()) {
+                self.header.clone_from(header);
+            }
             self.touch();
         }
     }
@@ -79,7 +84,7 @@ impl Recording {
         if track == self.newest_track {
             self.outcome = Some(outcome);
         } else if let Some(track) = self.tracks.get_mut(&track) {
-            track.outcome = Some(outcome);
+            Arc::make_mut(track).outcome = Some(outcome);
         }
         self.touch();
     }
@@ -89,7 +94,7 @@ impl Recording {
         self.inherit(info.id, fork);
         self.focus = Some(info.id);
         if let (Some(outcome), Some(before)) = (self.outcome.take(), self.tracks.get_mut(&self.newest_track)) {
-            before.outcome = Some(outcome);
+            Arc::make_mut(before).outcome = Some(outcome);
         }
         self.newest_track = info.id;
     }
@@ -103,7 +108,7 @@ impl Recording {
             }
         }
         for ((track, id), mut merged) in by_series {
-            let track = self.tracks.entry(track).or_default();
+            let track = Arc::make_mut(self.tracks.entry(track).or_default());
             let first = merged.first_key_value().map_or(0, |(step, _)| *step);
             let series = track
                 .series
@@ -128,7 +133,7 @@ impl Recording {
                 }
             }
         }
-        self.recount();
+        self.count_memory();
         self.touch();
     }
 
@@ -155,7 +160,7 @@ impl Recording {
             }
         }
         whole.retain(|_, series| series.last_step().is_some());
-        let own = std::mem::take(&mut self.tracks.entry(branch).or_default().series);
+        let own = std::mem::take(&mut Arc::make_mut(self.tracks.entry(branch).or_default()).series);
         for (id, series) in own {
             match whole.entry(id) {
                 std::collections::btree_map::Entry::Vacant(place) => {
@@ -172,12 +177,12 @@ impl Recording {
                 }
             }
         }
-        let track = self.tracks.entry(branch).or_default();
+        let track = Arc::make_mut(self.tracks.entry(branch).or_default());
         track.series = whole;
         track.parent = Some(fork);
         track.newest_step = track.newest_step.max(fork.step);
         self.branched = true;
-        self.recount();
+        self.count_memory();
     }
 }
 

@@ -82,6 +82,7 @@ fn header(steps: u64) -> Header {
         planned_steps: steps,
         lab: None,
         charts: Vec::new(),
+        watched: None,
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::SeriesId;
 
-/// Loss of the minibatch (with label noise and temperature), before the step's update.
+/// Loss of the minibatch (with label noise and temperature), before the step's update; of a training that was watched, of all
+/// training examples. So with the accuracy and the norms of the gradient.
 pub const TRAIN_LOSS: SeriesId = SeriesId::from_static("train_loss");
 /// Share of the minibatch that was classified as its (possibly noisy) label.
 pub const TRAIN_ACCURACY: SeriesId = SeriesId::from_static("train_accuracy");
@@ -26,6 +27,8 @@ pub const PRECONDITIONED_SHARPNESS: SeriesId = SeriesId::from_static("preconditi
 pub const PRECONDITIONED_THRESHOLD: SeriesId = SeriesId::from_static("preconditioned_threshold");
 /// Euclidean norm of the gradient, a vector over parameter groups.
 pub const GRADIENT_NORM: SeriesId = SeriesId::from_static("gradient_norm");
+/// Euclidean norm of the parameters, a vector over parameter groups; of trainings that were watched.
+pub const WEIGHT_NORM: SeriesId = SeriesId::from_static("weight_norm");
 /// Norm of the update over norm of the parameters, a vector over parameter groups.
 pub const UPDATE_RATIO: SeriesId = SeriesId::from_static("update_ratio");
 /// Euclidean norm of the minibatch gradient, a vector over parts (layer and role), every so many steps.

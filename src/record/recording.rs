@@ -1,18 +1,17 @@
 //! Everything one session measured, and the questions panes ask of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::branches::{Fingerprint, Fork};
 use super::chart::Chart;
 use super::checkpoint::CheckpointInfo;
+use super::memory::Memory;
 use super::param_role::ParamPart;
 use super::reading::{Estimate, Reading, SeriesId, Snapshot, TrackId};
-use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries, reading_bytes};
-
-/// Bytes of heavy readings (histograms, matrices, surfaces) kept before the older half is thinned.
-pub const HEAVY_BUDGET_BYTES: usize = 256 << 20;
+use super::series::{HeavySeries, ScalarSeries, Series, VectorSeries};
 
 /// What the pane on token similarity compares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +69,9 @@ pub struct Header {
     /// What is shown of it; none for the Playground's panes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub charts: Vec<Chart>,
+    /// The folder whose checkpoints were measured, if another program trained; none for runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<String>,
 }
 
 /// Which experiment was run, and how.
@@ -153,6 +155,8 @@ pub struct Track {
     pub attributes: BTreeMap<String, String>,
     /// Of a branch: it holds its parent's readings from before the fork, too.
     pub parent: Option<Fork>,
+    /// Of a track that came from another recording than the others.
+    pub(super) header: Option<Arc<Header>>,
     pub(super) outcome: Option<Outcome>,
     pub(super) newest_step: u64,
     pub(super) series: BTreeMap<SeriesId, Series>,
@@ -218,11 +222,11 @@ pub struct Recording {
     pub(super) focus: Option<TrackId>,
     pub(super) newest_track: TrackId,
     pub(super) branched: bool,
-    pub(super) tracks: BTreeMap<TrackId, Track>,
+    /// Shared with copies until one of them changes.
+    pub(super) tracks: BTreeMap<TrackId, Arc<Track>>,
     pub(super) newest_step: u64,
-    heavy_bytes: usize,
-    thinned: u32,
-    version: u64,
+    pub(super) memory: Memory,
+    pub(super) version: u64,
 }
 
 impl Recording {
@@ -249,30 +253,21 @@ impl Recording {
         }
     }
 
-    /// How often older histograms, matrices and surfaces were thinned to every second one.
-    pub fn times_thinned(&self) -> u32 {
-        self.thinned
-    }
-
-    pub fn heavy_bytes(&self) -> usize {
-        self.heavy_bytes
-    }
-
     pub fn is_empty(&self) -> bool {
         self.tracks.is_empty()
     }
 
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
-        self.tracks.iter().map(|(id, track)| (*id, track))
+        self.tracks.iter().map(|(id, track)| (*id, &**track))
     }
 
     pub fn track(&self, id: TrackId) -> Option<&Track> {
-        self.tracks.get(&id)
+        self.tracks.get(&id).map(|track| &**track)
     }
 
     /// Names a track before its first reading, or anew.
     pub fn begin_track(&mut self, info: &TrackInfo) {
-        let track = self.tracks.entry(info.id).or_default();
+        let track = Arc::make_mut(self.tracks.entry(info.id).or_default());
         track.label.clone_from(&info.label);
         track.attributes.clone_from(&info.attributes);
         if let Some(fork) = info.parent {
@@ -287,7 +282,7 @@ impl Recording {
     /// # Errors
     /// [`Misfit`] names the first reading that doesn't fit; nothing of the snapshot is then added.
     pub fn push(&mut self, snapshot: &Snapshot) -> Result<(), Misfit> {
-        let track = self.tracks.entry(snapshot.track).or_default();
+        let track = Arc::make_mut(self.tracks.entry(snapshot.track).or_default());
         for (id, reading) in &snapshot.readings {
             if let Some(series) = track.series.get(id).filter(|series| !series.accepts(snapshot.step, reading)) {
                 let is_late = series.accepts(u64::MAX, reading);
@@ -295,39 +290,19 @@ impl Recording {
             }
         }
         for (id, reading) in &snapshot.readings {
-            let series = track.series.entry(id.clone()).or_insert_with(|| Series::for_reading(reading));
+            let series = track.series.entry(id.clone()).or_insert_with(|| {
+                self.memory.begin_series();
+                Series::for_reading(reading)
+            });
+            let before = series.bytes();
             series.push(snapshot.step, reading);
-            if matches!(series, Series::Heavy(_)) {
-                self.heavy_bytes += reading_bytes(reading);
-            }
+            self.memory.changed(series, before);
         }
         track.newest_step = track.newest_step.max(snapshot.step);
         self.newest_step = self.newest_step.max(snapshot.step);
         self.version += 1;
-        if self.heavy_bytes > HEAVY_BUDGET_BYTES {
-            self.thin();
-        }
+        self.keep_budget();
         Ok(())
-    }
-
-    fn thin(&mut self) {
-        self.heavy_bytes = 0;
-        for series in self.tracks.values_mut().flat_map(|track| track.series.values_mut()) {
-            if let Series::Heavy(heavy) = series {
-                heavy.thin();
-                self.heavy_bytes += heavy.bytes();
-            }
-        }
-        self.thinned += 1;
-    }
-
-    /// Counts the bytes of heavy readings anew.
-    pub(super) fn recount(&mut self) {
-        let heavy = self.tracks.values().flat_map(|track| track.series.values()).filter_map(|series| match series {
-            Series::Heavy(heavy) => Some(heavy.bytes()),
-            Series::Scalar(_) | Series::Vector(_) => None,
-        });
-        self.heavy_bytes = heavy.sum();
     }
 
     pub fn intervene(&mut self, mark: Intervention) {
@@ -373,17 +348,10 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::super::reading::Matrix;
     use super::*;
 
     fn snapshot(step: u64, id: &str, reading: Reading) -> Snapshot {
         Snapshot { track: TrackId(0), step, readings: vec![(SeriesId::owned(id), reading)] }
-    }
-
-    fn matrix(side: usize) -> Reading {
-        Reading::Matrix(Arc::new(Matrix { rows: side, columns: side, values: vec![0.0; side * side] }))
     }
 
     #[test]
@@ -394,19 +362,5 @@ mod tests {
         assert!(recording.push(&snapshot(2, "x", Reading::Scalar(1.0))).is_err());
         assert_eq!(recording.newest_step(), 3);
         assert_eq!(recording.scalar(&SeriesId::owned("x")).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn heavy_readings_stay_within_their_budget_and_the_newest_survive() {
-        let mut recording = Recording::default();
-        let side = 1_024;
-        for step in 0..100 {
-            recording.push(&snapshot(step, "m", matrix(side))).unwrap();
-            assert!(recording.heavy_bytes() <= HEAVY_BUDGET_BYTES);
-        }
-        assert!(recording.times_thinned() > 0);
-        let id = SeriesId::owned("m");
-        assert_eq!(recording.latest_at(&id, 99).unwrap().0, 99);
-        assert_eq!(recording.latest_at(&id, 0).unwrap().0, 0);
     }
 }

@@ -52,7 +52,7 @@ fn tell(entry: Entry, ledger: &mut Ledger, outbox: &Outbox) -> Result<(), Gone> 
             ledger.begin(&info);
             Event::Track(info)
         }
-        Entry::Snapshot(snapshot) => Event::Snapshot(Arc::new(snapshot)),
+        Entry::Snapshot(snapshot) | Entry::Late(snapshot) => Event::Snapshot(Arc::new(snapshot)),
         Entry::Intervention(mark) => {
             ledger.note(mark.clone());
             let mut spec = ledger.spec_at(mark.track, mark.step).unwrap_or_default();

@@ -21,6 +21,10 @@ pub enum LedgerError {
         "the intervention at step {step} turns {knob:?} to {to:?}, which this program can't do; open the recording with the version that wrote it"
     )]
     Unknown { step: u64, knob: String, to: String },
+    #[error(
+        "the recording shows a training of another program, watched in {folder:?}: it can't be done again or gone on with here; train there, and watch anew"
+    )]
+    Watched { folder: String },
 }
 
 /// The specification at the start, the branches and the interventions of a recording.
@@ -41,6 +45,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] if the header's specification can't be read.
     pub fn of(recording: &Recording) -> Result<Self, LedgerError> {
+        if let Some(folder) = &recording.header.watched {
+            return Err(LedgerError::Watched { folder: folder.clone() });
+        }
         let root = RunSpec::from_toml(&recording.header.spec, "of the recording")?;
         let mut ledger = Self::new(root);
         for (id, track) in recording.tracks() {

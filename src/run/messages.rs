@@ -61,6 +61,8 @@ pub enum RunState {
     Preparing,
     Running,
     Paused,
+    /// Another program trains; its checkpoints are measured as they come.
+    Watching,
     /// The planned steps are done; `Play` goes on.
     Finished,
     Diverged,
@@ -137,6 +139,8 @@ pub enum Event {
     },
     /// An error or a panic of the worker, in words for the user; what was recorded is safe.
     Failed(String),
+    /// A line for the user about something that came from outside and that the worker could not use.
+    Remark(String),
     /// What [`Command::Checkpoints`] asked for.
     Checkpoints(Arc<Checkpoints>),
     Saved(PathBuf),

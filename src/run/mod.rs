@@ -33,9 +33,11 @@ pub mod spec;
 pub mod sweep;
 mod threshold;
 pub mod trainer;
+pub mod watch;
 pub mod weights_file;
 pub mod worker;
 
 pub use keeper::Keeping;
 pub use live_run::Past;
 pub use outbox::Wake;
+pub use recorder::numbered as recording_of_run;

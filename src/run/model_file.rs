@@ -1,5 +1,6 @@
 //! `model.toml`: a network, its loss and the shapes of its inputs and outputs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use crate::nn::build::{BuildError, build};
 use crate::nn::model::Model;
 use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::nn::statistics::{Statistics, under};
+use crate::optim::spec::OptimizerSpec;
 use crate::tasks::shapes::{InputShape, OutputShape, Shapes};
 use crate::tasks::spec::{TaskKind, TaskSpec};
 
@@ -24,12 +26,21 @@ pub struct ModelFile {
     /// Examples of a minibatch, for [`Statistics::Batch`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
+    /// Of a training that is watched: its examples, beside the file unless the path is absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Likewise its test examples, if they are in a file of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_data: Option<PathBuf>,
     #[serde(default)]
     pub model: ModelSpec,
     #[serde(default)]
     pub loss: LossSpec,
     pub input: InputShape,
     pub output: OutputShape,
+    /// Of a training that is watched: how it steps, for the line that its sharpness is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerSpec>,
 }
 
 impl ModelFile {
@@ -83,14 +94,15 @@ impl ModelFile {
     }
 
     /// A run of this network on the examples of a safetensors file, all else by default.
-    pub fn run_spec(&self, data: impl Into<std::path::PathBuf>) -> RunSpec {
+    pub fn run_spec(&self, data: impl Into<PathBuf>) -> RunSpec {
         let task = TaskSpec {
             kind: TaskKind::Safetensors,
             path: Some(data.into()),
             shapes: Some(self.shapes()),
             ..TaskSpec::default()
         };
-        RunSpec { model: self.model.clone(), loss: self.loss.clone(), task, ..RunSpec::default() }
+        let optimizer = self.optimizer.clone().unwrap_or_default();
+        RunSpec { model: self.model.clone(), loss: self.loss.clone(), task, optimizer, ..RunSpec::default() }
     }
 }
 

@@ -39,7 +39,30 @@ const KINDS: [(Kind, f64); 7] = [
     (Kind::Metric, 2.7),
 ];
 
+/// The ids of what a prober measures, and what they are.
+pub const PROBES: &[(&str, &str)] = &[
+    ("signal", "activations layer by layer: histograms, similarities, ranks, kurtosis, int8"),
+    ("sharpness", "the largest eigenvalue of the Hessian of the training loss"),
+    ("landscape", "loss and accuracy on a plane through the parameters"),
+    ("spectrum", "both ends of the Hessian's spectrum, its density and trace"),
+    ("attention", "attention of one example, and its entropy"),
+    ("slice-metric", "another metric on the plane (--landscape-metric)"),
+];
+
 impl Kind {
+    fn id(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Sharpness => "sharpness",
+            // No id: it needs the memory of an optimiser.
+            Self::Preconditioned => "",
+            Self::Landscape => "landscape",
+            Self::Spectrum => "spectrum",
+            Self::Attention => "attention",
+            Self::Metric => "slice-metric",
+        }
+    }
+
     fn is_wanted(self, spec: &RunSpec) -> bool {
         match self {
             Self::Signal | Self::Landscape => true,
@@ -152,6 +175,13 @@ impl Prober {
             slices: Slices::default(),
             sharpness: None,
         }
+    }
+
+    /// Measures nothing but these of [`PROBES`].
+    #[must_use]
+    pub fn only(mut self, ids: &[&str]) -> Self {
+        self.slots.retain(|slot| ids.contains(&slot.kind.id()));
+        self
     }
 
     /// Drops unfinished work (a live knob changed what is measured, or time went back).

@@ -137,9 +137,9 @@ fn record(first: PathBuf, resumed: Option<RecordingWriter>, orders: &Receiver<Or
     }
 }
 
-/// `runs/playground.landscope`, `runs/playground-2.landscope`, ...
-fn numbered(first: &Path, run: usize) -> PathBuf {
-    if run == 1 {
+/// Where the recorder puts the first, second, ... run: `runs/playground.landscope`, `runs/playground-2.landscope`, ...
+pub fn numbered(first: &Path, run: usize) -> PathBuf {
+    if run <= 1 {
         return first.to_owned();
     }
     let stem = first.file_stem().unwrap_or_default().to_string_lossy();

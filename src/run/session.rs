@@ -17,6 +17,7 @@ use super::messages::{Command, Event};
 use super::outbox::{Outbox, Wake};
 use super::recorder::Recorder;
 use super::spec::RunSpec;
+use super::watch::{self, WatchOrder};
 use super::worker::{Beginning, WorkerOptions, work};
 
 /// Events that may wait for a listener that draws: some seconds of a fast run.
@@ -104,6 +105,14 @@ impl Session {
         Self::spawn(options, move |worker, commands, outbox| {
             bench::work(&*program, values, worker.play, commands, outbox);
         })
+    }
+
+    /// Starts the worker on a folder that another program trains into.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start_watch(order: WatchOrder, options: SessionOptions) -> std::io::Result<Self> {
+        Self::spawn(options, move |worker, commands, outbox| watch::work(&order, worker, commands, outbox))
     }
 
     fn spawn(

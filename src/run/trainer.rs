@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod spawn;
+mod standing;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ use super::weights_file::{self, WeightsFileError};
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use spawn::Memory;
+pub use standing::Whole;
 
 /// Examples a forward pass of the test split takes at once.
 const EVALUATION_CHUNK: usize = 512;
@@ -136,10 +138,19 @@ impl Trainer {
     /// [`TrainError`] says what of the specification, the data or the device is wrong and what to do.
     pub fn new(spec: RunSpec) -> Result<Self, TrainError> {
         super::knobs::validate(&spec).map_err(TrainError::Spec)?;
+        let task = load(&spec.task, &Streams::new(spec.seed))?;
+        Self::with_task(spec, task)
+    }
+
+    /// As [`Self::new`], on data that are loaded already.
+    ///
+    /// # Errors
+    /// [`TrainError`], as there.
+    pub fn with_task(spec: RunSpec, task: Task) -> Result<Self, TrainError> {
+        super::knobs::validate(&spec).map_err(TrainError::Spec)?;
         let device = device::open(spec.device)?;
         let dtype = DType::F32;
         let streams = Streams::new(spec.seed);
-        let task = load(&spec.task, &streams)?;
         let model = build(&spec.model, &task.train)?;
         let flat = match &spec.init_weights {
             Some(path) => weights_file::read(path, model.layout())?,
@@ -206,6 +217,7 @@ impl Trainer {
             planned_steps: self.spec.steps,
             lab: None,
             charts: Vec::new(),
+            watched: None,
         }
     }
 

@@ -26,7 +26,7 @@ pub struct WorkerOptions {
 }
 
 /// Why a run's loop was left.
-enum Next {
+pub(super) enum Next {
     Begin(Box<Beginning>),
     Quit,
 }
@@ -59,7 +59,7 @@ pub fn work(beginning: Beginning, options: &WorkerOptions, commands: &Receiver<C
 }
 
 /// Turns a panic into an error in words: a bug in one run must not take the window or the recording with it.
-fn guarded<T>(body: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
+pub(super) fn guarded<T>(body: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Stop::Error(TrainError::Bug(words(&*panic)))))
 }
 
@@ -177,7 +177,7 @@ pub(super) fn wait(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), 
     if commands.is_empty() && started.elapsed() < REST { Err(Gone) } else { Ok(()) }
 }
 
-fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
+pub(super) fn wait_for_restart(message: String, commands: &Receiver<Command>, outbox: &Outbox) -> Next {
     let told = outbox
         .send(Event::Ended { track: TrackId::default(), outcome: Outcome::Failed(message.clone()) })
         .and_then(|()| outbox.send(Event::Failed(message)))

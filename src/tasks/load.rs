@@ -47,6 +47,15 @@ pub fn load(spec: &TaskSpec, streams: &Streams) -> Result<Task, TaskError> {
     Ok(task)
 }
 
+/// The examples of a training that somebody else does ([`TaskKind::Safetensors`]): all of `x` is trained on, and where there are
+/// no test examples the test split is empty.
+///
+/// # Errors
+/// [`TaskError`], for anything wrong with the user's files.
+pub fn load_undivided(spec: &TaskSpec) -> Result<Task, TaskError> {
+    files::tensors::load_undivided(spec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

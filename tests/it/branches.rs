@@ -100,7 +100,13 @@ fn a_recording_that_was_opened_is_gone_on_with_in_its_own_file() {
     listener.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(0.002) });
     listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 450));
     let past = |step| {
-        let recording = Box::new(file::read(&path).unwrap());
+        // The file is begun by a thread of its own, which a busy machine may keep waiting.
+        let recording = loop {
+            match file::read(&path) {
+                Ok(recording) if !recording.is_empty() => break Box::new(recording),
+                _ => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        };
         Past { path: path.clone(), recording, fork: fork(0, step) }
     };
     let busy = Session::resume(past(400), options(None, true)).err().unwrap().to_string();

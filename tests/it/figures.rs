@@ -154,15 +154,20 @@ fn ridges() -> Plot {
         let width = 0.6 + 0.2 * i as f32;
         let bell = |k: usize| (-((k as f32 / 32.0 - 1.0) * 3.0 / width).powi(2)).exp() / (20.0 * width);
         let shares = (0..64).map(bell).collect();
-        Ridge { label: format!("block {i} attention"), shares, summary: format!("mean 0.0{i}, std {width:.2}") }
+        Ridge {
+            label: format!("block {i} attention"),
+            shares,
+            summary: format!("mean 0.0{i}, std {width:.2}"),
+            over: Vec::new(),
+        }
     };
     Plot::Ridges(RidgePlot {
         title: "Activations at step 1,500".into(),
         x_label: "Activation".into(),
         x_range: [-3.0, 3.0],
         ridges: (1..10).map(ridge).collect(),
-        full_height: None,
         notes: vec!["128 examples".into()],
+        ..RidgePlot::default()
     })
 }
 
@@ -302,7 +307,12 @@ fn nothing_in_a_plot_brings_the_figure_down() {
                     levels: vec![x, y],
                     ..SurfacePlot::default()
                 };
-                let ridge = Ridge { label: String::new(), shares: vec![x, y, 0.5], summary: "é\u{300}".into() };
+                let ridge = Ridge {
+                    label: String::new(),
+                    shares: vec![x, y, 0.5],
+                    summary: "é\u{300}".into(),
+                    over: Vec::new(),
+                };
                 let ridges =
                     RidgePlot { x_range: [a, b], ridges: vec![ridge, Ridge::default()], ..RidgePlot::default() };
                 let lying = SurfacePlot { n: usize::MAX, ..surface.clone() };

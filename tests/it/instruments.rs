@@ -32,6 +32,7 @@ fn all_options() -> Vec<PaneOptions> {
                     attention_layer: 2,
                     attention_head: if log { 0 } else { 3 },
                     entropy_view: entropies.next().unwrap(),
+                    ..PaneOptions::default()
                 });
             }
         }

@@ -128,15 +128,20 @@ pub fn ridges() -> RidgePlot {
         let (centre, width) = (0.3 * i as f64 - 0.6, 0.35 + 0.18 * i as f64);
         let density = |x: f64| (-((x - centre) / width).powi(2) / 2.0).exp() / width;
         let shares = (0..96).map(|k| -4.0 + 8.0 * (f64::from(k) + 0.5) / 96.0).map(|x| (density(x) / 40.0) as f32);
-        Ridge { label: label.into(), shares: shares.collect(), summary: format!("mean {centre:.2}, sd {width:.2}") }
+        Ridge {
+            label: label.into(),
+            shares: shares.collect(),
+            summary: format!("mean {centre:.2}, sd {width:.2}"),
+            over: Vec::new(),
+        }
     };
     RidgePlot {
         title: "Activations".into(),
         x_label: "activation".into(),
         x_range: [-4.0, 4.0],
-        full_height: None,
         ridges: names.iter().enumerate().map(|(i, label)| ridge(i, label)).collect(),
         notes: vec!["Step 1,240".into(), "64 examples".into()],
+        ..RidgePlot::default()
     }
 }
 

@@ -201,7 +201,7 @@ fn what_was_measured_afterwards_finds_its_place() {
     let opened = file::open(&path).unwrap();
     assert_eq!(opened.damage, None);
     let late = opened.recording.scalar(&SeriesId::owned("late")).unwrap();
-    assert!(late.len() == 15 && late.steps().is_sorted());
+    assert!(late.len() == 15 && late.steps().iter().is_sorted());
     assert!(late.steps().iter().zip(late.values()).all(|(&step, &value)| value == step as f64));
 }
 
@@ -219,7 +219,7 @@ fn a_follower_reads_what_comes_and_branches_after_what_they_inherit() {
         for entry in follower.poll() {
             match entry {
                 file::Entry::Track(info) => followed.begin_track(&info),
-                file::Entry::Snapshot(snapshot) => followed.push(&snapshot).unwrap(),
+                file::Entry::Snapshot(snapshot) | file::Entry::Late(snapshot) => followed.push(&snapshot).unwrap(),
                 _ => {}
             }
         }
@@ -315,7 +315,7 @@ fn a_file_cut_anywhere_opens_up_to_the_cut_or_says_why_not() {
     let bytes = fs::read(&path).unwrap();
     let cut = folder.path().join("cut.landscope");
     let loss = landscope::record::names::TRAIN_LOSS;
-    let all = whole.scalar(&loss).unwrap().values();
+    let all = whole.scalar(&loss).unwrap().values().to_vec();
     let mut furthest = 0;
     for part in 0..=60 {
         // Odd lengths: not only whole pages.
@@ -324,7 +324,7 @@ fn a_file_cut_anywhere_opens_up_to_the_cut_or_says_why_not() {
         match file::open(&cut) {
             Ok(opened) => {
                 assert!(opened.damage.is_some(), "{length} of {} bytes", bytes.len());
-                let read = opened.recording.scalar(&loss).map_or(&[][..], |series| series.values());
+                let read = opened.recording.scalar(&loss).map_or_else(Vec::new, |series| series.values().to_vec());
                 assert_eq!(read, &all[..read.len()]);
                 furthest = furthest.max(read.len());
                 // Rows are spread evenly over the file, so half a file holds nearly half the run.

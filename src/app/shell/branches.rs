@@ -1,6 +1,6 @@
 //! The tree of branches above the time line: a row a track, from where it parts to where it ends.
 
-use egui::{Align2, Rect, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
+use egui::{Rect, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
 use crate::app::action::Action;
 use crate::app::theme::{self};
@@ -49,12 +49,13 @@ pub fn show(recording: &Recording, ui: &mut Ui, actions: &mut Vec<Action>) {
         if let Some(Outcome::Diverged(_)) = recording.outcome_of(id) {
             painter.circle_filled(pos2(x1, y), 3.5, tokens.danger);
         }
-        let (anchor, at) = if x1 + 70.0 > area.right() {
-            (Align2::RIGHT_BOTTOM, pos2(area.right() - MARGIN, y))
-        } else {
-            (Align2::LEFT_CENTER, pos2(x1 + 7.0, y))
-        };
-        painter.text(at, anchor, &name, theme::small(), if focused { tokens.text } else { tokens.text_weak });
+        let color = if focused { tokens.text } else { tokens.text_weak };
+        let text = painter.layout_no_wrap(name.clone(), theme::small(), color);
+        // On the line itself, wherever there is room: rows are too low for names beside them.
+        let left = (x0 + 9.0).min(area.right() - MARGIN - text.size().x);
+        let corner = pos2(left, y - text.size().y / 2.0);
+        painter.rect_filled(Rect::from_min_size(corner, text.size()).expand2(Vec2::new(3.0, 0.0)), 2.0, tokens.panel);
+        painter.galley(corner, text, color);
         let about = format!("{name}: steps {} to {}", grouped(from), grouped(track.newest_step()));
         if response.on_hover_text(about).clicked() {
             actions.push(Action::Focus(id));

@@ -61,6 +61,14 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
             let about =
                 "A recording that was saved here or written by `landscope run`; it can be dropped on the window, too";
             prompt(ui, about, "Open", path, Browse::OpenRecording, actions, |path| Dialog::Open { path }, Action::Open);
+            if window.recording().header.charts.is_empty() && !window.recording().is_empty() {
+                ui.add_space(4.0);
+                let add = ui.add_enabled(!path.trim().is_empty(), egui::Button::new("Add to comparison"));
+                let tip = "The file's tracks beside those that are shown: panes then show both";
+                if add.on_hover_text(tip).clicked() {
+                    actions.push(Action::Compare { paths: vec![path.trim().into()], with_shown: true });
+                }
+            }
         }
         Dialog::Note { step, text } => note(*step, text, ui, actions),
         Dialog::Export(export) => export_dialog::show(export, ui, actions),
@@ -170,7 +178,11 @@ fn knob(id: &str, window: &Window, ui: &mut Ui) {
 
 /// Two runs side by side that differ in this knob.
 fn twin(id: &'static str, window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
-    let Some(knob) = knobs::find(id).filter(|_| window.has_transport() && window.lab.is_none()) else { return };
+    let Some(knob) =
+        knobs::find(id).filter(|_| window.has_transport() && window.lab.is_none() && !window.is_watching())
+    else {
+        return;
+    };
     let tokens = theme::of(ui.visuals());
     ui.add_space(6.0);
     ui.separator();

@@ -8,7 +8,8 @@ use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::widgets::knob;
 use crate::record::LabHeader;
-use crate::run::knobs::{self, Group};
+use crate::run::knobs::{self, Group, SpecKnob};
+use crate::run::watch;
 
 use super::lab_knobs;
 
@@ -68,10 +69,13 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
     if !open {
         return;
     }
-    // A recording's knobs are read, not turned.
-    ui.add_enabled_ui(window.has_transport(), |ui| {
+    let watching = window.is_watching();
+    let turnable = |knob: &SpecKnob| !watching || watch::settings().any(|setting| setting.id == knob.id);
+    // A recording's knobs are read, not turned; of a training elsewhere only what is measured can be.
+    ui.add_enabled_ui(window.has_transport() && (!watching || group == Group::Measuring), |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
-        for knob in knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)) {
+        let shown = |knob: &&SpecKnob| knob.group == group && knob.is_relevant(&window.draft);
+        for knob in knobs::all().filter(shown).filter(|knob| group != Group::Measuring || turnable(knob)) {
             let standing = knob::Standing {
                 knob,
                 value: knob.get(&window.draft),

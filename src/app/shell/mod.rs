@@ -10,12 +10,15 @@ mod film_dialog;
 mod knob_panel;
 mod lab_knobs;
 mod lesson_panel;
+mod memory;
 mod pane_options;
 mod panes;
 mod stacks;
 mod time_line;
+mod time_window;
 mod toasts;
 mod top_bar;
+mod tracks;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +43,7 @@ pub struct Shell {
     slow: bool,
     dialog_pictures: dialogs::Pictures,
     lesson: lesson_panel::Memory,
+    tracks: tracks::Memory,
 }
 
 impl Shell {
@@ -55,6 +59,9 @@ impl Shell {
     /// Draws the window and carries out what the user wishes.
     pub fn show(&mut self, window: &mut Window, ui: &mut Ui) {
         let mut actions = Vec::new();
+        if window.play_on(f64::from(ui.input(|input| input.stable_dt))) {
+            ui.ctx().request_repaint();
+        }
         keys::read(ui.ctx(), window, &mut actions);
         self.look(window, ui);
         let tokens = theme::of(ui.visuals());
@@ -80,6 +87,13 @@ impl Shell {
                 .size_range(240.0..=460.0)
                 .frame(Frame::new().fill(tokens.panel))
                 .show(ui, |ui| lesson_panel::show(window, &shown, &mut self.lesson, ui, &mut actions));
+        }
+        if window.tracks_open && tracks::has_several(window.recording()) {
+            Panel::right("tracks")
+                .default_size(230.0)
+                .size_range(180.0..=420.0)
+                .frame(bar(0))
+                .show(ui, |ui| tracks::show(window, &mut self.tracks, ui, &mut actions));
         }
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
@@ -119,17 +133,21 @@ impl Shell {
 
 /// A file dropped on the window is a recording to be opened.
 fn drop_files(ui: &Ui, actions: &mut Vec<Action>) {
-    if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+    let hovered = ui.input(|input| input.raw.hovered_files.len());
+    if hovered > 0 {
+        let text = if hovered > 1 { "Drop to compare the recordings" } else { "Drop to open the recording" };
         let tokens = theme::of(ui.visuals());
         let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
         let painter = ui.ctx().layer_painter(layer);
         let all = ui.ctx().content_rect();
         painter.rect_filled(all, 0.0, tokens.background.gamma_multiply(0.8));
         let font = egui::FontId::proportional(2.0 * size::TEXT_HEADING);
-        painter.text(all.center(), egui::Align2::CENTER_CENTER, "Drop to open the recording", font, tokens.text);
+        painter.text(all.center(), egui::Align2::CENTER_CENTER, text, font, tokens.text);
     }
-    let dropped = ui.input(|input| input.raw.dropped_files.first().cloned());
-    if let Some(path) = dropped.map(|file| file.path().to_owned()) {
-        actions.push(Action::Open(path));
+    let dropped: Vec<_> = ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+    match &dropped[..] {
+        [] => {}
+        [path] => actions.push(Action::Open(path.clone())),
+        _ => actions.push(Action::Compare { paths: dropped, with_shown: false }),
     }
 }

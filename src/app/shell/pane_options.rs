@@ -91,6 +91,24 @@ pub fn header(ui: &mut Ui, id: PaneId, window: &Window, actions: &mut Vec<Action
     }
 }
 
+/// Where a pane has many curves a track: which of them is compared.
+pub fn compared_line(
+    ui: &mut Ui,
+    id: PaneId,
+    (choices, chosen): (&[String], &str),
+    window: &Window,
+    actions: &mut Vec<Action>,
+) {
+    let mut at = choices.iter().position(|choice| choice == chosen).unwrap_or(0);
+    let before = at;
+    choice(ui, "Curve that is compared", choices, &mut at);
+    if at != before {
+        let mut options = window.options.clone();
+        options.comparing.line.insert(id, choices[at].clone());
+        actions.push(Action::SetOptions(options));
+    }
+}
+
 /// A metric that is chosen is to be measured, too; one that isn't looked at any more costs nothing.
 fn changed(window: &Window, options: PaneOptions, actions: &mut Vec<Action>) {
     if options.landscape_metric != window.options.landscape_metric && window.has_transport() {

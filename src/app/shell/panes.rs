@@ -17,8 +17,8 @@ use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::figures::Camera;
 use crate::figures::file::FileFormat;
-use crate::plots::{PaneId, pane};
-use crate::record::Recording;
+use crate::plots::{PaneId, Plot, compare, pane};
+use crate::record::{Recording, WindowCommand};
 
 use super::pane_options;
 use super::stacks::{self, Stacks};
@@ -128,6 +128,9 @@ impl Drawn<'_> {
                 self.actions.push(Action::Maximise(id));
             }
             self.menu(ui, id, pane);
+            if let Some((choices, choice)) = self.plots.choices(id) {
+                pane_options::compared_line(ui, id, (choices, choice), self.window, self.actions);
+            }
             pane_options::header(ui, id, self.window, self.actions);
         });
         handle.drag_started()
@@ -176,6 +179,12 @@ impl Drawn<'_> {
         if let Some(wait) = wait {
             ui.ctx().request_repaint_after_secs(wait as f32);
         }
+        if plots.is_empty() {
+            let layout = egui::Layout::centered_and_justified(egui::Direction::TopDown);
+            ui.scope_builder(UiBuilder::new().max_rect(rect).layout(layout), |ui| {
+                ui.label(RichText::new("Drawing all tracks").color(theme::of(ui.visuals()).text_faint));
+            });
+        }
         let count = plots.len().max(1);
         let beside = rect.width() > WIDE * rect.height();
         let part = if beside {
@@ -184,6 +193,7 @@ impl Drawn<'_> {
             vec2(rect.width(), rect.height() / count as f32)
         };
         // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
+        let is_compared = compare::is_comparing(self.window.recording(), &self.window.options);
         let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
         for (index, plot) in plots.iter().enumerate() {
             let offset = if beside { vec2(part.x * index as f32, 0.0) } else { vec2(0.0, part.y * index as f32) };
@@ -195,10 +205,17 @@ impl Drawn<'_> {
             let builder = UiBuilder::new().max_rect(place).id_salt(plot_id).ui_stack_info(UiStackInfo::default());
             ui.scope_builder(builder, |ui| {
                 ui.set_clip_rect(place.intersect(ui.clip_rect()));
-                if is_titled {
+                // Which track a picture is of, its title says.
+                if is_titled || (is_compared && count > 1 && !matches!(plot, Plot::Lines(_))) {
                     ui.add(egui::Label::new(RichText::new(plot.title()).small()).truncate());
                 }
                 views::show(ui, plot_id, plot, view);
+                if let Some([a, b]) = view.selected.take() {
+                    self.actions.push(Action::Window(WindowCommand::Select(a, b)));
+                }
+                if let Some(track) = view.picked.take() {
+                    self.actions.push(Action::Focus(track));
+                }
                 if let Some(at) = view.clicked.take() {
                     self.actions.push(Action::Pick { pane: id, at });
                 }

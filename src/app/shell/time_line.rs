@@ -2,6 +2,7 @@
 
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
+use super::{memory, time_window, tracks};
 use crate::app::action::Action;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, Tokens};
@@ -45,23 +46,33 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             format!("of {}", grouped(newest))
         };
         ui.label(RichText::new(of).color(tokens.text_weak));
-        if !following && newest > step {
-            let end = if window.has_transport() { "live again" } else { "to the end" };
-            let back = format!("{} steps back: {end}", grouped(newest - step));
-            if ui.add(Button::new(RichText::new(back).color(tokens.accent)).fill(Color32::TRANSPARENT)).clicked() {
-                actions.push(Action::Time(TimeCommand::Follow));
-            }
-        }
         if let Some(fork) = window.fork_here() {
             let tip = format!("Begin a branch at step {}, with other knobs or the same (B)", grouped(fork.step));
             if icon::button(ui, Icon::Branch, "Branch here", &tip, Emphasis::Plain).clicked() {
                 actions.push(Action::Fork);
             }
         }
+        if window.viewed.is_some() && window.fork_here().is_some() {
+            let tip = "Slice, sharpness and all that the panes show, measured at this step from the nearest checkpoint, and added to the file";
+            if ui.button("Measure here").on_hover_text(tip).clicked() {
+                actions.push(Action::MeasureHere);
+            }
+        }
         if !recording.is_empty() && !window.is_following_a_file() {
             let tip = "Write a note at this step (N)";
             if icon::button(ui, Icon::Note, "Note", tip, Emphasis::Plain).clicked() {
                 actions.push(Action::Show(Dialog::Note { step, text: String::new() }));
+            }
+        }
+        time_window::show(window, ui, actions);
+        if tracks::has_several(recording) {
+            tracks::toggle(window, ui, actions);
+        }
+        if !following && newest > step {
+            let end = if window.has_transport() { "live again" } else { "to the end" };
+            let back = format!("{} steps back: {end}", grouped(newest - step));
+            if ui.add(Button::new(RichText::new(back).color(tokens.accent)).fill(Color32::TRANSPARENT)).clicked() {
+                actions.push(Action::Time(TimeCommand::Follow));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -130,6 +141,8 @@ fn state_label(window: &Window, ui: &mut Ui) {
     ui.label(RichText::new(text).color(tokens.text));
     let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
+    ui.add_space(10.0);
+    memory::show(window, ui);
     let recording = window.recording();
     let turned = |mark: &&Intervention| ![ledger::FORK, ledger::RESTORE].contains(&mark.knob.as_str());
     let marks = recording.interventions_of(recording.focus()).filter(turned).count();
@@ -144,6 +157,7 @@ fn state(state: RunState, tokens: &Tokens) -> (&'static str, Color32) {
     match state {
         RunState::Preparing => ("Preparing", tokens.warning),
         RunState::Running => ("Running", tokens.good),
+        RunState::Watching => ("Watching", tokens.good),
         RunState::Paused => ("Paused", tokens.text_faint),
         RunState::Finished => ("Finished", tokens.accent),
         RunState::Diverged => ("Diverged", tokens.danger),

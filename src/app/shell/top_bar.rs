@@ -8,6 +8,7 @@ use crate::app::theme::{self, size};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::app::widgets::scrub::grouped;
 use crate::labs::LABS;
+use crate::record::names;
 use crate::run::messages::RunState;
 
 /// Limits on offer, updates a second.
@@ -24,7 +25,9 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         ui.label(RichText::new("Landscope").size(size::TEXT_HEADING).strong().color(tokens.text));
         ui.add_space(8.0);
         experiments(window, ui, actions);
-        if window.has_transport() {
+        if window.is_watching() {
+            watched(window, ui);
+        } else if window.has_transport() {
             transport(window, ui, actions);
         } else {
             file(window, ui, actions);
@@ -43,11 +46,12 @@ fn experiments(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         return;
     }
     let current = window.lab.as_ref().map(|front| front.lab.id());
-    let title = window.lab.as_ref().map_or("Playground", |front| front.lab.title());
+    let unnamed = if window.is_watching() { "Training elsewhere" } else { "Playground" };
+    let title = window.lab.as_ref().map_or(unnamed, |front| front.lab.title());
     let combo = ComboBox::from_id_salt("experiment").width(170.0).selected_text(title).show_ui(ui, |ui| {
         let mut entry = |id: Option<&'static str>, title: &str, about: &str| {
             let chosen = ui.selectable_label(id == current, title).on_hover_text(about).clicked();
-            if chosen && (id != current || !window.has_transport()) {
+            if chosen && (id != current || !window.has_transport() || window.is_watching()) {
                 actions.push(Action::OpenLab(id));
             }
         };
@@ -96,6 +100,24 @@ fn transport(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     combo.response.on_hover_text("At most so many updates a second: slow motion for the lecture");
     ui.add_space(4.0);
     pace(window, ui);
+}
+
+/// What stands in the place of the transport while another program trains.
+fn watched(window: &Window, ui: &mut Ui) {
+    let tokens = theme::of(ui.visuals());
+    let recording = &window.live.recording;
+    let Some(folder) = &recording.header.watched else { return };
+    let path = std::path::Path::new(folder);
+    let name = path.file_name().map_or_else(|| folder.clone(), |name| name.to_string_lossy().into_owned());
+    ui.label(RichText::new(format!("Watching {name}")).color(tokens.text)).on_hover_text(crate::app::full_path(path));
+    let count = recording.scalar(&names::TRAIN_LOSS).map_or(0, |series| series.len());
+    let words = match count {
+        0 => "no checkpoint yet".to_owned(),
+        1 => format!("1 checkpoint, step {}", grouped(recording.newest_step())),
+        _ => format!("{count} checkpoints, newest step {}", grouped(recording.newest_step())),
+    };
+    let tip = "Another program trains; each step-N.safetensors that it writes into the folder is measured";
+    ui.label(RichText::new(words).color(tokens.text_weak)).on_hover_text(tip);
 }
 
 fn limit_title(limit: Option<f64>) -> String {

@@ -6,7 +6,7 @@ use egui::{Color32, Id, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::{axes, ticks};
 use crate::app::theme;
-use crate::plots::LineStyle;
+use crate::plots::{LineColor, LineKey, LineStyle};
 
 pub struct Entry<'a> {
     pub label: &'a str,
@@ -81,6 +81,32 @@ pub fn show(
     }
     let bottom = places.iter().take(shown.max(1)).map(|place| place.y + row).fold(at.y + row, f32::max);
     (bottom - area.top(), pointed)
+}
+
+/// What the colours of a bundle stand for: the ends of the scale about a bar, at the right of the head; the width used.
+pub fn scale(ui: &Ui, area: Rect, key: &LineKey) -> f32 {
+    const BAR: f32 = 60.0;
+    const PARTS: usize = 20;
+    let tokens = theme::of(ui.visuals());
+    let [low, high] = key.range.map(ticks::number);
+    let (low, high) = (format!("{} {low}", key.label), if key.log { format!("{high} (log)") } else { high });
+    let galley = |text: String| ui.painter().layout_no_wrap(text, axes::font(ui), tokens.text_weak);
+    let (low, high) = (galley(low), galley(high));
+    let width = low.size().x + high.size().x + BAR + 10.0;
+    if width > 0.6 * area.width() {
+        return 0.0;
+    }
+    let middle = area.top() + 2.0 + low.size().y / 2.0;
+    let bar = pos2(area.right() - high.size().x - 5.0 - BAR, middle);
+    ui.painter().galley(pos2(bar.x - 5.0 - low.size().x, area.top() + 2.0), low, tokens.text_weak);
+    ui.painter().galley(pos2(bar.x + BAR + 5.0, area.top() + 2.0), high, tokens.text_weak);
+    for part in 0..PARTS {
+        let color = tokens.line(LineColor::Scale(part as f32 / (PARTS - 1) as f32));
+        let size = vec2(BAR / PARTS as f32, 8.0);
+        let at = pos2(bar.x + part as f32 * size.x, middle - 4.0);
+        ui.painter().rect_filled(Rect::from_min_size(at, size + vec2(0.5, 0.0)), 0.0, color);
+    }
+    width + GAP
 }
 
 /// Places entries of the given widths row by row; of those that don't fit into `max_rows`, the first place is where

@@ -9,8 +9,10 @@ use super::axes::{self, Scale};
 use super::dashes;
 use super::legend::{self, Entry};
 use super::ticks::{self, Tick};
+use super::{bundle, hover};
 use crate::app::theme::{self, Tokens};
-use crate::plots::{Band, Line, LinePlot, LineStyle};
+use crate::plots::{Band, Line, LinePlot, LineStyle, XAxis};
+use crate::record::TrackId;
 
 /// What a reader changed, and what was under the pointer a frame ago.
 #[derive(Default)]
@@ -19,33 +21,49 @@ pub struct Memory {
     hover: Option<f64>,
     /// The scale that the remembered zoom belongs to; `None` before the first frame.
     log: Option<bool>,
+    bundle: bundle::Memory,
+    /// Where a drag that chooses steps began.
+    selecting: Option<f64>,
 }
 
-pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
+/// What the reader did to the picture in this frame.
+#[derive(Default)]
+pub struct Done {
+    /// Whose curve of a bundle was clicked.
+    pub picked: Option<TrackId>,
+    /// The steps that were chosen.
+    pub selected: Option<[u64; 2]>,
+}
+
+/// Draws curves.
+pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     let tokens = theme::of(ui.visuals());
     let (area, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     if area.width() < 60.0 || area.height() < 60.0 {
-        return;
+        return Done::default();
     }
     // Noise behind a curve is named last.
     let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| plot.is_named(i)).collect();
     order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
     let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
     let rows = ((area.height() / 85.0) as usize).clamp(1, 4);
-    let (head, pointed) = legend::show(ui, id, area, rows, &plot.y_label, &entries, &mut memory.hidden);
+    let scale = plot.key.as_ref().map_or(0.0, |key| legend::scale(ui, area, key));
+    let beside = Rect::from_min_max(area.min, pos2(area.right() - scale, area.bottom()));
+    let (head, pointed) = legend::show(ui, id, beside, rows, &plot.y_label, &entries, &mut memory.hidden);
     let pointed = pointed.map(|k| plot.lines[order[k]].label.as_str());
     let visible: Vec<_> = plot.lines.iter().map(|line| !memory.hidden.contains(&line.label)).collect();
 
     // The zoom that the reader left, if any; until then the whole run is in view.
     let remembered = PlotMemory::load(ui.ctx(), id).filter(|_| memory.log == Some(plot.y_log));
     let auto = remembered.as_ref().map_or(Vec2b::TRUE, |m| m.auto_bounds);
-    let whole = plot.x_axis.range().unwrap_or([0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }]);
+    let whole = plot.x_axis.range().or(plot.x_window).unwrap_or([0.0, if plot.x_max > 0.0 { plot.x_max } else { 1.0 }]);
     let zoomed = |axis: usize| {
         let bounds = remembered.as_ref().filter(|_| !auto[axis])?.bounds();
         Some([bounds.min()[axis], bounds.max()[axis]])
     };
     let x_range = zoomed(0).unwrap_or(whole);
-    let fitted = y_range(plot, &visible, x_range);
+    let bundled = plot.bundle.as_ref().map(|bundle| memory.bundle.range(bundle, plot.y_log, x_range));
+    let fitted = y_range(plot, &visible, x_range, bundled);
     let y_range = zoomed(1).unwrap_or(fitted);
 
     let inner_height = area.height() - head - axes::row(ui) * 2.0 - 2.0;
@@ -56,12 +74,20 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
         pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * 2.0),
     );
     if inner.width() < 20.0 || inner.height() < 16.0 {
-        return;
+        return Done::default();
     }
 
     ui.painter().rect_filled(inner, 2.0, tokens.well);
     let behind = ui.painter().add(Shape::Noop);
+    if let Some(bundle) = &plot.bundle {
+        // The frame before's bounds are this frame's, unless the reader zooms: then the picture moves with them.
+        let (x, y) = (Scale::x(x_range, inner), Scale::y(y_range, inner));
+        memory.bundle.show(ui, inner, bundle, (&x, &y), plot.y_log, tokens);
+    }
     let em = axes::emphasis(area.size());
+    let is_over_steps = plot.x_axis == XAxis::Steps;
+    // A drag with Shift chooses steps instead of moving the picture.
+    let chooses = is_over_steps && (memory.selecting.is_some() || ui.input(|input| input.modifiers.shift));
     let items = items(plot, &visible, pointed, em, tokens);
     let shown = ui.scope_builder(UiBuilder::new().max_rect(inner).id_salt(id), |ui| {
         egui_plot::Plot::new(id)
@@ -75,6 +101,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
             .show_x(false)
             .show_y(false)
             .allow_scroll(false)
+            .allow_drag(!chooses)
             .label_formatter(|_| None)
             .show(ui, |plot_ui| {
                 if remembered.is_none() || plot_ui.plot_bounds().width() > 1.5 * (whole[1] - whole[0]) {
@@ -126,13 +153,70 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) {
     }
     cursor_and_marks(ui, inner, &x, plot, tokens);
     memory.hover = None;
-    if let Some(pointer) = response.hover_pos().filter(|p| inner.contains(*p) && !response.dragged()) {
-        memory.hover = Some(plot.x_axis.number(x.unit(pointer.x)));
-        hover(ui, inner, area, (&x, &y), plot, &visible, pointer, tokens);
-        if let Some(text) = marks_near(plot, &x, pointer.x) {
-            response.on_hover_text_at_pointer(text);
+    let selected = if chooses { choose(ui, inner, &x, &response, memory, tokens) } else { None };
+    let Some(pointer) = response.hover_pos().filter(|p| inner.contains(*p) && !response.dragged()) else {
+        if let Some(step) = hover::elsewhere(ui.ctx(), id).filter(|_| is_over_steps) {
+            memory.hover = Some(step);
+            let at = pos2(x.point(step), inner.center().y);
+            if inner.contains(at) {
+                hairline(ui, inner, area, (&x, &y), plot, &visible, at, tokens);
+            }
         }
+        return Done { selected, ..Done::default() };
+    };
+    let at = plot.x_axis.number(x.unit(pointer.x));
+    memory.hover = Some(at);
+    if is_over_steps {
+        hover::tell(ui.ctx(), id, at);
     }
+    hairline(ui, inner, area, (&x, &y), plot, &visible, pointer, tokens);
+    let near = plot.bundle.as_ref().and_then(|bundle| {
+        let unit = y.unit(pointer.y);
+        let (i, value) = bundle::nearest(bundle, [at, unit], plot.y_log, &y, pointer.y)?;
+        Some((bundle, i, value))
+    });
+    let mut picked = None;
+    let mut text = marks_near(plot, &x, pointer.x);
+    if let Some((bundle, i, value)) = near {
+        let line = &bundle.lines[i];
+        let place = |p: &[f64; 2]| pos2(x.point(p[0]), y.point(transform(p[1], plot.y_log)));
+        let points: Vec<_> = line.points.iter().map(place).filter(|p| p.is_finite()).collect();
+        let painter = ui.painter().with_clip_rect(inner);
+        painter.add(Shape::line(points.clone(), Stroke::new(4.0 * em, tokens.well)));
+        painter.add(Shape::line(points, Stroke::new(2.0 * em, tokens.line(line.color))));
+        let about = format!("{}: {} (click: focus)", bundle.names[i], ticks::number(value));
+        text = Some(text.map_or(about.clone(), |marks| format!("{about}\n{marks}")));
+        picked = response.clicked().then(|| bundle.tracks[i]);
+    }
+    if let Some(text) = text {
+        response.on_hover_text_at_pointer(text);
+    }
+    Done { picked, selected }
+}
+
+/// The stretch that is being dragged over; its ends when the pointer is let go.
+fn choose(
+    ui: &Ui,
+    inner: Rect,
+    x: &Scale,
+    response: &egui::Response,
+    memory: &mut Memory,
+    tokens: &Tokens,
+) -> Option<[u64; 2]> {
+    let here = response.interact_pointer_pos().map(|at| x.unit(at.x.clamp(inner.left(), inner.right())));
+    if response.drag_started() {
+        memory.selecting = here;
+    }
+    let begun = memory.selecting?;
+    if response.dragged() {
+        let ends = [begun, here?].map(|step| x.point(step));
+        let stretch = Rect::from_x_y_ranges(ends[0].min(ends[1])..=ends[0].max(ends[1]), inner.y_range());
+        ui.painter().rect_filled(stretch, 0.0, tokens.accent.gamma_multiply(0.18));
+        return None;
+    }
+    memory.selecting = None;
+    let end = here.or_else(|| ui.input(|input| input.pointer.latest_pos()).map(|at| x.unit(at.x)))?;
+    Some([begun, end].map(|step| step.round().max(0.0) as u64))
 }
 
 fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
@@ -156,7 +240,7 @@ fn nearest(points: &[[f64; 2]], x: f64) -> Option<[f64; 2]> {
 }
 
 /// On the scale of the picture; NaN where it cannot be drawn.
-fn transform(value: f64, log: bool) -> f64 {
+pub(super) fn transform(value: f64, log: bool) -> f64 {
     if !log {
         if value.is_finite() { value } else { f64::NAN }
     } else if value > 0.0 && value.is_finite() {
@@ -167,8 +251,8 @@ fn transform(value: f64, log: bool) -> f64 {
 }
 
 /// The range that holds all that is visible, with a little air.
-fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2]) -> [f64; 2] {
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2], bundled: Option<[f64; 2]>) -> [f64; 2] {
+    let [mut low, mut high] = bundled.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
     match plot.y_range {
         Some([a, b]) => (low, high) = (transform(a, plot.y_log), transform(b, plot.y_log)),
         None => {
@@ -314,7 +398,7 @@ fn marks_near(plot: &LinePlot, x: &Scale, pointer: f32) -> Option<String> {
 
 /// A hairline at the pointer's step with a dot on every curve; the values are in the legend.
 #[expect(clippy::too_many_arguments, reason = "the geometry of one picture, not worth a name of its own")]
-fn hover(
+fn hairline(
     ui: &Ui,
     inner: Rect,
     area: Rect,
@@ -356,26 +440,26 @@ mod tests {
     #[test]
     fn the_range_holds_what_is_in_view_and_ignores_what_is_not_a_number() {
         let all = plot(&[[0.0, 100.0], [1.0, 2.0], [2.0, f64::NAN], [3.0, 4.0], [9.0, f64::INFINITY]], false);
-        let [low, high] = y_range(&all, &[true], [0.0, 10.0]);
+        let [low, high] = y_range(&all, &[true], [0.0, 10.0], None);
         assert!(low < 2.0 && low > -10.0 && high > 100.0 && high < 110.0);
-        let [low, high] = y_range(&all, &[true], [2.5, 10.0]);
+        let [low, high] = y_range(&all, &[true], [2.5, 10.0], None);
         assert!(low < 4.0 && high > 4.0 && high < 5.0, "only 4 is in view: {low} {high}");
-        assert_eq!(y_range(&all, &[false], [0.0, 10.0]), [0.0, 1.0]);
+        assert_eq!(y_range(&all, &[false], [0.0, 10.0], None), [0.0, 1.0]);
     }
 
     #[test]
     fn logarithm_leaves_out_what_has_none() {
         let all = plot(&[[0.0, 0.0], [1.0, 1e-3], [2.0, -1.0], [3.0, 10.0]], true);
-        let [low, high] = y_range(&all, &[true], [0.0, 10.0]);
+        let [low, high] = y_range(&all, &[true], [0.0, 10.0], None);
         assert!(low < -3.0 && low > -3.5 && high > 1.0 && high < 1.5);
         assert_eq!(items(&all, &[true], None, 1.0, &theme::DARK).len(), 2, "two single points, apart");
     }
 
     #[test]
     fn a_flat_line_is_drawn_in_the_middle() {
-        let [low, high] = y_range(&plot(&[[0.0, 3.0], [1.0, 3.0]], false), &[true], [0.0, 10.0]);
+        let [low, high] = y_range(&plot(&[[0.0, 3.0], [1.0, 3.0]], false), &[true], [0.0, 10.0], None);
         assert!((low + high - 6.0).abs() < 1e-9 && high > low);
-        let [low, high] = y_range(&plot(&[[0.0, 0.0]], false), &[true], [0.0, 10.0]);
+        let [low, high] = y_range(&plot(&[[0.0, 0.0]], false), &[true], [0.0, 10.0], None);
         assert!(low < 0.0 && high > 0.0);
     }
 

@@ -47,7 +47,8 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
     let stride = ((axes::row(ui) - 3.0) / row).ceil().max(1.0) as usize;
     for (i, ridge) in plot.ridges.iter().enumerate() {
         let alone = pointed.is_none_or(|p| p == i);
-        let color = hue(i, count, tokens).gamma_multiply(if alone { 1.0 } else { 0.45 });
+        let color = plot.color.map_or_else(|| hue(i, count, tokens), |color| tokens.line(color));
+        let color = color.gamma_multiply(if alone { 1.0 } else { 0.45 });
         // A mild root brings out the tails without hiding that the peak is a peak.
         let height = |share: f32| {
             if highest > 0.0 && share > 0.0 { (share / highest).powf(0.75) * row * OVERLAP } else { 0.0 }
@@ -55,6 +56,11 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
         let top: Vec<_> =
             outline(&ridge.shares, inner).map(|(x, share)| pos2(x, baseline(i) - height(share))).collect();
         ridge_shape(ui, &top, baseline(i), color, tokens);
+        for over in &ridge.over {
+            let color = tokens.line(over.color).gamma_multiply(if alone { 1.0 } else { 0.3 });
+            let top = outline(&over.shares, inner).map(|(x, share)| pos2(x, baseline(i) - height(share)));
+            ui.painter().add(Shape::line(top.collect(), Stroke::new(1.6, color)));
+        }
         ui.painter().hline(inner.x_range(), baseline(i), Stroke::new(1.0, color.gamma_multiply(0.55)));
         if i % stride == 0 || pointed == Some(i) {
             let color = if pointed == Some(i) { tokens.text } else { tokens.text_weak };
@@ -64,6 +70,11 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
             ui.painter().galley(rect.min, galley, color);
         }
     }
+    let mut left = inner.left() + 4.0;
+    for (name, color) in &plot.names {
+        let at = pos2(left, inner.top());
+        left = ui.painter().text(at, Align2::LEFT_TOP, name, axes::font(ui), tokens.line(*color)).right() + 12.0;
+    }
     let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), area.max);
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
     if let (Some(i), Some(pointer)) = (pointed, response.hover_pos()) {
@@ -71,6 +82,9 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
         let mut text = format!("{}\n{}", ridge.label, ridge.summary);
         if let Some((x, share)) = bin_at(&ridge.shares, plot.x_range, scale.unit(pointer.x)) {
             text.push_str(&format!("\n{} {}: {:.2} % of values", plot.x_label, ticks::number(x), 100.0 * share));
+        }
+        for over in &ridge.over {
+            text.push_str(&format!("\n{}: {}", over.label, over.summary));
         }
         response.on_hover_text_at_pointer(text);
     }

@@ -140,7 +140,7 @@ fn paint_checkpoints(ui: &Ui, tokens: &Tokens, bar: Rect, steps: &[u64], x_of: &
     for &step in steps {
         let x = x_of(step);
         // Closer than that they would be a band.
-        if (x - last).abs() < 4.0 {
+        if (x - last).abs() < 10.0 {
             continue;
         }
         last = x;

@@ -2,7 +2,7 @@
 
 use crate::base::statistics::least_squares;
 use crate::labs::{Check, Claim, Number};
-use crate::record::{Recording, Track};
+use crate::record::{Column, Recording, Track};
 
 use super::training::SETTINGS;
 
@@ -22,7 +22,7 @@ fn stage<'a>(recording: &'a Recording, name: &str) -> impl Iterator<Item = &'a T
         .filter(move |track| track.attributes.get("stage").is_some_and(|stage| stage == name))
 }
 
-fn values<'a>(track: &'a Track, series: &str) -> Option<&'a [f64]> {
+fn values<'a>(track: &'a Track, series: &str) -> Option<&'a Column<f64>> {
     track.scalar(series).map(|series| series.values()).filter(|values| !values.is_empty())
 }
 

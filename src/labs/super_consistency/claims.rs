@@ -166,7 +166,7 @@ fn progressive_sharpening(recording: &Recording) -> Check {
     let numbers = enough(recording, "mup").and_then(|curves| {
         let factor = |(_, track): &(f64, &Track)| {
             let series = track.scalar("sharpness")?;
-            Some(highest(series.values()) / series.values().first()?)
+            Some(highest(&series.values().to_vec()) / series.values().first()?)
         };
         let factors: Vec<f64> = curves.iter().map(factor).collect::<Option<_>>()?;
         Some(vec![

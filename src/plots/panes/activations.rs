@@ -49,15 +49,15 @@ fn ridges(recording: &Recording, cursor: TimeCursor) -> Plot {
     let ridges = layers.iter().map(|(name, _, density)| {
         let shares = rebin::shares(density, x_range, RIDGE_BINS);
         let summary = summary(density, &shares);
-        Ridge { label: (*name).to_owned(), shares, summary }
+        Ridge { label: (*name).to_owned(), shares, summary, over: Vec::new() }
     });
     Plot::Ridges(RidgePlot {
         title: "Activations".into(),
         x_label: "activation".into(),
         x_range,
         ridges: ridges.collect(),
-        full_height: None,
         notes: vec![words::age(step, at), "height: share of values".into()],
+        ..RidgePlot::default()
     })
 }
 

@@ -136,10 +136,10 @@ fn entropies(recording: &Recording, cursor: TimeCursor, options: &PaneOptions, s
     let mean = |values: &[f32]| values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64;
     let y_label = "nats";
     let mut plot = match options.entropy_view {
-        EntropyView::Layers => curves::over_steps(recording, cursor, "Entropy of attention", y_label),
+        EntropyView::Layers => curves::over_steps(recording, cursor, options.window, "Entropy of attention", y_label),
         EntropyView::Heads => {
             let title = format!("Entropy of attention: block {}", layer + 1);
-            curves::over_steps(recording, cursor, &title, y_label)
+            curves::over_steps(recording, cursor, options.window, &title, y_label)
         }
         EntropyView::Depth => LinePlot {
             title: format!("Entropy of attention by layer, step {}", at.map_or(step, |(measured, _)| measured)),
@@ -154,7 +154,8 @@ fn entropies(recording: &Recording, cursor: TimeCursor, options: &PaneOptions, s
         let style = if (index / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
         (style, index % COLORS)
     };
-    let curve = |column: usize| series.decimated(column, 0, u64::MAX, curves::COLUMNS);
+    let detail = plot.detail();
+    let curve = |column: usize| series.decimated(column, detail.first, detail.last, detail.columns);
     let mut rows_a_point = 1;
     match options.entropy_view {
         EntropyView::Layers => {

@@ -33,8 +33,16 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         };
         let note = "mean over the layers; one role alone shows them one by one";
         let picture = |series, title, y_label, reference| {
-            let look =
-                RoleLook { series, title, y_label, log: options.gradients_log, reference, note, absent: absent.into() };
+            let look = RoleLook {
+                series,
+                title,
+                y_label,
+                log: options.gradients_log,
+                reference,
+                note,
+                absent: absent.into(),
+                window: options.window,
+            };
             draw(recording, cursor, &look, options.gradient_role)
         };
         return vec![
@@ -47,8 +55,14 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
             ),
         ];
     }
+    let gradient = by_group(recording, cursor, options, "Gradient norm", "|g|", &names::GRADIENT_NORM, None);
+    if recording.header.watched.is_some() {
+        // Another program's updates aren't known, its weights are.
+        let weights = by_group(recording, cursor, options, "Weight norm", "|w|", &names::WEIGHT_NORM, None);
+        return vec![gradient, weights];
+    }
     vec![
-        by_group(recording, cursor, options, "Gradient norm", "|g|", &names::GRADIENT_NORM, None),
+        gradient,
         by_group(recording, cursor, options, "Update to weight", "|Δw| / |w|", &names::UPDATE_RATIO, Some(rule)),
     ]
 }
@@ -66,13 +80,14 @@ fn by_group(
         return Plot::Empty { title: title.into(), reason: UNMEASURED.into() };
     };
     let at = series.latest_at(cursor.step(recording.newest_step()));
-    let mut plot = curves::over_steps(recording, cursor, title, y_label);
+    let mut plot = curves::over_steps(recording, cursor, options.window, title, y_label);
     plot.y_log = options.gradients_log;
     let mut rows_a_point = 1;
+    let detail = plot.detail();
     for group in 0..series.width() {
         let name = recording.header.parameter_groups.get(group).cloned();
         let label = name.unwrap_or_else(|| format!("group {}", group + 1));
-        let (points, rows) = series.decimated(group, 0, u64::MAX, curves::COLUMNS);
+        let (points, rows) = series.decimated(group, detail.first, detail.last, detail.columns);
         rows_a_point = rows;
         let style = if (group / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
         plot.add(&label, points, style, group % COLORS);

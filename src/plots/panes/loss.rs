@@ -2,7 +2,7 @@
 
 use crate::plots::lines::{Line, LinePlot, LineStyle};
 use crate::plots::{Pane, PaneId, PaneOptions, Plot, curves, words};
-use crate::record::{Recording, SMOOTHING, SeriesId, TimeCursor, names};
+use crate::record::{Recording, SMOOTHING, SeriesId, StepWindow, TimeCursor, names};
 
 pub(crate) const PANE: Pane = Pane {
     id: PaneId::Loss,
@@ -23,6 +23,7 @@ struct Quantity<'a> {
     y_label: &'a str,
     train: SeriesId,
     test: SeriesId,
+    window: StepWindow,
 }
 
 /// A loss so many times the usual, and that of the beginning, is off the picture's scale.
@@ -31,7 +32,8 @@ const EXPLOSION: f64 = 20.0;
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let header = &recording.header;
     let y_label = if header.loss_title.is_empty() { "loss" } else { &header.loss_title };
-    let loss = Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS };
+    let loss =
+        Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS, window: options.window };
     let mut plots = vec![curves_of(recording, cursor, &loss, |plot| {
         plot.y_log = options.loss_log;
         cut_explosion(plot);
@@ -41,6 +43,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         y_label: "share classified correctly",
         train: names::TRAIN_ACCURACY,
         test: names::TEST_ACCURACY,
+        window: options.window,
     };
     let measured = [&accuracy.train, &accuracy.test].into_iter().any(|id| recording.scalar(id).is_some());
     if header.classes > 0 || measured {
@@ -78,8 +81,13 @@ fn curves_of(
     if train.is_none_or(|s| s.is_empty()) && test.is_none_or(|s| s.is_empty()) {
         return Plot::Empty { title: quantity.title.into(), reason: "No step has been taken yet".into() };
     }
-    let mut plot = curves::over_steps(recording, cursor, quantity.title, quantity.y_label);
-    if let Some(train) = train.filter(|s| !s.is_empty()) {
+    let mut plot = curves::over_steps(recording, cursor, quantity.window, quantity.title, quantity.y_label);
+    if recording.header.watched.is_some() {
+        if let Some(train) = train.filter(|s| !s.is_empty()) {
+            plot.add_raw(train, "train", LineStyle::Solid, 0, at);
+            plot.notes.push(format!("train: all {} examples", recording.header.train_examples));
+        }
+    } else if let Some(train) = train.filter(|s| !s.is_empty()) {
         plot.add_raw(train, "minibatch", LineStyle::Faint, 0, at);
         plot.add_smoothed(train, "train", 0, at);
         let memory = 1.0 / (1.0 - SMOOTHING);

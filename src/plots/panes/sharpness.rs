@@ -59,7 +59,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
 fn one(kind: &Kind, recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Option<Plot> {
     let series = recording.scalar(&kind.series).filter(|series| !series.is_empty())?;
     let at = cursor.step(recording.newest_step());
-    let mut plot = curves::over_steps(recording, cursor, kind.title, kind.y_label);
+    let mut plot = curves::over_steps(recording, cursor, options.window, kind.title, kind.y_label);
     let about = series.estimate_at(at).map(|(_, estimate)| &*estimate.circumstances);
     // Which matrix it is, the caption of the measurement knows.
     if let Some((_, matrix)) = about.and_then(|about| about.method.split_once(" products with ")) {

@@ -38,7 +38,10 @@ fn matrix(row: &Row<'_>) -> Result<Reading, String> {
     let (rows, columns) = (count(row, 2)?, count(row, 3)?);
     let values = floats(&blob(row, 4)?)?;
     match rows.checked_mul(columns) {
-        Some(size) if size == values.len() => Ok(Reading::Matrix(Arc::new(Matrix { rows, columns, values }))),
+        // Without entries the sides could be anything, and whoever draws them would believe it.
+        Some(size) if size == values.len() && (size > 0 || rows.max(columns) == 0) => {
+            Ok(Reading::Matrix(Arc::new(Matrix { rows, columns, values })))
+        }
         _ => Err(format!("a matrix of {rows} x {columns} has {} entries", values.len())),
     }
 }

@@ -74,7 +74,7 @@ impl Follower {
 fn track_of(entry: &Entry) -> TrackId {
     match entry {
         Entry::Track(info) => info.id,
-        Entry::Snapshot(snapshot) => snapshot.track,
+        Entry::Snapshot(snapshot) | Entry::Late(snapshot) => snapshot.track,
         Entry::Intervention(mark) => mark.track,
         Entry::Fingerprint(fingerprint) => fingerprint.track,
         Entry::Note(note) => note.track,

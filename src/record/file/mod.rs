@@ -10,6 +10,7 @@
 //! - **Pages of 32 KiB, no indices, rows in the order of arrival**: a table's tree then has one inner page over its
 //!   leaves up to a hundred megabytes, so that a file cut anywhere still opens up to the cut.
 
+mod archive;
 mod check;
 mod checkpoints;
 mod decode;
@@ -26,11 +27,12 @@ use std::path::{Path, PathBuf};
 
 use super::recording::Recording;
 
+pub use archive::{Archive, copy};
 pub use checkpoints::{checkpoint, checkpoint_before};
 pub use follower::Follower;
 pub use lock::is_being_written;
 pub use notes::add_note;
-pub use reader::{Entry, Opened, open};
+pub use reader::{Entry, Opened, open, open_within};
 pub use schema::{APPLICATION_ID, FORMAT_VERSION};
 pub use writer::{COMMIT_SECS, RecordingWriter, save};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row};
 
+use crate::record::memory;
 use crate::record::reading::{SeriesId, Snapshot, TrackId};
 use crate::record::recording::{Header, Intervention, Note, Outcome, Recording, TrackInfo};
 use crate::record::{CheckpointInfo, Fingerprint, Fork};
@@ -29,6 +30,8 @@ pub struct Opened {
 pub enum Entry {
     Track(TrackInfo),
     Snapshot(Snapshot),
+    /// One of an earlier step than another of its series that came before.
+    Late(Snapshot),
     Intervention(Intervention),
     Fingerprint(Fingerprint),
     Note(Note),
@@ -42,12 +45,21 @@ pub enum Entry {
 /// [`FileError`] names the file, what was found and what to do. A file that is cut or damaged after its header is not
 /// an error: what can be read is there, and [`Opened::damage`] says so.
 pub fn open(path: &Path) -> Result<Opened, FileError> {
+    open_within(path, memory::DEFAULT_BYTES)
+}
+
+/// As [`open`], holding at most `budget` bytes of it in memory: what is old is then summarised or thinned.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_within(path: &Path, budget: usize) -> Result<Opened, FileError> {
     let claimed = check(path)?;
     let damaged = |what: String| FileError::Damaged { path: path.into(), what };
     let whole = WholePages::of(path, &claimed).map_err(|error| damaged(error.to_string()))?;
     let path = whole.as_ref().map_or(path, WholePages::path);
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
     let mut recording = Recording::new(header(&connection).map_err(damaged)?);
+    recording.set_memory_budget(budget);
     let mut branches = BTreeMap::new();
     let mut late = Vec::new();
     let mut outcomes = Vec::new();
@@ -60,6 +72,8 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
                 branches.insert(id, fork);
             }
             Entry::Track(info) => recording.begin_track(&info),
+            // Put in one by one, rows that go backwards by the million would each move all the others.
+            Entry::Late(snapshot) => late.push(snapshot),
             Entry::Snapshot(snapshot) => match recording.push(&snapshot) {
                 Err(misfit) if misfit.is_late => late.push(snapshot),
                 result => result.map_err(|misfit| misfit.to_string())?,
@@ -85,7 +99,8 @@ pub fn open(path: &Path) -> Result<Opened, FileError> {
 pub(super) struct Rows {
     /// The last row of each table.
     last: BTreeMap<&'static str, i64>,
-    series: HashMap<i64, (TrackId, SeriesId)>,
+    /// With the latest step that was read of each.
+    series: HashMap<i64, (TrackId, SeriesId, u64)>,
 }
 
 type Visit<'a> = dyn FnMut(Entry) -> Result<(), String> + 'a;
@@ -109,11 +124,11 @@ impl Rows {
         });
         scan(self, "series", &["id", "track", "name"], &mut |rows, row| {
             let id = row.get(0).map_err(|error| error.to_string())?;
-            rows.series.insert(id, (track(row, 1)?, SeriesId::owned(text(row, 2)?)));
+            rows.series.insert(id, (track(row, 1)?, SeriesId::owned(text(row, 2)?), 0));
             Ok(())
         });
         for table in TABLES {
-            scan(self, table.name, table.columns, &mut |rows, row| visit(Entry::Snapshot(rows.snapshot(table, row)?)));
+            scan(self, table.name, table.columns, &mut |rows, row| visit(rows.snapshot(table, row)?));
         }
         scan(self, "intervention", &["step", "knob", "before", "after", "track"], &mut |_, row| {
             let (knob, from, to) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
@@ -136,11 +151,14 @@ impl Rows {
         faults
     }
 
-    fn snapshot(&self, table: &Table, row: &Row<'_>) -> Result<Snapshot, String> {
+    fn snapshot(&mut self, table: &Table, row: &Row<'_>) -> Result<Entry, String> {
         let id: i64 = row.get(0).map_err(|error| error.to_string())?;
-        let (track, name) = self.series.get(&id).ok_or("it names no series")?;
+        let (track, name, latest) = self.series.get_mut(&id).ok_or("it names no series")?;
         let readings = vec![(name.clone(), decode::reading(table, row)?)];
-        Ok(Snapshot { track: *track, step: step(row, 1)?, readings })
+        let snapshot = Snapshot { track: *track, step: step(row, 1)?, readings };
+        let is_late = snapshot.step < *latest;
+        *latest = snapshot.step.max(*latest);
+        Ok(if is_late { Entry::Late(snapshot) } else { Entry::Snapshot(snapshot) })
     }
 
     /// Visits new rows until the data end or break off; rows that make no sense are passed over.
@@ -152,16 +170,14 @@ impl Rows {
         faults: &mut Vec<String>,
         visit: &mut RowVisit<'_>,
     ) {
-        if LATER_TABLES.iter().any(|(later, _)| *later == table) && !is_there(connection, table) {
+        if !is_plain(connection, table) {
+            // Files of the first versions lack some tables.
+            if !LATER_TABLES.iter().any(|(later, _)| *later == table) || is_there(connection, table) {
+                faults.push(format!("table {table} is missing, or is no plain table"));
+            }
             return;
         }
-        let names: Vec<&str> = columns
-            .iter()
-            .map(|&name| {
-                let later = LATER_COLUMNS.iter().find(|(of, column, ..)| *of == table && *column == name);
-                later.filter(|_| !has_column(connection, table, name)).map_or(name, |(.., instead)| *instead)
-            })
-            .collect();
+        let names = names_of(connection, table, columns);
         let sql = format!("SELECT {}, rowid FROM {table} WHERE rowid > ?1 ORDER BY rowid", names.join(", "));
         let mut passed_over = 0_u64;
         let mut last = self.last.get(table).copied().unwrap_or(i64::MIN);
@@ -186,12 +202,30 @@ impl Rows {
     }
 }
 
+/// Columns of a table in SQL; for those that the file lacks, what stands for them.
+pub(super) fn names_of<'a>(connection: &Connection, table: &str, columns: &[&'a str]) -> Vec<&'a str> {
+    let name = |&name: &&'a str| {
+        let later = LATER_COLUMNS.iter().find(|(of, column, ..)| *of == table && *column == name);
+        later.filter(|_| !has_column(connection, table, name)).map_or(name, |(.., instead)| *instead)
+    };
+    columns.iter().map(name).collect()
+}
+
 type RowVisit<'a> = dyn FnMut(&mut Rows, &Row<'_>) -> Result<(), String> + 'a;
 
-/// Files of the first versions lack some tables.
-fn is_there(connection: &Connection, table: &str) -> bool {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|tables| tables == 1)
+pub(super) fn is_there(connection: &Connection, table: &str) -> bool {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
+    connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
+}
+
+/// Whether the rows of `table` lie in the file: a view, a virtual table or a column that is computed could do anything, such
+/// as never end.
+fn is_plain(connection: &Connection, table: &str) -> bool {
+    let count = |sql: &str| connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).ok();
+    let named = "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?1";
+    let computed = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE hidden <> 0";
+    count(named) == Some(1) && count(tables) == Some(1) && count(computed) == Some(0)
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -210,10 +244,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 pub(super) fn header(connection: &Connection) -> Result<Header, String> {
-    // A view of that name could do anything; a recording has a table.
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'header'";
-    let tables: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(|error| error.to_string())?;
-    if tables != 1 {
+    if !is_plain(connection, "header") {
         return Err("its table of contents can't be read".into());
     }
     let json: String = connection

@@ -25,7 +25,11 @@ impl WholePages {
         let number = COPIES.fetch_add(1, Ordering::Relaxed);
         let copy = Self(std::env::temp_dir().join(format!("landscope-{}-{number}.whole", std::process::id())));
         io::copy(&mut File::open(path)?.take(pages * claimed.page_bytes), &mut File::create(&copy.0)?)?;
-        Ok(Some(copy))
+        // A process that was killed in the middle of a commit: what it had begun must not be read.
+        match std::fs::copy(journal(path), journal(&copy.0)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(Some(copy)),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -33,9 +37,17 @@ impl WholePages {
     }
 }
 
+/// Where SQLite keeps what a commit is about to overwrite.
+fn journal(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-journal");
+    name.into()
+}
+
 impl Drop for WholePages {
     fn drop(&mut self) {
         // What can't be removed stays, in a folder that the system empties.
+        let _ = std::fs::remove_file(journal(&self.0));
         let _ = std::fs::remove_file(&self.0);
     }
 }

@@ -425,7 +425,7 @@ fn integer(step: u64) -> i64 {
 }
 
 /// Lets `write` make a file beside `dest` and moves it there when it is whole and on the disk.
-fn replace(dest: &Path, write: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), FileError> {
+pub(super) fn replace(dest: &Path, write: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), FileError> {
     let unwritable = |reason: String| FileError::Unwritable { path: dest.into(), reason };
     let name = dest.file_name().ok_or_else(|| unwritable("it isn't the name of a file".into()))?;
     let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

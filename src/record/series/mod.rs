@@ -1,72 +1,19 @@
 //! One quantity over the steps of a track.
 
+mod column;
+mod heavy;
+mod memory;
+mod rows;
+mod runs;
 mod scalar;
 mod vector;
 
+pub use column::Column;
+pub use heavy::{HeavySeries, Place};
 pub use scalar::{SMOOTHING, ScalarSeries};
 pub use vector::VectorSeries;
 
 use super::reading::Reading;
-
-/// Readings of many kilobytes each; the recording's budget thins them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HeavySeries {
-    entries: Vec<(u64, Reading)>,
-}
-
-impl HeavySeries {
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub fn entries(&self) -> &[(u64, Reading)] {
-        &self.entries
-    }
-
-    pub fn latest_at(&self, step: u64) -> Option<(u64, &Reading)> {
-        let i = self.entries.partition_point(|(s, _)| *s <= step).checked_sub(1)?;
-        Some((self.entries[i].0, &self.entries[i].1))
-    }
-
-    fn push(&mut self, step: u64, reading: Reading) {
-        match self.entries.binary_search_by_key(&step, |(s, _)| *s) {
-            Ok(at) => self.entries[at].1 = reading,
-            Err(at) => self.entries.insert(at, (step, reading)),
-        }
-    }
-
-    /// Keeps every second entry of all but the newest quarter; the newest stays.
-    pub(in crate::record) fn thin(&mut self) {
-        let old = self.entries.len() * 3 / 4;
-        let mut index = 0;
-        self.entries.retain(|_| {
-            index += 1;
-            index > old || index % 2 == 1
-        });
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.entries.iter().map(|(_, reading)| reading_bytes(reading)).sum()
-    }
-}
-
-pub(in crate::record) fn reading_bytes(reading: &Reading) -> usize {
-    64 + match reading {
-        Reading::Scalar(_) => 16,
-        Reading::Estimate(_) => 128,
-        Reading::Vector(values) => 4 * values.len(),
-        Reading::Matrix(matrix) => 4 * matrix.values.len(),
-        Reading::Density(density) => 4 * density.counts.len() + 48,
-        Reading::Surface(surface) => 9 * surface.loss.len() + 24 * surface.path.len() + 128,
-        Reading::Spectrum(spectrum) => {
-            16 * spectrum.ritz.len() + 24 * (spectrum.top.len() + spectrum.bottom.len()) + 256
-        }
-    }
-}
 
 /// All values of one quantity of one track.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +79,7 @@ impl Series {
                 rows.map(|(i, &step)| (step, vectors.row(i).to_vec()))
                     .try_for_each(|(step, row)| visit(step, Reading::Vector(row)))
             }
-            Self::Heavy(heavy) => heavy.entries.iter().try_for_each(|(step, reading)| visit(*step, reading.clone())),
+            Self::Heavy(heavy) => heavy.entries().iter().try_for_each(|(step, reading)| visit(*step, reading.clone())),
         }
     }
 
@@ -141,7 +88,7 @@ impl Series {
         match self {
             Self::Scalar(series) => series.truncate(0),
             Self::Vector(series) => series.truncate(0),
-            Self::Heavy(series) => series.entries.clear(),
+            Self::Heavy(series) => *series = HeavySeries::default(),
         }
     }
 
@@ -150,14 +97,46 @@ impl Series {
         match self {
             Self::Scalar(series) => series.truncate(series.index_at(step).map_or(0, |i| i + 1)),
             Self::Vector(series) => series.truncate(series.index_at(step).map_or(0, |i| i + 1)),
-            Self::Heavy(series) => series.entries.truncate(series.entries.partition_point(|(s, _)| *s <= step)),
+            Self::Heavy(series) => series.truncate_after(step),
+        }
+    }
+
+    /// Gives up detail of what is old for memory; whether any was left to give up.
+    pub(in crate::record) fn coarsen(&mut self) -> bool {
+        match self {
+            Self::Scalar(series) => series.coarsen(),
+            Self::Vector(series) => series.coarsen(),
+            Self::Heavy(series) => series.thin(),
+        }
+    }
+
+    /// Memory that is held, used or not.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Scalar(series) => series.bytes(),
+            Self::Vector(series) => series.bytes(),
+            Self::Heavy(series) => series.bytes(),
+        }
+    }
+
+    /// The most measurements that one entry stands for: 1 where all are kept.
+    pub fn coarseness(&self) -> u64 {
+        match self {
+            Self::Scalar(series) => series.coarseness(),
+            Self::Vector(series) => series.coarseness(),
+            Self::Heavy(series) => 1 << series.times_thinned(),
         }
     }
 
     fn has(&self, step: u64) -> bool {
         match self {
-            Self::Scalar(series) => series.steps().binary_search(&step).is_ok(),
-            Self::Vector(series) => series.steps().binary_search(&step).is_ok(),
+            Self::Scalar(series) => {
+                // In a summary it may be one of the measurements that are no entry any more.
+                series.index_at(step).is_some_and(|at| series.steps()[at] == step) || series.is_summarised_at(step)
+            }
+            Self::Vector(series) => {
+                series.index_at(step).is_some_and(|at| series.steps()[at] == step) || series.is_summarised_at(step)
+            }
             // Thinned, it may have lost the entry that is measured again.
             Self::Heavy(series) => !series.is_empty(),
         }
@@ -167,7 +146,7 @@ impl Series {
         match self {
             Self::Scalar(series) => series.steps().last().copied(),
             Self::Vector(series) => series.steps().last().copied(),
-            Self::Heavy(series) => series.entries.last().map(|(step, _)| *step),
+            Self::Heavy(series) => series.entries().last().map(|(step, _)| *step),
         }
     }
 }

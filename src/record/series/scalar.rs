@@ -1,6 +1,14 @@
 //! One number a step.
 
+mod drawing;
+
+use std::ops::Range;
+
 use crate::record::reading::Estimate;
+
+use super::column::Column;
+use super::memory;
+use super::runs::Runs;
 
 /// Number of children that one entry of a pyramid level summarises.
 const FAN: usize = 8;
@@ -10,15 +18,23 @@ pub const SMOOTHING: f64 = 0.95;
 
 /// Numbers over steps, with the extremes of every aligned run of 8, 64, 512, ... of them, so that a curve of
 /// any length is drawn from a few hundred entries without losing a spike.
+///
+/// A series that needs too much memory is summarised: an old entry then is the last of several measurements, with the
+/// extremes of all of them. Averages are those of all measurements all the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScalarSeries {
-    steps: Vec<u64>,
-    values: Vec<f64>,
+    steps: Column<u64>,
+    values: Column<f64>,
     /// Empty, or one entry a value (curvature estimates).
-    estimates: Vec<Estimate>,
-    levels: Vec<Vec<[f64; 2]>>,
+    estimates: Column<Estimate>,
+    levels: Vec<Column<[f64; 2]>>,
     /// Exponential moving average after each value.
-    smoothed: Vec<f64>,
+    smoothed: Column<f64>,
+    /// Which entries stand for several measurements, and the extremes of each of those.
+    runs: Runs,
+    merged: Column<[f64; 2]>,
+    /// Of what estimates point to.
+    circumstances_bytes: usize,
 }
 
 impl ScalarSeries {
@@ -30,19 +46,30 @@ impl ScalarSeries {
         self.steps.is_empty()
     }
 
-    pub fn steps(&self) -> &[u64] {
+    pub fn steps(&self) -> &Column<u64> {
         &self.steps
     }
 
-    pub fn values(&self) -> &[f64] {
+    /// Of entries that stand for several measurements, the last of them.
+    pub fn values(&self) -> &Column<f64> {
         &self.values
     }
 
     /// The exponential moving average `m <- m + w (value - m)` with `w = max(1 - SMOOTHING, 1 / number of values)`: the
     /// plain mean to begin with, so that the first value doesn't weigh on all that follow. Values that aren't finite leave
     /// it as it was. Kept while the series grows, so that drawing it costs nothing more.
-    pub fn smoothed(&self) -> &[f64] {
+    pub fn smoothed(&self) -> &Column<f64> {
         &self.smoothed
+    }
+
+    /// Measurements so far, those in summaries included.
+    pub fn measurements(&self) -> u64 {
+        self.runs.measurements(self.len())
+    }
+
+    /// The most measurements that one entry stands for: 1 where nothing is summarised.
+    pub fn coarseness(&self) -> u64 {
+        self.runs.most()
     }
 
     /// Index of the last entry at or before `step`.
@@ -65,7 +92,7 @@ impl ScalarSeries {
     }
 
     /// All estimates, one a value; empty for plain numbers.
-    pub fn estimates(&self) -> &[Estimate] {
+    pub fn estimates(&self) -> &Column<Estimate> {
         &self.estimates
     }
 
@@ -78,6 +105,10 @@ impl ScalarSeries {
     pub(super) fn push(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
         // What stands at or after the step; of earlier entries nothing changes.
         let at = self.steps.partition_point(|&s| s < step);
+        if at < self.merged.len() {
+            self.replace_in_summary(at, step, value, estimate);
+            return;
+        }
         let later: Vec<_> = (at..self.len())
             .filter(|&i| self.steps[i] > step)
             .map(|i| (self.steps[i], self.values[i], self.estimates.get(i).cloned()))
@@ -87,27 +118,46 @@ impl ScalarSeries {
         later.into_iter().for_each(|(step, value, estimate)| self.append(step, value, estimate));
     }
 
+    /// A measurement that was refined long after: what it was before stays in the extremes.
+    fn replace_in_summary(&mut self, at: usize, step: u64, value: f64, estimate: Option<Estimate>) {
+        self.merged.set(at, extremes([self.merged[at], [value; 2]]));
+        if self.steps[at] == step {
+            self.values.set(at, value);
+            if let Some(estimate) = estimate.filter(|_| at < self.estimates.len()) {
+                self.estimates.set(at, estimate);
+            }
+        }
+        self.summarise();
+    }
+
     fn append(&mut self, step: u64, value: f64, estimate: Option<Estimate>) {
         self.steps.push(step);
         self.values.push(value);
         self.smoothed.push(match self.smoothed.last() {
             Some(&mean) if !value.is_finite() => mean,
             Some(&mean) if mean.is_finite() => {
-                let weight = (1.0 - SMOOTHING).max(1.0 / self.values.len() as f64);
+                let weight = (1.0 - SMOOTHING).max(1.0 / self.measurements() as f64);
                 mean + weight * (value - mean)
             }
             _ => value,
         });
-        self.estimates.extend(estimate);
-        self.summarise_last();
+        if let Some(estimate) = estimate {
+            self.circumstances_bytes += memory::of_circumstances(&estimate);
+            self.estimates.push(estimate);
+        }
+        self.summarise_at(self.len());
     }
 
     /// Forgets the entries from index `len` on.
     pub(super) fn truncate(&mut self, len: usize) {
         self.steps.truncate(len);
         self.values.truncate(len);
+        self.circumstances_bytes -=
+            self.estimates.range(len..self.estimates.len()).map(memory::of_circumstances).sum::<usize>();
         self.estimates.truncate(len);
         self.smoothed.truncate(len);
+        self.merged.truncate(len);
+        self.runs.truncate(len);
         let mut size = len;
         for level in &mut self.levels {
             size /= FAN;
@@ -115,90 +165,87 @@ impl ScalarSeries {
         }
     }
 
-    fn summarise_last(&mut self) {
-        let mut complete = self.values.len();
+    /// Makes one entry of two old neighbours, so that an eighth of the entries or more go; whether any did.
+    pub(super) fn coarsen(&mut self) -> bool {
+        let Some(plan) = self.runs.plan(self.len()) else { return false };
+        let ranges: Vec<_> = plan.iter().map(|(range, _)| range.clone()).collect();
+        let merged = self.runs.after(&plan, self.len());
+        let kept = memory::merge(&ranges, self.len(), |to, from: Range<usize>| {
+            let both = extremes(from.clone().map(|i| self.entry(i)));
+            let last = from.end - 1;
+            self.steps.set(to, self.steps[last]);
+            self.values.set(to, self.values[last]);
+            self.smoothed.set(to, self.smoothed[last]);
+            if let Some(estimate) = self.estimates.get(last).cloned() {
+                self.estimates.set(to, estimate);
+            }
+            if to < self.merged.len() {
+                self.merged.set(to, both);
+            } else if to < merged.merged() {
+                self.merged.push(both);
+            }
+        });
+        for column in [&mut self.values, &mut self.smoothed] {
+            column.truncate(kept);
+        }
+        self.steps.truncate(kept);
+        self.estimates.truncate(kept);
+        self.merged.truncate(merged.merged());
+        self.runs = merged;
+        self.circumstances_bytes = self.estimates.iter().map(memory::of_circumstances).sum();
+        self.summarise();
+        true
+    }
+
+    /// Whether `step` lies among measurements of which only summaries are left.
+    pub(super) fn is_summarised_at(&self, step: u64) -> bool {
+        let merged = self.merged.len();
+        merged > 0 && step <= self.steps[merged - 1]
+    }
+
+    /// Memory that is held, used or not.
+    pub(super) fn bytes(&self) -> usize {
+        let levels: usize = self.levels.iter().map(Column::bytes).sum();
+        self.steps.bytes()
+            + self.values.bytes()
+            + self.smoothed.bytes()
+            + self.estimates.bytes()
+            + self.merged.bytes()
+            + levels
+            + self.levels.capacity() * size_of::<Column<[f64; 2]>>()
+            + self.runs.bytes()
+            + self.circumstances_bytes
+    }
+
+    /// Extremes of what entry `index` stands for.
+    fn entry(&self, index: usize) -> [f64; 2] {
+        self.merged.get(index).copied().unwrap_or_else(|| [self.values[index]; 2])
+    }
+
+    /// All summaries anew.
+    fn summarise(&mut self) {
+        self.levels.iter_mut().for_each(|level| level.truncate(0));
+        (1..=self.len()).for_each(|len| self.summarise_at(len));
+    }
+
+    /// Summaries that are complete with entry `len - 1`.
+    fn summarise_at(&mut self, len: usize) {
+        let mut complete = len;
         let mut depth = 0;
-        while complete.is_multiple_of(FAN) {
+        while complete.is_multiple_of(FAN) && complete > 0 {
+            let of = complete - FAN..complete;
             let entry = if depth == 0 {
-                extremes(self.values[complete - FAN..].iter().map(|&v| [v, v]))
+                extremes(of.map(|i| self.entry(i)))
             } else {
-                extremes(self.levels[depth - 1][complete - FAN..].iter().copied())
+                extremes(self.levels[depth - 1].range(of).copied())
             };
             if self.levels.len() == depth {
-                self.levels.push(Vec::new());
+                self.levels.push(Column::default());
             }
             self.levels[depth].push(entry);
             complete /= FAN;
             depth += 1;
         }
-    }
-
-    /// Smallest and largest finite value of the entries `from..to` (NaN where there is none).
-    pub fn extremes(&self, from: usize, to: usize) -> [f64; 2] {
-        let to = to.min(self.len());
-        let mut result = [f64::NAN; 2];
-        let mut at = from;
-        while at < to {
-            // The coarsest aligned block that starts here and ends in range.
-            let (mut depth, mut size) = (0, 1);
-            while depth < self.levels.len() && at.is_multiple_of(size * FAN) && at + size * FAN <= to {
-                depth += 1;
-                size *= FAN;
-            }
-            let block = if depth == 0 { [self.values[at]; 2] } else { self.levels[depth - 1][at / size] };
-            result = extremes([result, block]);
-            at += size;
-        }
-        result
-    }
-
-    /// At most about `2 * columns` points of the entries between two steps (inclusive) that draw the same picture:
-    /// the two extremes of each of `columns` equal parts, in order; all entries where there are few.
-    pub fn decimated(&self, first_step: u64, last_step: u64, columns: usize) -> Vec<[f64; 2]> {
-        let (from, to) = self.range(first_step, last_step);
-        let count = to.saturating_sub(from);
-        if count <= 2 * columns {
-            return (from..to).map(|i| [self.steps[i] as f64, self.values[i]]).collect();
-        }
-        // Blocks aligned to the pyramid, so that a growing series keeps the columns it has shown.
-        let block = (count.div_ceil(columns)).next_power_of_two();
-        let mut points = Vec::with_capacity(2 * count / block + 4);
-        let mut at = from;
-        while at < to {
-            let end = ((at / block + 1) * block).min(to);
-            let [low, high] = self.extremes(at, end);
-            let rising = self.values[at] <= self.values[end - 1];
-            let (x0, x1) = (self.steps[at] as f64, self.steps[end - 1] as f64);
-            points.push([x0, if rising { low } else { high }]);
-            if end > at + 1 {
-                points.push([x1, if rising { high } else { low }]);
-            }
-            at = end;
-        }
-        // What the newest column ends in is what the reader looks for: keep the true last value.
-        points.push([self.steps[to - 1] as f64, self.values[to - 1]]);
-        points
-    }
-
-    /// At most about `columns` points of [`Self::smoothed`] between two steps (inclusive): the last of each of equal
-    /// parts.
-    pub fn decimated_smoothed(&self, first_step: u64, last_step: u64, columns: usize) -> Vec<[f64; 2]> {
-        let (from, to) = self.range(first_step, last_step);
-        let block = to.saturating_sub(from).div_ceil(columns.max(1)).next_power_of_two();
-        let mut points = Vec::with_capacity(to.saturating_sub(from) / block + 2);
-        let mut at = from;
-        while at < to {
-            let end = ((at / block + 1) * block).min(to);
-            points.push([self.steps[end - 1] as f64, self.smoothed[end - 1]]);
-            at = end;
-        }
-        points
-    }
-
-    /// Indices of the entries between two steps (inclusive).
-    fn range(&self, first_step: u64, last_step: u64) -> (usize, usize) {
-        let from = self.steps.partition_point(|&s| s < first_step);
-        (from, self.steps.partition_point(|&s| s <= last_step))
     }
 }
 
@@ -212,7 +259,7 @@ fn extremes(ranges: impl IntoIterator<Item = [f64; 2]>) -> [f64; 2] {
 mod tests {
     use super::*;
 
-    fn wavy(n: usize) -> ScalarSeries {
+    pub(super) fn wavy(n: usize) -> ScalarSeries {
         let mut series = ScalarSeries::default();
         for i in 0..n {
             series.push(i as u64, (i as f64 * 0.37).sin(), None);
@@ -225,7 +272,7 @@ mod tests {
         let mut series = wavy(5_000);
         series.push(5_000, f64::NAN, None);
         for (from, to) in [(0, 5_001), (1, 4_999), (63, 65), (64, 576), (4_999, 5_001), (8, 16)] {
-            let scan = extremes(series.values[from..to].iter().map(|&v| [v, v]));
+            let scan = extremes(series.values.range(from..to).map(|&v| [v, v]));
             assert_eq!(series.extremes(from, to), scan, "{from}..{to}");
         }
     }
@@ -272,7 +319,7 @@ mod tests {
         }
         let third = 4.0 + (8.0 - 4.0) / 3.0;
         assert!(series.smoothed()[0].is_nan());
-        assert_eq!(series.smoothed()[1..4], [4.0, third, third]);
+        assert!(series.smoothed().range(1..4).eq(&[4.0, third, third]));
         series.truncate(2);
         series.push(2, 8.0, None);
         assert_eq!(series.smoothed()[2], third);

@@ -86,7 +86,9 @@ impl Plan {
     /// # Errors
     /// [`SweepError::Knob`] for a value that a knob can't have.
     pub fn cells(&self, subject: &dyn Subject) -> Result<Vec<Cell>, SweepError> {
-        let count = self.axes.iter().map(|axis| axis.values.len()).product::<usize>() * self.seeds as usize;
+        let seeds = usize::try_from(self.seeds).unwrap_or(usize::MAX);
+        let lengths = self.axes.iter().map(|axis| axis.values.len());
+        let count = lengths.chain([seeds]).fold(1_usize, usize::saturating_mul);
         if count > MOST_CELLS {
             return Err(SweepError::TooLarge { cells: count, most: MOST_CELLS });
         }

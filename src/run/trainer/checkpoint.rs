@@ -2,14 +2,10 @@
 //!
 //! All randomness comes from named streams of the seed, so the random state of a run is its place in the data.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-
 use candle_core::{DType, Tensor};
-use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
+use crate::nn::array_file::{self, RawArray};
 use crate::optim::{OptimizerState, Values};
 use crate::run::divergence::Watch;
 use crate::run::spec::RunSpec;
@@ -65,31 +61,6 @@ mod bits {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
-    }
-}
-
-/// An array of the file.
-struct Array {
-    shape: Vec<usize>,
-    dtype: Dtype,
-    bytes: Vec<u8>,
-}
-
-impl View for Array {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
     }
 }
 
@@ -153,8 +124,7 @@ impl Trainer {
             arrays: checkpoint.optimizer.tensors.iter().map(Vec::len).collect(),
             spec: self.spec.to_toml(),
         };
-        let metadata = HashMap::from([("landscope".to_owned(), serde_json::json!(state).to_string())]);
-        safetensors::serialize(arrays, Some(metadata)).map_err(|error| TrainError::Bug(error.to_string()))
+        array_file::to_bytes(arrays, serde_json::json!(state).to_string()).map_err(TrainError::Bug)
     }
 
     /// Goes on from a checkpoint's bytes, under the specification that was in force there.
@@ -164,19 +134,16 @@ impl Trainer {
     pub fn resume(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
         let damaged = |error: &dyn std::fmt::Display| CheckpointError::Damaged(error.to_string());
         let unfit = |what: &str| CheckpointError::Unfit { what: what.to_owned() };
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error))?;
-        let text = header.metadata().as_ref().and_then(|entries| entries.get("landscope"));
-        let state: State =
-            serde_json::from_str(text.ok_or_else(|| unfit("metadata"))?).map_err(|error| damaged(&error))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(&error))?;
+        let (text, arrays) = array_file::from_bytes(bytes).map_err(|error| damaged(&error))?;
+        let state: State = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
         let infos = self.model.layout().infos();
         let mut params = Vec::new();
         for (info, var) in infos.iter().zip(self.params.vars()) {
-            let view = file.tensor(&format!("param/{}", info.name)).map_err(|_| unfit(&info.name))?;
-            if view.shape() != var.dims() {
+            let view = arrays.get(&format!("param/{}", info.name)).ok_or_else(|| unfit(&info.name))?;
+            if view.shape != var.dims() {
                 return Err(unfit(&info.name).into());
             }
-            let tensor = match values(&view).ok_or_else(|| unfit(&info.name))? {
+            let tensor = match values(view) {
                 Values::F32(values) => Tensor::from_slice(&values, var.dims(), &self.device)?,
                 Values::F64(values) => Tensor::from_slice(&values, var.dims(), &self.device)?,
             };
@@ -188,13 +155,16 @@ impl Trainer {
         let kept = |(i, &count): (usize, &usize)| {
             (0..count)
                 .map(|j| {
-                    let view = file.tensor(&format!("optimizer/{i}/{j}")).map_err(|_| unfit("optimiser"))?;
-                    values(&view).ok_or_else(|| unfit("optimiser"))
+                    let view = arrays.get(&format!("optimizer/{i}/{j}")).ok_or_else(|| unfit("optimiser"))?;
+                    Ok::<_, CheckpointError>(values(view))
                 })
                 .collect::<Result<Vec<_>, _>>()
         };
         let tensors = state.arrays.iter().enumerate().map(kept).collect::<Result<_, _>>()?;
         let spec = RunSpec::from_toml(&state.spec, "of the checkpoint").map_err(|error| damaged(&error))?;
+        if spec.model != self.spec.model {
+            return Err(unfit("specification").into());
+        }
         self.set_live(RunSpec { init_weights: self.spec.init_weights.clone(), ..spec });
         let optimizer = OptimizerState { updates: state.updates, products: state.products, tensors };
         let (step, loss, batches, watch) = (state.step, state.loss, state.batches, state.watch);
@@ -204,19 +174,19 @@ impl Trainer {
     }
 }
 
-fn array(values: &Values, shape: Vec<usize>) -> Array {
-    let (dtype, bytes) = match values {
-        Values::F32(values) => (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        Values::F64(values) => (Dtype::F64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+fn array(values: &Values, shape: Vec<usize>) -> RawArray {
+    let (wide, bytes) = match values {
+        Values::F32(values) => (false, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Values::F64(values) => (true, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
     };
-    Array { shape, dtype, bytes }
+    RawArray { shape, wide, bytes }
 }
 
-fn values(view: &TensorView<'_>) -> Option<Values> {
-    match view.dtype() {
-        Dtype::F32 => Some(Values::F32(view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())),
-        Dtype::F64 => Some(Values::F64(view.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())),
-        _ => None,
+fn values(array: &RawArray) -> Values {
+    if array.wide {
+        Values::F64(array.bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+    } else {
+        Values::F32(array.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Safetensors files.
 
+use std::path::Path;
+
 use super::{divided, name, reading};
 use crate::base::rng::Streams;
-use crate::tasks::data::Task;
+use crate::tasks::data::{Split, Task};
 use crate::tasks::error::TaskError;
 use crate::tasks::examples::File;
 use crate::tasks::spec::TaskSpec;
@@ -16,6 +18,21 @@ const EXPECTED: &str = "a safetensors file with the tensors x and y";
 /// # Errors
 /// [`TaskError`], for damaged files, missing tensors and tensors that don't fit.
 pub fn load(spec: &TaskSpec, _streams: &Streams) -> Result<Task, TaskError> {
+    read(spec, divided)
+}
+
+/// As [`load`], but where the file has no test examples, there are none: somebody else has trained on all of the others.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_undivided(spec: &TaskSpec) -> Result<Task, TaskError> {
+    read(spec, |all, _| Ok((all.clone(), all.first(0))))
+}
+
+fn read(
+    spec: &TaskSpec,
+    divide: impl FnOnce(&Split, &Path) -> Result<(Split, Split), TaskError>,
+) -> Result<Task, TaskError> {
     let path = reading::file(spec, EXPECTED)?;
     let bytes = reading::bytes(path, EXPECTED)?;
     let file = File::new(&bytes, path)?;
@@ -31,7 +48,7 @@ pub fn load(spec: &TaskSpec, _streams: &Streams) -> Result<Task, TaskError> {
     } else if file.has("x_test") || file.has("y_test") {
         (all, file.examples("x_test", "y_test", &shapes)?.split)
     } else {
-        divided(&all, path)?
+        divide(&all, path)?
     };
     let class_names = (0..train.targets.classes()).map(|class| class.to_string()).collect();
     Ok(Task { title: name(path), train, test, class_names, source: format!("Your tensors {path:?}") })

@@ -1,0 +1,43 @@
+//! What a user does with a recording that opened: looks at every pane, at several steps, and saves it again.
+
+use std::path::Path;
+
+use landscope::plots::{PaneOptions, Plot, pane};
+use landscope::record::{Recording, TimeCursor, file};
+use rand::Rng;
+
+use super::Case;
+
+/// Opens `path` and looks at what is there.
+pub fn open(case: &mut Case<'_>, path: &Path) {
+    let opened = match file::open(path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let text = error.to_string();
+            let name = path.file_name().unwrap().to_string_lossy();
+            assert!(text.contains(&*name), "the message names the file: {text}");
+            return;
+        }
+    };
+    if case.random.random_bool(0.4) {
+        look(case, &opened.recording);
+    }
+    if case.random.random_bool(0.1) {
+        let copy = case.place.join("copy.landscope");
+        if file::save(&copy, &opened.recording).is_ok() {
+            assert!(file::open(&copy).is_ok(), "what was saved opens");
+        }
+    }
+}
+
+/// Draws every pane.
+pub fn look(case: &mut Case<'_>, recording: &Recording) {
+    let newest = recording.newest_step();
+    let at = case.random.random_range(0..=newest);
+    let cursors = [TimeCursor::Following, TimeCursor::At(0), TimeCursor::At(at), TimeCursor::At(u64::MAX)];
+    let cursor = cursors[case.random.random_range(0..cursors.len())];
+    for id in pane::of(recording) {
+        pane::plots(recording, id, cursor, &PaneOptions::default()).iter().map(Plot::to_csv).for_each(drop);
+        (pane::title(recording, id), pane::guide(recording, id), pane::slug(recording, id));
+    }
+}

@@ -1,0 +1,215 @@
+//! Readers of what comes from outside, fed with damage. A panic, an abort, memory without bounds or a hang is a failure.
+//!
+//! Each target runs in a process of its own, with its memory limited, so that an abort is seen and the case behind it known: a
+//! case is a number, and everything in it is drawn from that. In the normal test run there are some hundred cases a target;
+//! `LANDSCOPE_FUZZ_MINUTES=10` runs each target for so long, `LANDSCOPE_FUZZ_TARGET=specs` one of them, and
+//! `LANDSCOPE_FUZZ_FROM=123456` begins with that case (a failure is told by its number).
+
+mod bytes;
+mod databases;
+mod exercise;
+mod texts;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use landscope::base::rng::{Stream, Streams};
+
+/// What a case is drawn from, and where it may write.
+pub struct Case<'a> {
+    pub random: Stream,
+    pub place: &'a Path,
+}
+
+struct Target {
+    name: &'static str,
+    /// Cases in the normal test run: together a few seconds.
+    quick: u64,
+    run: fn(&mut Case<'_>),
+}
+
+const TARGETS: &[Target] = &[
+    Target { name: "recording-bytes", quick: 120, run: bytes::recording },
+    Target { name: "recording-values", quick: 120, run: databases::recording },
+    Target { name: "safetensors", quick: 3_000, run: bytes::safetensors },
+    Target { name: "specs", quick: 1_500, run: texts::spec },
+    Target { name: "models", quick: 1_500, run: texts::model },
+    Target { name: "labs", quick: 1_500, run: texts::lab },
+    Target { name: "sweeps", quick: 200, run: texts::sweep },
+];
+
+/// Seconds of the processor that a case may take.
+const MOST_SECS: f64 = 10.0;
+/// Seconds by the clock after which a case that doesn't end is killed: the machine may be busy.
+const KILL_SECS: u64 = 60;
+/// Bytes of addresses that a case may use, beside what the program needs.
+#[cfg(unix)]
+const MOST_BYTES: u64 = 4 << 30;
+
+fn processor_secs() -> f64 {
+    #[cfg(unix)]
+    {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is to a value that outlives the call.
+        unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+        time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
+    }
+    #[cfg(not(unix))]
+    {
+        0.0
+    }
+}
+
+fn limit_memory() {
+    #[cfg(unix)]
+    {
+        let limit = libc::rlimit { rlim_cur: MOST_BYTES, rlim_max: MOST_BYTES };
+        // SAFETY: the pointer is to a value that outlives the call.
+        unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) };
+    }
+}
+
+/// Runs the cases of the tests below; does nothing otherwise.
+#[test]
+fn child_of_the_tests_below() {
+    let Ok(order) = std::env::var("LANDSCOPE_FUZZ_CHILD") else { return };
+    let words: Vec<&str> = order.split(' ').collect();
+    let [name, from, count, secs] = words[..] else { panic!("{order}") };
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let (from, count): (u64, u64) = (from.parse().unwrap(), count.parse().unwrap());
+    let place = PathBuf::from(std::env::var("LANDSCOPE_FUZZ_PLACE").unwrap());
+    limit_memory();
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut failures = std::fs::File::options().create(true).append(true).open(place.join("failures")).unwrap();
+    let end = Instant::now() + Duration::from_secs_f64(secs.parse().unwrap());
+    let (mut slowest, mut number) = (0.0_f64, from);
+    while number < from + count && Instant::now() < end {
+        std::fs::write(place.join("number"), number.to_string()).unwrap();
+        let began = processor_secs();
+        let mut case = Case { random: Streams::new(number).stream(name), place: &place };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (target.run)(&mut case)));
+        let took = processor_secs() - began;
+        slowest = slowest.max(took);
+        if let Err(panic) = result {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            writeln!(failures, "case {number} panics: {}", text.unwrap_or_default().replace('\n', " ")).unwrap();
+        } else if took > MOST_SECS {
+            writeln!(failures, "case {number} takes {took:.0} s").unwrap();
+        }
+        number += 1;
+    }
+    std::fs::write(place.join("done"), format!("{} {slowest:.2}", number - from)).unwrap();
+}
+
+fn number(text: std::io::Result<String>) -> Option<u64> {
+    text.ok()?.split(' ').next()?.parse().ok()
+}
+
+/// Runs a target for `count` cases or `secs` seconds, whatever its cases do; with the number of cases, the slowest one's seconds
+/// and the failures.
+fn fuzz(target: &Target, mut from: u64, count: u64, secs: f64) -> (u64, f64, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let (first, end) = (from, Instant::now() + Duration::from_secs_f64(secs));
+    let mut lost = Vec::new();
+    let mut slowest: f64 = 0.0;
+    while from < first + count && Instant::now() < end {
+        let left = (end - Instant::now()).as_secs_f64();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "fuzz::child_of_the_tests_below", "--test-threads", "1"])
+            .env("LANDSCOPE_FUZZ_CHILD", format!("{} {from} {} {left}", target.name, first + count - from))
+            .env("LANDSCOPE_FUZZ_PLACE", place)
+            .env("TMPDIR", place)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (mut seen, mut since) = (None, Instant::now());
+        let hangs = loop {
+            if child.try_wait().unwrap().is_some() {
+                break false;
+            }
+            let now = number(std::fs::read_to_string(place.join("number")));
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            } else if since.elapsed() > Duration::from_secs(KILL_SECS) {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let at = number(std::fs::read_to_string(place.join("number"))).unwrap_or(from);
+        match std::fs::read_to_string(place.join("done")) {
+            Ok(text) if !hangs => {
+                let mut words = text.split(' ');
+                from += words.next().unwrap().parse::<u64>().unwrap();
+                slowest = slowest.max(words.next().unwrap().parse().unwrap());
+                break;
+            }
+            _ => {
+                lost.push(format!("case {at} {}", if hangs { "hangs" } else { "aborts (or wants too much memory)" }));
+                from = at + 1;
+            }
+        }
+    }
+    let told = std::fs::read_to_string(place.join("failures")).unwrap_or_default();
+    lost.extend(told.lines().map(str::to_owned));
+    (from - first, slowest, lost)
+}
+
+/// The first case of the normal run, or the one that was asked for.
+fn first() -> u64 {
+    std::env::var("LANDSCOPE_FUZZ_FROM").map_or(0, |text| text.parse().expect("LANDSCOPE_FUZZ_FROM is a number"))
+}
+
+#[track_caller]
+fn quick(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let (cases, _, failures) = fuzz(target, first(), target.quick, 120.0);
+    assert!(failures.is_empty(), "{name}: {} of {cases} cases fail: {}", failures.len(), failures.join("\n"));
+    assert!(cases > 0);
+}
+
+#[test]
+fn damaged_recordings_do_no_harm() {
+    quick("recording-bytes");
+}
+
+#[test]
+fn recordings_with_hostile_values_do_no_harm() {
+    quick("recording-values");
+}
+
+#[test]
+fn damaged_tensors_do_no_harm() {
+    quick("safetensors");
+}
+
+#[test]
+fn damaged_settings_do_no_harm() {
+    for name in ["specs", "models", "labs", "sweeps"] {
+        quick(name);
+    }
+}
+
+/// The long run: see above.
+#[test]
+fn for_so_many_minutes() {
+    let Ok(minutes) = std::env::var("LANDSCOPE_FUZZ_MINUTES") else { return };
+    let minutes: f64 = minutes.parse().expect("LANDSCOPE_FUZZ_MINUTES is a number");
+    let wanted = std::env::var("LANDSCOPE_FUZZ_TARGET").ok();
+    let mut failed = 0;
+    for target in TARGETS.iter().filter(|target| wanted.as_deref().is_none_or(|name| name == target.name)) {
+        // Not the cases of the normal run again.
+        let from = first().max(1_000_000);
+        let (cases, slowest, failures) = fuzz(target, from, u64::MAX / 2, 60.0 * minutes);
+        eprintln!("{}: {cases} cases, the slowest {slowest:.2} s, {} failures", target.name, failures.len());
+        failures.iter().take(40).for_each(|failure| eprintln!("  {failure}"));
+        failed += failures.len();
+    }
+    assert_eq!(failed, 0, "failures are listed above");
+}
