@@ -8,7 +8,6 @@ use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
-use crate::run::sweep::Folder;
 use crate::run::watch;
 
 use super::background::Browse;
@@ -17,6 +16,9 @@ use super::coord_check::CoordCheckAction;
 use super::draft;
 use super::export::ExportAction;
 use super::film::FilmAction;
+use super::layouts::LayoutAction;
+use super::settings::SettingsAction;
+use super::sharing::ShareAction;
 use super::state::{Dialog, Window};
 use super::toasts::Notice;
 
@@ -73,6 +75,15 @@ pub enum Action {
     SetOptions(PaneOptions),
     /// Panes back to where they were at the start.
     ResetLayout,
+    Layout(LayoutAction),
+    /// Take back the newest edit of knobs, options or layout.
+    Undo,
+    Redo,
+    Share(ShareAction),
+    Settings(SettingsAction),
+    /// Begin the Playground's run with the weights of a file; with none, from the seed.
+    BeginWithWeights(Option<PathBuf>),
+    CompareWeights(PathBuf),
     ToggleTheme,
     TogglePresenter,
     ToggleKnobs,
@@ -114,8 +125,8 @@ pub enum Action {
 pub const RESTORE_FACTOR: f64 = 0.1;
 
 impl Window {
-    /// Carries out a wish.
-    pub fn apply(&mut self, action: Action) {
+    /// Does what a wish says; [`Window::apply`] remembers how to undo it.
+    pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::PlayPause => self.play_or_pause(),
             Action::Step => self.send(Command::Step),
@@ -158,8 +169,16 @@ impl Window {
             Action::SetOptions(options) => self.options = options,
             Action::ResetLayout => {
                 self.maximised = None;
+                self.set_layout(super::arrangement::start(self.recording()));
                 self.layout_resets += 1;
             }
+            Action::Layout(action) => self.arrange(action),
+            Action::Undo => self.undo(),
+            Action::Redo => self.redo(),
+            Action::Share(action) => self.share(action),
+            Action::Settings(action) => self.set_settings(action),
+            Action::BeginWithWeights(path) => self.begin_with_weights(path),
+            Action::CompareWeights(path) => self.compare_weights(&path),
             Action::ToggleTheme => self.dark = !self.dark,
             Action::TogglePresenter => self.presenter = !self.presenter,
             Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
@@ -169,17 +188,17 @@ impl Window {
                     self.maximised = None;
                 }
             }
-            Action::Browse(purpose) => self.background.browse(purpose),
+            Action::Browse(purpose) => self.background.browse(purpose, self.memory.folder.as_deref()),
             Action::Save(path) => {
                 self.dialog = None;
                 self.save(path);
             }
+            Action::Open(path) if path.to_str().is_some_and(super::share::link::is_one) => {
+                self.dialog = None;
+                self.share(ShareAction::Open(path.to_string_lossy().into_owned()));
+            }
             Action::Open(path) => {
                 self.dialog = None;
-                if Folder::is_one(&path) {
-                    self.watch_sweep(&path);
-                    return;
-                }
                 if watch::is_one(&path) {
                     self.watch_training(&path);
                     return;
@@ -188,8 +207,7 @@ impl Window {
                     self.follow_file(&path);
                     return;
                 }
-                self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path, self.memory_budget);
+                self.bring(path);
             }
             Action::Compare { paths, with_shown } => {
                 self.dialog = None;

@@ -13,7 +13,9 @@ use crate::plots::Plot;
 use crate::record::file::{self, Opened};
 use crate::record::{Fork, Recording, Snapshot};
 use crate::run::afterwards::Revisit;
+use crate::run::spec::RunSpec;
 
+use super::bring::{self, Brought};
 use super::comparison;
 use super::film::FilmOrder;
 use super::link::Wake;
@@ -27,6 +29,8 @@ pub enum Browse {
     OpenRecording,
     /// Where to write a recording, a figure or a table.
     SaveAs,
+    /// Where files are saved unless another place is typed.
+    SaveFolder,
     /// The task's data.
     DataFile,
     DataFolder,
@@ -40,6 +44,12 @@ pub enum Finished {
     Picked {
         purpose: Browse,
         path: Option<PathBuf>,
+    },
+    /// A file was looked at; `dropped` ones are opened, the others are only held over the window.
+    Looked {
+        path: PathBuf,
+        found: Result<Brought, String>,
+        dropped: bool,
     },
     Read {
         path: PathBuf,
@@ -102,20 +112,29 @@ impl Background {
     }
 
     /// Opens the system's file dialog.
-    pub fn browse(&self, purpose: Browse) {
+    /// It begins in `folder`, if there is one.
+    pub fn browse(&self, purpose: Browse, folder: Option<&std::path::Path>) {
         // Made here and awaited there: some systems want dialogs to begin on the window's own thread.
         let dialog = rfd::AsyncFileDialog::new();
+        let dialog = folder.map_or(dialog.clone(), |folder| dialog.set_directory(folder));
         let recordings = ["landscope", "sqlite", "db"];
         let picked: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match purpose {
             Browse::OpenRecording => Box::pin(dialog.add_filter("Recordings", &recordings).pick_file()),
             Browse::SaveAs => Box::pin(dialog.save_file()),
             Browse::Weights(_) => Box::pin(dialog.add_filter("Weights", &["safetensors"]).pick_file()),
             Browse::DataFile => Box::pin(dialog.pick_file()),
-            Browse::DataFolder => Box::pin(dialog.pick_folder()),
+            Browse::DataFolder | Browse::SaveFolder => Box::pin(dialog.pick_folder()),
         };
         let work =
             move || Finished::Picked { purpose, path: pollster::block_on(picked).map(|file| file.path().to_owned()) };
         self.spawn("file dialog", work, |_| Finished::Picked { purpose, path: None });
+    }
+
+    /// Looks at what a file is; `spec` is what weights should fit.
+    pub fn look(&self, path: PathBuf, spec: RunSpec, dropped: bool) {
+        let place = path.clone();
+        let work = move || Finished::Looked { found: bring::look(&path, &spec), path, dropped };
+        self.spawn("look at file", work, move |message| Finished::Looked { path: place, found: Err(message), dropped });
     }
 
     /// Reads a recording, to hold at most `budget` bytes of it.
@@ -156,6 +175,16 @@ impl Background {
         self.spawn("save recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
+    /// Writes a text: a state of the window.
+    pub fn write_text(&self, text: String, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = crate::run::kept_file::write_text(&path, &text);
+            Finished::Written { path, result }
+        };
+        self.spawn("save state", work, |message| Finished::Written { path: place, result: Err(message) });
+    }
+
     /// Copies a recording of which memory holds a part.
     pub fn copy(&self, from: PathBuf, path: PathBuf) {
         let place = path.clone();
@@ -182,7 +211,7 @@ impl Background {
                 let caption = caption_beside.as_ref();
                 caption.map_or(Ok(()), |caption| figures::file::write_caption(&path, caption).map(drop))
             });
-            Finished::Written { path, result: written.map_err(|error| capitalised(&error.to_string())) }
+            Finished::Written { path, result: written.map_err(|error| super::sentence(&error.to_string())) }
         };
         self.spawn("export", work, |message| Finished::Written { path: place, result: Err(message) });
     }
@@ -190,7 +219,7 @@ impl Background {
     /// Draws `plots` for the clipboard.
     pub fn draw(&self, plots: Vec<Plot>, paper: Paper) {
         let work = move || {
-            Finished::Drawn(figures::pixels_on(&plots, &paper).map_err(|error| capitalised(&error.to_string())))
+            Finished::Drawn(figures::pixels_on(&plots, &paper).map_err(|error| super::sentence(&error.to_string())))
         };
         self.spawn("draw", work, |message| Finished::Drawn(Err(message)));
     }
@@ -204,10 +233,4 @@ impl Background {
         let work = move || Finished::Filmed { path, result: order.draw(threads, &|| wake.ring()) };
         self.spawn("film", work, |message| Finished::Filmed { path: place, result: Err(message) });
     }
-}
-
-/// A sentence as it stands alone.
-pub(super) fn capitalised(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }

@@ -126,7 +126,8 @@ impl Window {
     pub fn export_of(&self, pane: PaneId, format: FileFormat, screen: [u32; 2], camera: Camera) -> Export {
         let recording = self.recording();
         let step = self.cursor.step(recording.newest_step());
-        let path = format!("./landscope-{}-step{step}.{}", pane::slug(recording, pane), format.extension());
+        let name = format!("landscope-{}-step{step}.{}", pane::slug(recording, pane), format.extension());
+        let path = self.place(&name);
         Export { pane, format, choice: self.figure_choice, screen, camera, path }
     }
 

@@ -158,7 +158,7 @@ impl Window {
         match action {
             FilmAction::Ask { pane, camera } => {
                 self.filming.draft = Some(self.film_of(pane, camera));
-                self.dialog = Some(super::state::Dialog::Film);
+                self.dialog = Some(super::dialog::Dialog::Film);
             }
             FilmAction::Change(draft) => self.filming.draft = Some(draft),
             FilmAction::Start => self.start_film(),
@@ -188,7 +188,7 @@ impl Window {
             ground: if self.dark { Ground::Dark } else { Ground::Light },
             turn: 0.0,
             camera,
-            path: format!("./landscope-{}.gif", pane::slug(recording, id)),
+            path: self.place(&format!("landscope-{}.gif", pane::slug(recording, id))),
         }
     }
 
@@ -221,13 +221,13 @@ impl Window {
         let cancelled = self.filming.running.take().is_some_and(|running| running.cancelled.load(Ordering::Relaxed));
         match result {
             Ok(()) => {
-                if self.dialog == Some(super::state::Dialog::Film) {
+                if self.dialog == Some(super::dialog::Dialog::Film) {
                     self.dialog = None;
                 }
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(path))));
             }
             Err(_) if cancelled => self.toasts.push(Notice::remark("The film was cancelled")),
-            Err(message) => self.toasts.push(Notice::problem(super::background::capitalised(&message))),
+            Err(message) => self.toasts.push(Notice::problem(super::sentence(&message))),
         }
     }
 }

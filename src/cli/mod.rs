@@ -19,6 +19,7 @@ mod list;
 mod measure;
 mod measure_recording;
 mod model_files;
+mod places;
 mod playground;
 mod progress;
 mod replay;
@@ -31,11 +32,13 @@ mod train;
 mod view;
 mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use crate::app::share::link;
 use crate::base::pipes;
 use crate::labs::LABS;
 
@@ -79,7 +82,7 @@ fn grammar() -> Command {
 
 /// The program: parses, dispatches, prints one line for what went wrong.
 pub fn main() -> ExitCode {
-    let matches = match grammar().try_get_matches() {
+    let matches = match grammar().try_get_matches_from(with_link_opened(std::env::args_os())) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print!("{error}");
@@ -108,6 +111,15 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A link in the place of a subcommand is opened: `landscope 'landscope://…'` is `landscope view 'landscope://…'`.
+fn with_link_opened(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<_> = arguments.collect();
+    if arguments.get(1).and_then(|argument| argument.to_str()).is_some_and(link::is_one) {
+        arguments.insert(1, "view".into());
+    }
+    arguments
 }
 
 /// An error and its causes, but for those that the message before has in it already.

@@ -48,6 +48,7 @@ mod registry;
 mod sessions;
 mod shaders;
 mod shaped_transformer;
+mod sharing;
 mod slice_metrics;
 mod slices;
 mod super_consistency;

@@ -69,7 +69,7 @@ pub fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&
     panic!("waited too long for {what}");
 }
 
-fn told(window: &Window, words: &str) -> bool {
+pub fn told(window: &Window, words: &str) -> bool {
     window.toasts.iter().any(|notice| notice.text.contains(words))
 }
 

@@ -5,6 +5,7 @@ use egui::{Align2, Context, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Windo
 use crate::app::action::Action;
 use crate::app::background::Browse;
 use crate::app::keys::KEYS;
+use crate::app::sharing::ShareAction;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::ViewState;
@@ -14,7 +15,7 @@ use crate::plots::{PaneId, pane, panes};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, Knob, Liveness};
 
-use super::{connectivity, coord_check, export_dialog, film_dialog};
+use super::{bring, connectivity, coord_check, export_dialog, film_dialog, settings, share};
 
 /// Cameras, zooms and the like of what dialogs draw.
 #[derive(Default)]
@@ -23,7 +24,13 @@ pub struct Pictures {
     connectivity: [ViewState; 2],
 }
 
-pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &mut Vec<Action>) {
+pub fn show(
+    window: &Window,
+    ctx: &Context,
+    pictures: &mut Pictures,
+    sharing: &mut share::Memory,
+    actions: &mut Vec<Action>,
+) {
     let Some(dialog) = &window.dialog else { return };
     let mut open = true;
     let title = title(dialog, window);
@@ -48,6 +55,17 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
         }
         Dialog::CoordCheck => coord_check::show(window, ui, &mut pictures.coord_check, actions),
         Dialog::Connectivity => connectivity::show(window, ui, &mut pictures.connectivity, actions),
+        Dialog::Share => share::show(window, ui, sharing, actions),
+        // It stands over the whole window.
+        Dialog::QrCode => {}
+        Dialog::Settings => settings::show(window, ui, actions),
+        Dialog::Arrival(arriving) => share::arrival(arriving, ui, actions),
+        Dialog::Weights { path, tensors, fit } => bring::weights(path, *tensors, fit, ui, actions),
+        Dialog::SaveState { path } => {
+            let about = "The experiment and the view, as text: open it, or drop it on the window";
+            let then = |path| Action::Share(ShareAction::SaveAs(path));
+            prompt(ui, about, "Save", path, Browse::SaveAs, actions, |path| Dialog::SaveState { path }, then);
+        }
         Dialog::SaveWeights { path } => {
             let about = "The run's weights as they are now, a safetensors file that measure and connect read";
             let again = |path| Dialog::SaveWeights { path };
@@ -59,7 +77,7 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
         }
         Dialog::Open { path } => {
             let about =
-                "A recording that was saved here or written by `landscope run`; it can be dropped on the window, too";
+                "A recording, a specification, a saved state, weights or data by its path, or a link (landscope://…); files can be dropped on the window, too";
             prompt(ui, about, "Open", path, Browse::OpenRecording, actions, |path| Dialog::Open { path }, Action::Open);
             if window.recording().header.charts.is_empty() && !window.recording().is_empty() {
                 ui.add_space(4.0);
@@ -86,9 +104,15 @@ fn title(dialog: &Dialog, window: &Window) -> String {
         Dialog::Knob(id) => knob_texts(id, window).map_or(*id, |texts| texts.knob.label).to_owned(),
         Dialog::CoordCheck => panes::coord_check::TITLE.into(),
         Dialog::Connectivity => panes::connectivity::TITLE.into(),
+        Dialog::Share => "Share".into(),
+        Dialog::QrCode => "QR code".into(),
+        Dialog::Settings => "Settings".into(),
+        Dialog::Arrival(_) => "Begin this experiment?".into(),
+        Dialog::Weights { .. } => "Weights".into(),
+        Dialog::SaveState { .. } => "Save the state".into(),
         Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),
-        Dialog::Open { .. } => "Open a recording".into(),
+        Dialog::Open { .. } => "Open".into(),
         Dialog::Note { step, .. } => format!("Note at step {}", grouped(*step)),
         Dialog::Export(export) => export_dialog::title(export, window),
         Dialog::Film => film_dialog::title(window),
