@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::figures::file::FileFormat;
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
 use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
@@ -15,6 +14,8 @@ use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
 use super::coord_check::CoordCheckAction;
 use super::draft;
+use super::export::ExportAction;
+use super::film::FilmAction;
 use super::layouts::LayoutAction;
 use super::settings::SettingsAction;
 use super::sharing::ShareAction;
@@ -100,11 +101,9 @@ pub enum Action {
     ToggleTracks,
     /// From a file back to the run.
     CloseFile,
-    Export {
-        pane: PaneId,
-        format: FileFormat,
-        path: PathBuf,
-    },
+    /// A pane as a file, or to the clipboard.
+    Export(ExportAction),
+    Film(FilmAction),
     CoordCheck(CoordCheckAction),
     Connectivity(ConnectivityAction),
     /// The run's current weights, as a safetensors file.
@@ -218,11 +217,8 @@ impl Window {
             }
             Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
-            Action::Export { pane, format, path } => {
-                self.dialog = None;
-                let plots = self.plots(pane);
-                self.background.export(plots, format, path);
-            }
+            Action::Export(action) => self.leave(action),
+            Action::Film(action) => self.film(action),
             Action::CoordCheck(action) => self.coord_check.apply(action, &self.draft, &self.wake),
             Action::Connectivity(action) => self.connect(action),
             Action::SaveWeights(path) => {

@@ -6,16 +6,18 @@ use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::figures::{self, file::FileFormat};
+use crate::figures::file::FileFormat;
+use crate::figures::raster::Pixels;
+use crate::figures::{self, Paper};
 use crate::plots::Plot;
 use crate::record::file::{self, Opened};
 use crate::record::{Fork, Recording, Snapshot};
-
 use crate::run::afterwards::Revisit;
 use crate::run::spec::RunSpec;
 
 use super::bring::{self, Brought};
 use super::comparison;
+use super::film::FilmOrder;
 use super::link::Wake;
 
 /// Results that may wait to be collected; more threads than that never run at a time in practice.
@@ -36,39 +38,41 @@ pub enum Browse {
     Weights(usize),
 }
 
-/// Side of a figure in pixels, of one plot and of each further one.
-const FIGURE: (u32, u32) = (900, 640);
-
-/// What a format is called in menus.
-pub fn format_title(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Svg => "Figure (SVG)",
-        FileFormat::Png => "Figure (PNG)",
-        FileFormat::Csv => "Data (CSV)",
-    }
-}
-
-/// What a pane's file is called unless the user says otherwise.
-pub fn default_name(format: FileFormat, slug: &str, step: u64) -> String {
-    format!("landscope-{slug}-step{step}.{}", format.extension())
-}
-
 /// What a background thread came back with.
 pub enum Finished {
     /// `None` when the user cancelled.
-    Picked { purpose: Browse, path: Option<PathBuf> },
+    Picked {
+        purpose: Browse,
+        path: Option<PathBuf>,
+    },
     /// A file was looked at; `dropped` ones are opened, the others are only held over the window.
-    Looked { path: PathBuf, found: Result<Brought, String>, dropped: bool },
+    Looked {
+        path: PathBuf,
+        found: Result<Brought, String>,
+        dropped: bool,
+    },
     Read {
         path: PathBuf,
         result: Result<Box<Opened>, String>,
         /// Recordings that were read beside it.
         others: usize,
     },
+    Filmed {
+        path: PathBuf,
+        result: Result<(), String>,
+    },
+    /// A figure for the clipboard.
+    Drawn(Result<Pixels, String>),
     /// What was measured afterwards at a step of a recording.
-    Measured { path: PathBuf, result: Result<Vec<Snapshot>, String> },
+    Measured {
+        path: PathBuf,
+        result: Result<Vec<Snapshot>, String>,
+    },
     /// A figure, a table or a copy of a recording.
-    Written { path: PathBuf, result: Result<(), String> },
+    Written {
+        path: PathBuf,
+        result: Result<(), String>,
+    },
 }
 
 /// Starts threads and collects their results.
@@ -191,15 +195,42 @@ impl Background {
         self.spawn("copy recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
-    /// Draws `plots` into a file.
-    pub fn export(&self, plots: Vec<Plot>, format: FileFormat, path: PathBuf) {
+    /// Draws `plots` into a file, and its caption into another beside it if there is one.
+    pub fn export(
+        &self,
+        plots: Vec<Plot>,
+        format: FileFormat,
+        paper: Paper,
+        caption_beside: Option<String>,
+        path: PathBuf,
+    ) {
         let place = path.clone();
         let work = move || {
-            let size = (FIGURE.0 * plots.len().max(1) as u32, FIGURE.1);
-            let result =
-                figures::file::write(&plots, format, size, &path).map_err(|error| super::sentence(&error.to_string()));
-            Finished::Written { path, result }
+            let written = figures::file::write(&plots, format, &paper, &path);
+            let written = written.and_then(|()| {
+                let caption = caption_beside.as_ref();
+                caption.map_or(Ok(()), |caption| figures::file::write_caption(&path, caption).map(drop))
+            });
+            Finished::Written { path, result: written.map_err(|error| super::sentence(&error.to_string())) }
         };
         self.spawn("export", work, |message| Finished::Written { path: place, result: Err(message) });
+    }
+
+    /// Draws `plots` for the clipboard.
+    pub fn draw(&self, plots: Vec<Plot>, paper: Paper) {
+        let work = move || {
+            Finished::Drawn(figures::pixels_on(&plots, &paper).map_err(|error| super::sentence(&error.to_string())))
+        };
+        self.spawn("draw", work, |message| Finished::Drawn(Err(message)));
+    }
+
+    /// Draws a film, on half of the processor's threads: the other half is the run's and the window's.
+    pub fn film(&self, order: FilmOrder) {
+        let path = order.target.path().to_owned();
+        let place = path.clone();
+        let wake = self.wake.clone();
+        let threads = thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        let work = move || Finished::Filmed { path, result: order.draw(threads, &|| wake.ring()) };
+        self.spawn("film", work, |message| Finished::Filmed { path: place, result: Err(message) });
     }
 }

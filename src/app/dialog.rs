@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::figures::file::FileFormat;
 use crate::plots::PaneId;
 use crate::run::knobs;
 
+use super::export::Export;
 use super::sharing::Arriving;
 use super::state::Window;
 
@@ -52,11 +52,9 @@ pub enum Dialog {
         step: u64,
         text: String,
     },
-    Export {
-        pane: PaneId,
-        format: FileFormat,
-        path: String,
-    },
+    /// A pane as a figure or a table.
+    Export(Export),
+    Film,
 }
 
 impl Window {

@@ -15,6 +15,8 @@ pub mod coord_check;
 mod dialog;
 pub mod draft;
 mod emblem;
+pub mod export;
+pub mod film;
 pub mod gpu;
 pub mod history;
 pub mod keys;

@@ -17,6 +17,8 @@ use super::bring::Hovered;
 use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
+use super::export::{Choice, Clip, Export};
+use super::film::Filming;
 use super::history::History;
 use super::lab::LabInFront;
 use super::lesson_links::Awaited;
@@ -65,6 +67,11 @@ pub struct Window {
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
     pub comparing: Comparing,
+    pub filming: Filming,
+    /// What figures were like last.
+    pub figure_choice: Choice,
+    /// What the next frame puts on the clipboard.
+    pub clipboard: Option<Clip>,
     pub toasts: Toasts,
     /// How often the panes were put back to their places.
     pub layout_resets: u32,
@@ -147,6 +154,9 @@ impl Window {
             dialog: None,
             coord_check: CoordChecking::default(),
             comparing: Comparing::default(),
+            filming: Filming::default(),
+            figure_choice: Choice::default(),
+            clipboard: None,
             toasts: Toasts::default(),
             layout_resets: 0,
             shown_generation: 0,
@@ -363,6 +373,12 @@ impl Window {
                     self.tracks_open = others > 0;
                 }
             }
+            Finished::Filmed { path, result } => self.filmed(&path, result),
+            Finished::Drawn(Ok(picture)) => {
+                self.clipboard = Some(Clip::Picture(picture));
+                self.toasts.push(Notice::done("Copied the picture"));
+            }
+            Finished::Drawn(Err(message)) => self.toasts.push(Notice::problem(message)),
             Finished::Measured { path, result: Ok(found) } => self.add_measured(&path, found),
             Finished::Written { path, result: Ok(()) } => {
                 self.written(&path);
@@ -386,10 +402,15 @@ impl Window {
                     Dialog::Save { path }
                     | Dialog::SaveWeights { path }
                     | Dialog::SaveState { path }
-                    | Dialog::Export { path, .. },
+                    | Dialog::Export(Export { path, .. }),
                 ),
             ) => {
                 *path = picked.to_string_lossy().into_owned();
+            }
+            (Browse::SaveAs, Some(Dialog::Film)) => {
+                if let Some(draft) = &mut self.filming.draft {
+                    draft.path = picked.to_string_lossy().into_owned();
+                }
             }
             (Browse::SaveAs, _) => {}
             (Browse::SaveFolder, _) => {

@@ -6,7 +6,10 @@ mod claims;
 mod connect;
 mod coord_check;
 mod doctor;
+mod export;
+mod figure;
 mod figure_files;
+mod film;
 mod headless;
 mod init;
 mod knob_flags;
@@ -22,6 +25,7 @@ mod progress;
 mod replay;
 mod run;
 mod screenshot;
+mod shown;
 mod sweep;
 mod theory;
 mod train;
@@ -48,6 +52,9 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: run::command, run: run::run },
     Subcommand { command: view::command, run: view::run },
+    Subcommand { command: figure::command, run: figure::run },
+    Subcommand { command: film::command, run: film::run },
+    Subcommand { command: export::command, run: export::run },
     Subcommand { command: replay::command, run: replay::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
     Subcommand { command: init::command, run: init::run },
@@ -89,7 +96,8 @@ pub fn main() -> ExitCode {
     let result = match matches.subcommand() {
         None => playground::run(&matches),
         Some((name, matches)) => {
-            if !["lab", "view", "watch"].contains(&name) {
+            // A film writes into ffmpeg, whose end is an error to be told.
+            if !["lab", "view", "film", "watch"].contains(&name) {
                 pipes::end_when_nobody_reads();
             }
             let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);

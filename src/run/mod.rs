@@ -3,6 +3,7 @@
 pub mod afterwards;
 pub mod bench;
 mod budget;
+pub mod command_line;
 pub mod connectivity;
 pub mod coord_check;
 pub mod curvature;

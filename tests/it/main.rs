@@ -24,6 +24,7 @@ mod fuzz;
 mod headless;
 mod instruments;
 mod labs;
+mod leaving;
 mod matching;
 mod measures;
 mod memory_budget;

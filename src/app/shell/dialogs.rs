@@ -3,7 +3,7 @@
 use egui::{Align2, Context, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window as Floating, vec2};
 
 use crate::app::action::Action;
-use crate::app::background::{Browse, format_title};
+use crate::app::background::Browse;
 use crate::app::keys::KEYS;
 use crate::app::sharing::ShareAction;
 use crate::app::state::{Dialog, Window};
@@ -11,12 +11,11 @@ use crate::app::theme::{self, size};
 use crate::app::views::ViewState;
 use crate::app::widgets::number;
 use crate::app::widgets::scrub::grouped;
-use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, pane, panes};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, Knob, Liveness};
 
-use super::{bring, connectivity, coord_check, settings, share};
+use super::{bring, connectivity, coord_check, export_dialog, film_dialog, settings, share};
 
 /// Cameras, zooms and the like of what dialogs draw.
 #[derive(Default)]
@@ -90,19 +89,8 @@ pub fn show(
             }
         }
         Dialog::Note { step, text } => note(*step, text, ui, actions),
-        Dialog::Export { pane, format, path } => {
-            let (pane, format) = (*pane, *format);
-            let about = match format {
-                FileFormat::Svg | FileFormat::Png => "The pane as a figure, drawn for paper",
-                FileFormat::Csv => "The numbers that the pane shows, as comma-separated values",
-            };
-            let again = |path| Dialog::Export { pane, format, path };
-            prompt(ui, about, "Export", path, Browse::SaveAs, actions, again, |path| Action::Export {
-                pane,
-                format,
-                path,
-            });
-        }
+        Dialog::Export(export) => export_dialog::show(export, ui, actions),
+        Dialog::Film => film_dialog::show(window, ui, actions),
     });
     if !open {
         actions.push(Action::Back);
@@ -126,9 +114,8 @@ fn title(dialog: &Dialog, window: &Window) -> String {
         Dialog::Save { .. } => "Save the recording".into(),
         Dialog::Open { .. } => "Open".into(),
         Dialog::Note { step, .. } => format!("Note at step {}", grouped(*step)),
-        Dialog::Export { pane, format, .. } => {
-            format!("{}: {}", pane::title(window.recording(), *pane), format_title(*format))
-        }
+        Dialog::Export(export) => export_dialog::title(export, window),
+        Dialog::Film => film_dialog::title(window),
     }
 }
 
@@ -276,22 +263,7 @@ fn prompt(
     ui.set_width(440.0f32.min(ui.available_width()));
     ui.label(RichText::new(about).color(tokens.text_weak));
     ui.add_space(4.0);
-    let mut typed = path.to_owned();
-    let edit = TextEdit::singleline(&mut typed).font(theme::mono()).desired_width(f32::INFINITY).hint_text("Path");
-    let field = ui.add(edit);
-    field.widget_info(|| egui::WidgetInfo {
-        current_text_value: Some(path.to_owned()),
-        ..egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path")
-    });
-    // Once, when the prompt opens: the keyboard goes straight to the path.
-    let seen = ui.make_persistent_id("seen");
-    let pass = ui.ctx().cumulative_pass_nr();
-    let last: u64 = ui.data(|data| data.get_temp(seen)).unwrap_or(0);
-    if last + 1 < pass {
-        field.request_focus();
-    }
-    ui.data_mut(|data| data.insert_temp(seen, pass));
-    let enter = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let (typed, enter) = path_field(ui, path);
     if typed != path {
         actions.push(Action::Show(again(typed.clone())));
     }
@@ -309,4 +281,25 @@ fn prompt(
             actions.push(Action::Back);
         }
     });
+}
+
+/// A field for a path that takes the keyboard when it first shows; what is typed, and whether it was confirmed.
+pub(super) fn path_field(ui: &mut Ui, path: &str) -> (String, bool) {
+    let mut typed = path.to_owned();
+    let edit = TextEdit::singleline(&mut typed).font(theme::mono()).desired_width(f32::INFINITY).hint_text("Path");
+    let field = ui.add(edit);
+    field.widget_info(|| egui::WidgetInfo {
+        current_text_value: Some(path.to_owned()),
+        ..egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path")
+    });
+    // Once, when the prompt opens: the keyboard goes straight to the path.
+    let seen = ui.make_persistent_id("seen");
+    let pass = ui.ctx().cumulative_pass_nr();
+    let last: u64 = ui.data(|data| data.get_temp(seen)).unwrap_or(0);
+    if last + 1 < pass {
+        field.request_focus();
+    }
+    ui.data_mut(|data| data.insert_temp(seen, pass));
+    let enter = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    (typed, enter)
 }

@@ -6,6 +6,8 @@ mod bring;
 mod connectivity;
 mod coord_check;
 mod dialogs;
+mod export_dialog;
+mod film_dialog;
 mod knob_panel;
 mod lab_knobs;
 mod lesson_panel;
@@ -115,6 +117,7 @@ impl Shell {
             ui.ctx().request_repaint();
         }
         actions.into_iter().for_each(|action| window.apply(action));
+        export_dialog::to_clipboard(window, ui.ctx());
         let (now, pointer_is_down) = ui.input(|input| (input.time, input.pointer.any_down()));
         window.history.end_frame(now, pointer_is_down);
         if let Some(wait) = window.keep_settings(now, pointer_is_down) {

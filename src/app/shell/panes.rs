@@ -9,13 +9,15 @@ use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tree, UiResponse
 
 use crate::app::action::Action;
 use crate::app::arrangement::{self, PaneLayout};
-use crate::app::background::{default_name, format_title};
+use crate::app::export::{Export, ExportAction};
+use crate::app::film::FilmAction;
 use crate::app::layouts::LayoutAction;
 use crate::app::plot_cache::PlotCache;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
+use crate::figures::Camera;
 use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, Plot, compare, pane};
 use crate::record::{Recording, WindowCommand};
@@ -128,16 +130,16 @@ impl Drawn<'_> {
         let corner = CornerRadius::same(size::CORNER);
         ui.painter().rect(rect, corner, tokens.pane, Stroke::new(1.0, tokens.border), egui::StrokeKind::Inside);
         let (head, rest) = rect.split_top_bottom_at_y(rect.top() + size::PANE_HEADER);
-        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)));
         let body = rest.shrink2(vec2(f32::from(size::PAD), 0.0));
         let body = Rect::from_min_max(body.min, body.max - vec2(0.0, f32::from(size::PAD) * 0.75));
+        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)), rect.size());
         if body.is_positive() {
             self.body(ui, id, body);
         }
         dragged
     }
 
-    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) -> bool {
+    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect, pane: egui::Vec2) -> bool {
         let title = pane::title(self.window.recording(), id);
         let is_alone = self.window.maximised == Some(id);
         let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
@@ -160,7 +162,7 @@ impl Drawn<'_> {
             if icon::button(ui, sign, &name, &format!("{label} ({number})"), Emphasis::Quiet).clicked() {
                 self.actions.push(Action::Maximise(id));
             }
-            self.menu(ui, id);
+            self.menu(ui, id, pane);
             if let Some((choices, choice)) = self.plots.choices(id) {
                 pane_options::compared_line(ui, id, (choices, choice), self.window, self.actions);
             }
@@ -169,7 +171,7 @@ impl Drawn<'_> {
         handle.drag_started()
     }
 
-    fn menu(&mut self, ui: &mut Ui, id: PaneId) {
+    fn menu(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
         let title = pane::title(self.window.recording(), id);
         let button = icon::button(ui, Icon::More, &format!("{title} menu"), "Figure, data, help", Emphasis::Quiet);
         egui::Popup::menu(&button).show(|ui| {
@@ -177,20 +179,37 @@ impl Drawn<'_> {
                 self.actions.push(Action::Show(Dialog::Guide(id)));
             }
             ui.separator();
-            let step = self.window.cursor.step(self.window.recording().newest_step());
-            for format in FileFormat::ALL {
-                if ui.button(format!("{} …", format_title(format))).clicked() {
-                    let name = default_name(format, pane::slug(self.window.recording(), id), step);
-                    let path = self.window.place(&name);
-                    self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
-                }
-            }
+            self.ways_out(ui, id, pane);
             pane_options::menu(ui, id, self.window, self.actions);
             ui.separator();
             if ui.button("Hide this pane").on_hover_text("View, Panes brings it back").clicked() {
                 self.actions.push(Action::Layout(LayoutAction::Hide(id)));
             }
         });
+    }
+
+    /// Figures, tables, films, and what goes to the clipboard.
+    fn ways_out(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
+        let screen = (pane * ui.pixels_per_point()).round();
+        let orbit = self.views.get(&(id, 0)).map(|view| view.orbit).unwrap_or_default();
+        let camera = Camera { yaw: f64::from(orbit.yaw), pitch: f64::from(orbit.pitch), ..Camera::default() };
+        let camera = if orbit == views::Orbit::default() { Camera::default() } else { camera };
+        let window = self.window;
+        let export = |format| window.export_of(id, format, [screen.x as u32, screen.y as u32], camera);
+        let figure = || export(FileFormat::Svg);
+        let wishes: [(&str, &dyn Fn() -> Action); 6] = [
+            ("Figure …", &|| Action::Show(Dialog::Export(figure()))),
+            ("Data …", &|| Action::Show(Dialog::Export(export(FileFormat::Csv)))),
+            ("Film …", &|| Action::Film(FilmAction::Ask { pane: id, camera })),
+            ("Copy as picture", &|| copy(ExportAction::CopyPicture, figure())),
+            ("Copy the caption", &|| copy(ExportAction::CopyCaption, figure())),
+            ("Copy the command", &|| copy(ExportAction::CopyCommand, figure())),
+        ];
+        for (words, wish) in wishes {
+            if ui.button(words).clicked() {
+                self.actions.push(wish());
+            }
+        }
     }
 
     fn body(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) {
@@ -245,6 +264,10 @@ impl Drawn<'_> {
             });
         }
     }
+}
+
+fn copy(what: fn(Export) -> ExportAction, export: Export) -> Action {
+    Action::Export(what(export))
 }
 
 /// How many pictures stand where.
