@@ -21,6 +21,7 @@ use super::export::{Choice, Clip, Export};
 use super::film::Filming;
 use super::history::History;
 use super::lab::LabInFront;
+use super::lesson_links::Awaited;
 use super::link::{Link, Wake};
 use super::live::Live;
 use super::settings::{Keeper, Memory};
@@ -60,6 +61,8 @@ pub struct Window {
     pub maximised: Option<PaneId>,
     pub dark: bool,
     pub presenter: bool,
+    /// Which of knobs and lesson presenter mode has put aside.
+    pub(super) put_aside: [bool; 2],
     pub knobs_open: bool,
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
@@ -103,6 +106,7 @@ pub struct Window {
     pub lesson_open: bool,
     /// The step of the lesson that is open.
     pub lesson_step: usize,
+    pub(super) awaited: Awaited,
     /// Bytes that recordings may hold in memory.
     pub memory_budget: usize,
     /// The cursor moves by itself.
@@ -145,6 +149,7 @@ impl Window {
             maximised: None,
             dark: true,
             presenter: false,
+            put_aside: [true; 2],
             knobs_open: true,
             dialog: None,
             coord_check: CoordChecking::default(),
@@ -170,6 +175,7 @@ impl Window {
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
+            awaited: Awaited::default(),
             memory_budget: memory::DEFAULT_BYTES,
             playback: None,
             playback_speed: 20.0,
@@ -278,8 +284,10 @@ impl Window {
         while let Some(finished) = self.background.finished() {
             self.finish(finished);
         }
+        let maximised = self.maximised_chart();
         if self.live.settle() {
             self.shown_generation += 1;
+            self.keep_maximised(maximised);
         }
         self.follow_sweep();
         self.coord_check.receive();
@@ -298,6 +306,7 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
+        self.fulfil();
         more || blocked || unread || self.live.is_settling()
     }
 

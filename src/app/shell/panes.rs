@@ -23,6 +23,7 @@ use crate::plots::{PaneId, Plot, compare, pane};
 use crate::record::{Recording, WindowCommand};
 
 use super::pane_options;
+use super::panels;
 use super::stacks::{self, Stacks};
 
 /// Panes that show several plots put them side by side when they are wider than high by this.
@@ -223,14 +224,19 @@ impl Drawn<'_> {
                 ui.label(RichText::new("Drawing all tracks").color(theme::of(ui.visuals()).text_faint));
             });
         }
-        let count = plots.len().max(1);
+        let beside = rect.width() > WIDE * rect.height();
+        let (mut rect, mut shown) = (rect, 0..plots.len());
+        if panels::fitting(rect, beside) < plots.len() && !self.window.recording().header.charts.is_empty() {
+            shown = panels::tabs(ui, egui::Id::unique(("panels", id)), &mut rect, plots, beside);
+        }
+        let (count, first) = (shown.len().max(1), shown.start);
         // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
         let is_compared = compare::is_comparing(self.window.recording(), &self.window.options);
         let pictures = is_compared && plots.iter().any(|plot| !matches!(plot, Plot::Lines(_)));
         let grid = if pictures { Grid::of_pictures(rect.size(), count) } else { Grid::of_curves(rect.size(), count) };
         let part = vec2(rect.width() / grid.columns as f32, rect.height() / grid.rows as f32);
         let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
-        for (cell, index) in grid.shown(count).enumerate() {
+        for (cell, index) in grid.shown(count).map(|index| first + index).enumerate() {
             let Some(plot) = plots.get(index) else { continue };
             let offset = part * vec2((cell % grid.columns) as f32, (cell / grid.columns) as f32);
             let gap = |several: usize| if several > 1 { size::GAP / 2.0 } else { 0.0 };
