@@ -154,6 +154,7 @@ impl Window {
             }
             Action::Time(command) => {
                 self.playback = None;
+                self.awaited.forget_step();
                 self.cursor = self.cursor.after(command, self.recording().newest_step());
             }
             Action::Window(command) => {
@@ -165,6 +166,7 @@ impl Window {
                 self.playback = self.playback.map(|_| Playback::at(speed));
             }
             Action::Maximise(pane) => {
+                self.awaited.forget_chart();
                 self.maximised = if self.maximised == Some(pane) { None } else { Some(pane) };
             }
             Action::SetOptions(options) => self.options = options,
@@ -181,7 +183,7 @@ impl Window {
             Action::BeginWithWeights(path) => self.begin_with_weights(path),
             Action::CompareWeights(path) => self.compare_weights(&path),
             Action::ToggleTheme => self.dark = !self.dark,
-            Action::TogglePresenter => self.presenter = !self.presenter,
+            Action::TogglePresenter => self.toggle_presenter(),
             Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
             Action::Show(dialog) => self.dialog = Some(dialog),
             Action::Back => {
@@ -235,6 +237,18 @@ impl Window {
             }
             Action::Tell(message) => self.toasts.push(Notice::problem(message)),
             Action::Dismiss(index) => self.toasts.dismiss(index),
+        }
+    }
+
+    /// Text for the last row leaves no room for the panels at the sides: they are put aside, and come back.
+    fn toggle_presenter(&mut self) {
+        self.presenter = !self.presenter;
+        if self.presenter {
+            self.put_aside = [self.knobs_open, self.lesson_open];
+            (self.knobs_open, self.lesson_open) = (false, false);
+        } else {
+            self.knobs_open |= self.put_aside[0];
+            self.lesson_open |= self.put_aside[1];
         }
     }
 

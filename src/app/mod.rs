@@ -20,6 +20,7 @@ pub mod history;
 pub mod keys;
 pub mod lab;
 pub mod layouts;
+mod lesson_links;
 pub mod link;
 pub mod live;
 pub mod offscreen;

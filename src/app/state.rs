@@ -19,6 +19,7 @@ use super::coord_check::CoordChecking;
 use super::draft;
 use super::history::History;
 use super::lab::LabInFront;
+use super::lesson_links::Awaited;
 use super::link::{Link, Wake};
 use super::live::Live;
 use super::settings::{Keeper, Memory};
@@ -58,6 +59,8 @@ pub struct Window {
     pub maximised: Option<PaneId>,
     pub dark: bool,
     pub presenter: bool,
+    /// Which of knobs and lesson presenter mode has put aside.
+    pub(super) put_aside: [bool; 2],
     pub knobs_open: bool,
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
@@ -96,6 +99,7 @@ pub struct Window {
     pub lesson_open: bool,
     /// The step of the lesson that is open.
     pub lesson_step: usize,
+    pub(super) awaited: Awaited,
     /// Bytes that recordings may hold in memory.
     pub memory_budget: usize,
     /// The cursor moves by itself.
@@ -138,6 +142,7 @@ impl Window {
             maximised: None,
             dark: true,
             presenter: false,
+            put_aside: [true; 2],
             knobs_open: true,
             dialog: None,
             coord_check: CoordChecking::default(),
@@ -160,6 +165,7 @@ impl Window {
             sweep: None,
             lesson_open: true,
             lesson_step: 0,
+            awaited: Awaited::default(),
             memory_budget: memory::DEFAULT_BYTES,
             playback: None,
             playback_speed: 20.0,
@@ -268,8 +274,10 @@ impl Window {
         while let Some(finished) = self.background.finished() {
             self.finish(finished);
         }
+        let maximised = self.maximised_chart();
         if self.live.settle() {
             self.shown_generation += 1;
+            self.keep_maximised(maximised);
         }
         self.follow_sweep();
         self.coord_check.receive();
@@ -288,6 +296,7 @@ impl Window {
         let more = more && link.has_more();
         let blocked = link.waiting() > 0;
         self.link = Some(link);
+        self.fulfil();
         more || blocked || unread || self.live.is_settling()
     }
 

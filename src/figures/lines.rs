@@ -3,7 +3,7 @@
 use super::canvas::{self, BLACK, Canvas, FRAME, GREY, GRID, Rect, Stroke};
 use super::frame::{self, Scale};
 use super::text::{self, Style};
-use crate::plots::{Band, Line, LineColor, LineKey, LinePlot, LineStyle, ticks};
+use crate::plots::{Band, Line, LineColor, LineKey, LinePlot, LineStyle, ranges, ticks};
 
 pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
@@ -21,6 +21,9 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     inner.right -= 0.5 * font;
 
     let x_range = x_range(plot);
+    if plot.equal_units {
+        equally(&mut inner, x_range, y_range);
+    }
     let (x, y) = (Scale::x(x_range, inner), Scale::y(y_range, inner));
     let x_ticks = plot.x_axis.ticks(x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
     for tick in y_ticks.iter().filter(|tick| !tick.label.is_empty()) {
@@ -54,6 +57,17 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     frame::border(canvas, inner);
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
     frame::y_axis(canvas, inner, &y, &y_ticks, (&plot.y_label, margin), font);
+}
+
+/// Cuts the picture, about its middle, to where a unit of y is as long as one of x.
+fn equally(inner: &mut Rect, x: [f64; 2], y: [f64; 2]) {
+    let (wide, high) = (x[1] - x[0], y[1] - y[0]);
+    let unit = (inner.width() / wide).min(inner.height() / high);
+    let (spare_x, spare_y) = (inner.width() - unit * wide, inner.height() - unit * high);
+    if spare_x.is_finite() && spare_y.is_finite() {
+        (inner.left, inner.right) = (inner.left + 0.5 * spare_x, inner.right - 0.5 * spare_x);
+        (inner.top, inner.bottom) = (inner.top + 0.5 * spare_y, inner.bottom - 0.5 * spare_y);
+    }
 }
 
 fn stroke(line: &Line, font: f64) -> Stroke {
@@ -263,6 +277,11 @@ fn y_range(plot: &LinePlot) -> [f64; 2] {
     });
     if !(low.is_finite() && high.is_finite()) {
         return [0.0, 1.0];
+    }
+    if !plot.y_log
+        && let Some(range) = ranges::about_zero([low, high])
+    {
+        return range;
     }
     let span = high - low;
     let air = if fixed.is_some() { 0.025 } else { 0.06 };

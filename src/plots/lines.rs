@@ -154,6 +154,8 @@ pub struct LinePlot {
     pub y_log: bool,
     /// Fixed range of y, such as `[0, 1]` for shares.
     pub y_range: Option<[f64; 2]>,
+    /// A unit of y is as long as one of x: a circle is round.
+    pub equal_units: bool,
     pub lines: Vec<Line>,
     /// Behind all: the curves of so many tracks that none is named.
     pub bundle: Option<Arc<Bundle>>,

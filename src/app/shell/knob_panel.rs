@@ -46,8 +46,11 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         Frame::new().inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 12 }).show(ui, |ui| {
-            for group in Group::ALL {
-                self::group(window, group, ui, actions);
+            // Of a training elsewhere nobody has said how it steps and on what; what is measured can be turned.
+            let watched = window.recording().header.watched.is_some();
+            let elsewhere = [Group::Measuring, Group::Model, Group::Block];
+            for group in if watched { &elsewhere[..] } else { &Group::ALL } {
+                self::group(window, *group, ui, actions);
             }
             hidden(window, ui, actions);
         });

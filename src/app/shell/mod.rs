@@ -12,6 +12,7 @@ mod lesson_panel;
 mod memory;
 mod menus;
 mod pane_options;
+mod panels;
 mod panes;
 mod settings;
 mod share;

@@ -21,6 +21,7 @@ use crate::plots::{PaneId, Plot, compare, pane};
 use crate::record::{Recording, WindowCommand};
 
 use super::pane_options;
+use super::panels;
 use super::stacks::{self, Stacks};
 
 /// Panes that show several plots put them side by side when they are wider than high by this.
@@ -204,21 +205,24 @@ impl Drawn<'_> {
                 ui.label(RichText::new("Drawing all tracks").color(theme::of(ui.visuals()).text_faint));
             });
         }
-        let count = plots.len().max(1);
         let beside = rect.width() > WIDE * rect.height();
-        let part = if beside {
-            vec2(rect.width() / count as f32, rect.height())
-        } else {
-            vec2(rect.width(), rect.height() / count as f32)
-        };
+        let (mut rect, mut shown) = (rect, 0..plots.len());
+        if panels::fitting(rect, beside) < plots.len() && !self.window.recording().header.charts.is_empty() {
+            shown = panels::tabs(ui, egui::Id::unique(("panels", id)), &mut rect, plots, beside);
+        }
+        let (count, first) = (shown.len().max(1), shown.start);
         // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
         let is_compared = compare::is_comparing(self.window.recording(), &self.window.options);
+        let pictures = is_compared && plots.iter().any(|plot| !matches!(plot, Plot::Lines(_)));
+        let grid = if pictures { Grid::of_pictures(rect.size(), count) } else { Grid::of_curves(rect.size(), count) };
+        let part = vec2(rect.width() / grid.columns as f32, rect.height() / grid.rows as f32);
         let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
-        for (index, plot) in plots.iter().enumerate() {
-            let offset = if beside { vec2(part.x * index as f32, 0.0) } else { vec2(0.0, part.y * index as f32) };
-            let gap = if count > 1 { size::GAP / 2.0 } else { 0.0 };
+        for (cell, index) in grid.shown(count).map(|index| first + index).enumerate() {
+            let Some(plot) = plots.get(index) else { continue };
+            let offset = part * vec2((cell % grid.columns) as f32, (cell / grid.columns) as f32);
+            let gap = |several: usize| if several > 1 { size::GAP / 2.0 } else { 0.0 };
             let place = Rect::from_min_size(rect.min + offset, part);
-            let place = if beside { place.shrink2(vec2(gap, 0.0)) } else { place.shrink2(vec2(0.0, gap)) };
+            let place = place.shrink2(vec2(gap(grid.columns), gap(grid.rows)));
             let plot_id = egui::Id::unique(("plot", id, index));
             let view = self.views.entry((id, index)).or_default();
             let builder = UiBuilder::new().max_rect(place).id_salt(plot_id).ui_stack_info(UiStackInfo::default());
@@ -240,6 +244,45 @@ impl Drawn<'_> {
                 }
             });
         }
+    }
+}
+
+/// How many pictures stand where.
+struct Grid {
+    columns: usize,
+    rows: usize,
+    cells: usize,
+}
+
+impl Grid {
+    /// Curves share an axis: side by side in a wide pane, one below the other in a high one.
+    fn of_curves(size: egui::Vec2, count: usize) -> Self {
+        let (columns, rows) = if size.x > WIDE * size.y { (count, 1) } else { (1, count) };
+        Self { columns, rows, cells: count }
+    }
+
+    /// Pictures as large as they get, and no smaller than they can be read; what has no place is left out.
+    fn of_pictures(size: egui::Vec2, count: usize) -> Self {
+        const LEAST: egui::Vec2 = vec2(150.0, 120.0);
+        let side = |columns: usize, cells: usize| {
+            let part = size / vec2(columns as f32, cells.div_ceil(columns) as f32);
+            part.x.min(1.25 * part.y)
+        };
+        let best = |cells: usize| {
+            let columns = (1..=cells).max_by(|a, b| side(*a, cells).total_cmp(&side(*b, cells))).unwrap_or(1);
+            Self { columns, rows: cells.div_ceil(columns), cells }
+        };
+        let fits = |grid: &Self| {
+            let part = size / vec2(grid.columns as f32, grid.rows as f32);
+            part.x >= LEAST.x && part.y >= LEAST.y
+        };
+        (1..=count).rev().map(best).find(fits).unwrap_or_else(|| best(1))
+    }
+
+    /// The first pictures and the last, which is the difference.
+    fn shown(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
+        let first = if self.cells < count { self.cells.saturating_sub(1).max(1) } else { count };
+        (0..first).chain((self.cells < count && self.cells > 1).then_some(count - 1))
     }
 }
 
@@ -292,5 +335,21 @@ impl Behavior<PaneId> for Drawn<'_> {
         if let Some(id) = tiles.get_pane(&tile_id) {
             Frame::popup(ui.style()).show(ui, |ui| ui.label(pane::title(self.window.recording(), *id)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_as_large_as_they_get_and_the_difference_is_among_them() {
+        let grid = Grid::of_pictures(vec2(700.0, 500.0), 4);
+        assert_eq!((grid.columns, grid.rows, grid.shown(4).collect::<Vec<_>>()), (2, 2, vec![0, 1, 2, 3]));
+        let small = Grid::of_pictures(vec2(340.0, 380.0), 7);
+        let shown: Vec<_> = small.shown(7).collect();
+        assert_eq!((small.columns * small.rows, shown.len(), shown.last()), (6, 6, Some(&6)));
+        let tiny = Grid::of_pictures(vec2(100.0, 60.0), 3);
+        assert_eq!(tiny.shown(3).collect::<Vec<_>>(), [0]);
     }
 }

@@ -14,6 +14,14 @@ use crate::record::Recording;
 
 /// Between two tabs.
 const GAP: f32 = 12.0;
+/// What is left to the words that stand for the tabs without room.
+const MORE: f32 = 54.0;
+/// Headers narrower than this have no room for whole words beside the title.
+const NARROW: f32 = 260.0;
+/// A tab narrower than this says nothing.
+const LEAST_TAB: f32 = 56.0;
+/// What is left to the title of the pane on top.
+const LEAST_ON_TOP: f32 = 120.0;
 /// What titles leave to the buttons beside them.
 const BUTTONS: f32 = 60.0;
 
@@ -57,7 +65,9 @@ pub fn titles(
     let tokens = theme::of(ui.visuals());
     let mut left = rect.left();
     let mut asked = None;
-    for &id in panes {
+    let mut without_room = Vec::new();
+    let (more, is_narrow) = if rect.width() < NARROW { (MORE / 2.0, true) } else { (MORE, false) };
+    for (k, &id) in panes.iter().enumerate() {
         let title = pane::title(recording, id);
         let is_on_top = id == on_top;
         let place = |left: f32, galley: &egui::Galley| {
@@ -65,7 +75,14 @@ pub fn titles(
         };
         let text = egui::RichText::new(title).size(if is_on_top { size::TEXT_TITLE } else { size::TEXT_BODY });
         let text = WidgetText::from(if is_on_top { text.strong() } else { text });
-        let room = (rect.right() - left - BUTTONS).max(0.0);
+        // The one on top is readable wherever it stands.
+        let later = panes[k + 1..].contains(&on_top);
+        let kept = if later { LEAST_ON_TOP } else { 0.0 } + if k + 1 < panes.len() { more } else { 0.0 };
+        let room = (rect.right() - left - BUTTONS - kept).max(0.0);
+        if !is_on_top && (room < LEAST_TAB || !without_room.is_empty()) {
+            without_room.push(id);
+            continue;
+        }
         let font = FontId::proportional(size::TEXT_BODY);
         let galley = text.into_galley(ui, Some(egui::TextWrapMode::Truncate), room, font);
         let place = place(left, &galley);
@@ -87,6 +104,26 @@ pub fn titles(
         }
         ui.painter().galley_with_override_text_color(at, galley, color);
         left = place.right() + GAP;
+    }
+    if !without_room.is_empty() {
+        let count = without_room.len();
+        let text = if is_narrow { format!("+{count}") } else { format!("{count} more") };
+        let galley =
+            ui.painter().layout_no_wrap(text.clone(), FontId::proportional(size::TEXT_SMALL), tokens.text_weak);
+        let place = Rect::from_min_size(pos2(left, rect.top()), vec2(galley.size().x, rect.height()));
+        let more = ui.interact(place, ui.scope_id().with(("more tabs", on_top)), Sense::click());
+        more.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{count} more tabs")));
+        let color = if more.hovered() { tokens.text } else { tokens.text_weak };
+        let at = pos2(left, rect.center().y - galley.size().y / 2.0);
+        ui.painter().galley_with_override_text_color(at, galley, color);
+        left = place.right() + GAP;
+        egui::Popup::menu(&more.on_hover_cursor(egui::CursorIcon::PointingHand)).show(|ui| {
+            for id in without_room {
+                if ui.button(pane::title(recording, id)).clicked() {
+                    asked = Some(id);
+                }
+            }
+        });
     }
     (left - GAP, asked)
 }

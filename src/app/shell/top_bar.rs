@@ -168,7 +168,8 @@ fn file(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let place = crate::app::full_path(&viewed.path);
     let watched = window.watched_sweep();
     let kind = if watched.is_some_and(|folder| folder == viewed.path) { "Sweep" } else { "Recording" };
-    ui.label(RichText::new(format!("{kind} {name}")).color(tokens.text)).on_hover_text(place);
+    let beside = if viewed.others > 0 { format!(" and {} more", viewed.others) } else { String::new() };
+    ui.label(RichText::new(format!("{kind} {name}{beside}")).color(tokens.text)).on_hover_text(place);
     if watched.is_some_and(|folder| folder != viewed.path) && ui.button("Back to the sweep").clicked() {
         actions.push(Action::BackToSweep);
     }
