@@ -12,7 +12,7 @@ use crate::run::weights_file;
 use super::action::Action;
 use super::connectivity::{EndChoice, Pick};
 use super::draft;
-use super::share::{Experiment, SharedState, View};
+use super::share::{Experiment, SharedState};
 use super::state::{Dialog, Window};
 use super::toasts::Notice;
 
@@ -73,7 +73,7 @@ pub fn setting(text: &str, path: &Path) -> Result<(SharedState, Vec<String>), St
     let named = |error: String| format!("{}: {error}", path.display());
     let table: Option<toml::Table> = text.parse().ok();
     let has = |key| table.as_ref().is_some_and(|table| table.contains_key(key));
-    let bare = |experiment| (SharedState { experiment, view: View::default() }, Vec::new());
+    let bare = |experiment| (SharedState { experiment, view: None }, Vec::new());
     if has("lab") {
         let id = Values::lab_of(text)
             .ok_or_else(|| named("it isn't the setting of a lab as `landscope run` writes it".into()))?;
@@ -184,7 +184,7 @@ impl Window {
                 }
             }
             // The file was brought by hand: nobody has to be asked whether it may be read.
-            let state = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: View::default() };
+            let state = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: None };
             match self.at_stake() {
                 None => self.begin_playground(&state),
                 Some(_) => self.arrive(state, Vec::new()),

@@ -83,7 +83,10 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
         (Key::P, Action::TogglePresenter),
         (Key::Escape, Action::Back),
     ];
-    actions.extend(simple.into_iter().filter(|(key, _)| plain(*key)).map(|(_, action)| action));
+    // An open menu closes itself with Escape.
+    let menu_is_open = egui::Popup::is_any_open(ctx);
+    let simple = simple.into_iter().filter(|(key, _)| !(menu_is_open && *key == Key::Escape));
+    actions.extend(simple.filter(|(key, _)| plain(*key)).map(|(_, action)| action));
     if plain(Key::B) {
         actions.push(Action::Fork);
     }

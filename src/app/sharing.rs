@@ -87,7 +87,7 @@ impl Window {
         {
             return Err(format!("These knobs can't be run, so there is nothing to share yet. {obstacle}"));
         }
-        let view = if self.arranged.without_view { View::default() } else { self.view_now() };
+        let view = (!self.arranged.without_view).then(|| self.view_now());
         Ok(SharedState { experiment, view })
     }
 
@@ -179,7 +179,8 @@ impl Window {
     fn begin_shared(&mut self, state: SharedState) {
         let SharedState { experiment, view } = state;
         let title = experiment.title();
-        let maximised = view.maximised.as_deref().and_then(|name| pane_named(&experiment, name));
+        let maximised =
+            view.as_ref().and_then(|view| view.maximised.as_deref()).and_then(|name| pane_named(&experiment, name));
         let key = match &experiment {
             Experiment::Playground(_) => "playground",
             Experiment::Lab { lab, .. } => lab.id(),
@@ -200,6 +201,11 @@ impl Window {
                 }
             }
         }
+        self.toasts.push(Notice::done(format!("Opened: {title}")));
+        let Some(view) = view else {
+            self.send(Command::Play);
+            return;
+        };
         self.send(if view.paused { Command::Pause } else { Command::Play });
         self.apply(Action::SpeedLimit(view.speed_limit));
         match view.layout {
@@ -216,7 +222,6 @@ impl Window {
         self.knobs_open = !view.knobs_folded;
         self.lesson_open = !view.lesson_folded;
         self.lesson_step = view.lesson_step;
-        self.toasts.push(Notice::done(format!("Opened: {title}, as it was shared")));
     }
 
     /// Whether there is a worker of the Playground, in front or behind a file.

@@ -87,7 +87,7 @@ fn what_is_no_link_is_one_message_and_changes_nothing() {
 fn a_link_that_reads_files_or_ends_a_run_that_is_not_saved_asks_first() {
     let mut spec = RunSpec::default();
     spec.init_weights = Some("secret/w.safetensors".into());
-    let reads = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: Default::default() };
+    let reads = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: None };
     let mut desk = kept_desk();
     apply(&mut desk, Action::Share(ShareAction::Open(reads.to_link().unwrap())));
     desk.harness.get_by_label("secret/w.safetensors");
@@ -113,7 +113,7 @@ fn the_dialog_holds_the_link_of_what_is_shown() {
     let first = link(&desk);
     assert_eq!(SharedState::read(&first).unwrap().0, desk.window().shared_state().unwrap());
     apply(&mut desk, Action::ToggleTheme);
-    assert!(link(&desk) != first && SharedState::read(&link(&desk)).unwrap().0.view.light);
+    assert!(link(&desk) != first && SharedState::read(&link(&desk)).unwrap().0.view.unwrap().light);
     desk.click("Copy the link");
     assert!(told(desk.window(), "Copied the link"));
     desk.click("Enlarge the QR code");
@@ -257,9 +257,11 @@ fn files_that_are_brought_do_what_their_kind_says() {
     let mut desk = kept_desk();
     let spec = write("spec.toml", "batch_size = 8");
     assert_eq!(hovered(&mut desk, &spec).unwrap().does(), "Begins what it describes: Playground");
+    apply(&mut desk, Action::ToggleTheme);
     apply(&mut desk, Action::Open(spec));
     wait_for(&mut desk.harness, "the specification", |window| window.draft.batch_size == 8);
     assert!(matches!(&desk.asked()[..], [Command::Restart(spec), ..] if spec.batch_size == 8));
+    assert!(!desk.window().dark, "a bare specification leaves the window as it is");
     desk.tell(Event::Started { header: header().into(), spec: Box::new(desk.window().draft.clone()) });
 
     let table = write("points.csv", "a,b,label\n0,1,0\n1,0,1\n");

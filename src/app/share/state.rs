@@ -52,7 +52,8 @@ impl fmt::Debug for Experiment {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedState {
     pub experiment: Experiment,
-    pub view: View,
+    /// None leaves the window as it is, as a bare specification does.
+    pub view: Option<View>,
 }
 
 /// A text that is no state of the window.
@@ -87,8 +88,8 @@ struct Written {
     knobs: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     spec: Table,
-    #[serde(default, skip_serializing_if = "Table::is_empty")]
-    view: Table,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    view: Option<Table>,
 }
 
 impl Experiment {
@@ -162,7 +163,7 @@ impl SharedState {
             seed: None,
             knobs: BTreeMap::new(),
             spec: Table::new(),
-            view: self.view.to_table(),
+            view: self.view.as_ref().map(View::to_table),
         };
         let unsayable = |error: toml::ser::Error| format!("The state can't be written down: {error}");
         match &self.experiment {
@@ -217,8 +218,10 @@ impl SharedState {
                 "The Landscope that made this has other defaults: what isn't mentioned is as this one has it".into(),
             );
         }
-        let mut view = View::from_table(written.view)?;
-        forget_strangers(&mut view, &experiment, &mut remarks);
+        let mut view = written.view.map(View::from_table).transpose()?;
+        if let Some(view) = &mut view {
+            forget_strangers(view, &experiment, &mut remarks);
+        }
         Ok((Self { experiment, view }, remarks))
     }
 }

@@ -40,7 +40,7 @@ pub fn show(
         .collapsible(false)
         .resizable(false)
         .max_size(room)
-        .default_width(460.0f32.min(room.x));
+        .default_width(if *dialog == Dialog::Share { 660.0f32 } else { 460.0 }.min(room.x));
     floating = match dialog {
         // Beside the knobs, so that the knob stays in sight.
         Dialog::Knob(_) => floating.default_pos([size::KNOB_PANEL + 18.0, size::TOP_BAR + 18.0]),

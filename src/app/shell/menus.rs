@@ -7,6 +7,24 @@ use crate::app::layouts::LayoutAction;
 use crate::app::state::{Dialog, Window};
 use crate::plots::pane;
 
+/// Opening and saving.
+pub fn file(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    if ui.button("Open …  (Ctrl O)").clicked() {
+        actions.push(Action::Show(Dialog::Open { path: String::new() }));
+    }
+    recent(window, ui, actions);
+    if ui.button("Save the recording …  (Ctrl S)").clicked() {
+        actions.push(Action::Show(window.save_dialog()));
+    }
+    ui.separator();
+    if window.has_transport() && window.lab.is_none() && ui.button("Save the weights …").clicked() {
+        actions.push(Action::Show(window.save_weights_dialog()));
+    }
+    if ui.button("Compare weights …").clicked() {
+        actions.push(Action::Show(Dialog::Connectivity));
+    }
+}
+
 /// Undo and redo, by name.
 pub fn edit(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let mut entry = |verb: &str, key: &str, name: Option<&str>, action: Action| {
@@ -87,7 +105,7 @@ fn keep(ui: &mut Ui, actions: &mut Vec<Action>) {
 }
 
 /// Files that were open lately.
-pub fn recent(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+fn recent(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     if window.memory.recent.is_empty() {
         return;
     }

@@ -13,6 +13,9 @@ use crate::run::messages::RunState;
 
 use super::menus;
 
+/// Points below which the menus share a button: a large text on a small screen.
+const NARROW: f32 = 1_060.0;
+
 /// Limits on offer, updates a second.
 const LIMITS: [Option<f64>; 7] = [None, Some(200.0), Some(50.0), Some(20.0), Some(5.0), Some(2.0), Some(1.0)];
 
@@ -195,27 +198,23 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             actions.push(Action::ToggleLesson);
         }
     }
+    if ui.ctx().content_rect().width() < NARROW {
+        ui.menu_button("Menu", |ui| {
+            ui.menu_button("File", |ui| menus::file(window, ui, actions));
+            ui.menu_button("Edit", |ui| menus::edit(window, ui, actions));
+            ui.menu_button("View", |ui| menus::view(window, ui, actions));
+            if ui.button("Share …  (Ctrl L)").clicked() {
+                actions.push(Action::Show(Dialog::Share));
+            }
+        });
+        return;
+    }
     if ui.button("Share").on_hover_text("A link, a file or a QR code of this experiment (Ctrl L)").clicked() {
         actions.push(Action::Show(Dialog::Share));
     }
     ui.menu_button("View", |ui| menus::view(window, ui, actions));
     ui.menu_button("Edit", |ui| menus::edit(window, ui, actions));
-    ui.menu_button("File", |ui| {
-        if ui.button("Open …  (Ctrl O)").clicked() {
-            actions.push(Action::Show(Dialog::Open { path: String::new() }));
-        }
-        menus::recent(window, ui, actions);
-        if ui.button("Save the recording …  (Ctrl S)").clicked() {
-            actions.push(Action::Show(window.save_dialog()));
-        }
-        ui.separator();
-        if window.has_transport() && window.lab.is_none() && ui.button("Save the weights …").clicked() {
-            actions.push(Action::Show(window.save_weights_dialog()));
-        }
-        if ui.button("Compare weights …").clicked() {
-            actions.push(Action::Show(Dialog::Connectivity));
-        }
-    });
+    ui.menu_button("File", |ui| menus::file(window, ui, actions));
 }
 
 /// What runs on what, as far as there is room.

@@ -10,7 +10,7 @@ use crate::record::{ParamRole, SliceMetric};
 use crate::run::knobs::{Knob, KnobKind};
 
 fn playground(spec: RunSpec) -> SharedState {
-    SharedState { experiment: Experiment::Playground(Box::new(spec)), view: View::default() }
+    SharedState { experiment: Experiment::Playground(Box::new(spec)), view: Some(View::default()) }
 }
 
 /// A value in a knob's range, from one number in [0, 1).
@@ -151,7 +151,7 @@ fn states() -> impl Strategy<Value = SharedState> {
                 speed_limit: on[2].then_some(0.5 + number as f64 / 3.0),
                 paused: on[3],
             };
-            SharedState { experiment, view }
+            SharedState { experiment, view: (!on.iter().all(|on| *on)).then_some(view) }
         },
     )
 }
@@ -195,14 +195,19 @@ proptest! {
 fn a_default_state_is_a_short_link() {
     let state = playground(RunSpec::default());
     let text = state.to_toml().unwrap();
-    assert_eq!(text.lines().count(), 3, "{text}");
+    assert_eq!(text.lines().filter(|line| !line.is_empty()).count(), 4, "{text}");
+    let bare = SharedState { view: None, ..state.clone() };
+    assert!(
+        !bare.to_toml().unwrap().contains("view") && SharedState::read(&bare.to_link().unwrap()).unwrap().0 == bare
+    );
     assert!(state.to_link().unwrap().len() < 120, "{}", state.to_link().unwrap());
 }
 
 #[test]
 fn only_what_differs_is_written() {
     let mut state = playground(RunSpec { batch_size: 16, ..RunSpec::default() });
-    state.view.options.loss_log = true;
+    let options = PaneOptions { loss_log: true, ..PaneOptions::default() };
+    state.view = Some(View { options, ..View::default() });
     let text = state.to_toml().unwrap();
     assert!(text.contains("batch_size = 16") && text.contains("loss_log = true"), "{text}");
     assert!(!text.contains("steps") && !text.contains("landscape"), "{text}");
@@ -241,7 +246,8 @@ fn strangers_and_other_defaults_are_remarked_and_files_are_listed() {
     assert_eq!(remarks.len(), 2);
     assert!(remarks[0].contains("defaults") && remarks[1].contains("charm, oracle"), "{remarks:?}");
     assert_eq!(state.experiment.paths(), [PathBuf::from("/data/x.csv"), PathBuf::from("w.safetensors")]);
-    assert_eq!(state.view.hidden_knobs, BTreeSet::from(["lr".to_owned()]));
-    let layout = state.view.layout.unwrap();
+    let view = state.view.unwrap();
+    assert_eq!(view.hidden_knobs, BTreeSet::from(["lr".to_owned()]));
+    let layout = view.layout.unwrap();
     assert!(layout.root.panes().len() == PANES.len() && layout.root.panes()[0] == "loss");
 }
