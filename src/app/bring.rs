@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::base::nesting;
 use crate::labs;
 use crate::run::bench::{Preset, Values};
 use crate::run::file_kind::{self, FileKind};
@@ -71,6 +72,7 @@ pub fn look(path: &Path, spec: &RunSpec) -> Result<Brought, String> {
 /// One sentence that names the file, the field and what is allowed.
 pub fn setting(text: &str, path: &Path) -> Result<(SharedState, Vec<String>), String> {
     let named = |error: String| format!("{}: {error}", path.display());
+    nesting::check(text).map_err(named)?;
     let table: Option<toml::Table> = text.parse().ok();
     let has = |key| table.as_ref().is_some_and(|table| table.contains_key(key));
     let bare = |experiment| (SharedState { experiment, view: None }, Vec::new());

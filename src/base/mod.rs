@@ -2,6 +2,7 @@
 
 pub mod digits;
 pub mod memory;
+pub mod nesting;
 pub mod pipes;
 pub mod rng;
 pub mod statistics;

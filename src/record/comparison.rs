@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::nesting;
+
 use super::branches::{Fingerprint, Fork};
 use super::reading::TrackId;
 use super::recording::{Header, Intervention, Note, Recording, Track};
@@ -37,7 +39,8 @@ fn short<'a>(key: &'a str, all: &[&String]) -> &'a str {
 /// A specification's entries by their dotted names.
 fn flat(spec: &str) -> BTreeMap<String, String> {
     let mut entries = BTreeMap::new();
-    if let Ok(table) = spec.parse::<toml::Table>() {
+    // The text comes from a file that anybody may have made.
+    if let Ok(table) = nesting::check(spec).and_then(|()| spec.parse::<toml::Table>().map_err(|e| e.to_string())) {
         flatten("", &table, &mut entries);
     }
     entries

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::nesting;
 use crate::nn::build::{BuildError, build};
 use crate::nn::model::Model;
 use crate::nn::spec::{LossSpec, ModelSpec};
@@ -48,6 +49,7 @@ impl ModelFile {
     /// [`SpecError::Invalid`] with the line, for unknown fields, wrong types and impossible values.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, SpecError> {
         let invalid = |message: String| SpecError::Invalid { origin: origin.into(), message };
+        nesting::check(text).map_err(invalid)?;
         let file: Self = toml::from_str(text).map_err(|error| invalid(error.to_string().trim().replace('\n', " ")))?;
         file.shapes().check().map_err(invalid)?;
         super::knobs::validate(&file.run_spec("")).map_err(invalid)?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::nesting;
 use crate::nn::slice::directions::{DirectionKind, Normalisation};
 use crate::nn::spec::{LossSpec, ModelSpec};
 use crate::nn::statistics::Statistics;
@@ -184,6 +185,7 @@ impl RunSpec {
     /// # Errors
     /// [`SpecError::Invalid`] with the line, for unknown fields, wrong types and impossible values.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, SpecError> {
+        nesting::check(text).map_err(|message| SpecError::Invalid { origin: origin.into(), message })?;
         let spec: Self = toml::from_str(text).map_err(|error| SpecError::Invalid {
             origin: origin.into(),
             message: error.to_string().trim().replace('\n', " "),

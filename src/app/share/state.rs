@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::base::nesting;
 use crate::labs::{self, Lab};
 use crate::plots::pane::PANES;
 use crate::run::bench::{Preset, Values};
@@ -197,6 +198,7 @@ impl SharedState {
     }
 
     fn from_toml(text: &str) -> Result<(Self, Vec<String>), ShareError> {
+        nesting::check(text).map_err(ShareError::Toml)?;
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
             ShareError::Toml(format!("line {line}: {}", one_line(&error)))

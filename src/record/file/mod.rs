@@ -13,6 +13,7 @@
 mod archive;
 mod check;
 mod checkpoints;
+mod creation;
 mod decode;
 mod encode;
 mod follower;

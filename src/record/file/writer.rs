@@ -1,7 +1,7 @@
 //! Writes a recording while it happens.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,12 @@ use crate::record::recording::{Header, Intervention, Note, Outcome, Recording, T
 use crate::record::{Checkpoint, Fingerprint};
 
 use super::FileError;
+use super::creation;
 use super::encode;
 use super::lock::WriteLock;
 use super::schema::{
-    APPLICATION_ID, DELETE_CHECKPOINT, FORMAT_VERSION, INSERT_CHECKPOINT, INSERT_FINGERPRINT, INSERT_INTERVENTION,
-    INSERT_NOTE, INSERT_SERIES, INSERT_TRACK, LATER_COLUMNS, LATER_TABLES, PAGE_BYTES, SCHEMA, TABLES,
+    DELETE_CHECKPOINT, INSERT_CHECKPOINT, INSERT_FINGERPRINT, INSERT_INTERVENTION, INSERT_NOTE, INSERT_SERIES,
+    INSERT_TRACK, LATER_COLUMNS, LATER_TABLES, TABLES,
 };
 
 /// Longest time that rows wait in memory while snapshots keep coming: what `kill -9` can lose.
@@ -60,16 +61,10 @@ impl RecordingWriter {
     /// # Errors
     /// [`FileError::Exists`] rather than overwrite; [`FileError::Unwritable`] where no file can be made.
     pub fn create(path: &Path, header: &Header) -> Result<Self, FileError> {
-        // Made here and not by SQLite, whose message for a missing folder would not name the reason.
-        OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => FileError::Exists { path: path.into() },
-            _ => FileError::Unwritable { path: path.into(), reason: error.to_string() },
-        })?;
-        let connection = begin(path, header).map_err(|source| {
-            // Best effort: an empty file that we made is of no use to anyone.
-            let _ = fs::remove_file(path);
-            FileError::Unwritable { path: path.into(), reason: source.to_string() }
-        })?;
+        creation::create(path, header)?;
+        let unwritable =
+            |source: rusqlite::Error| FileError::Unwritable { path: path.into(), reason: source.to_string() };
+        let connection = connect(path).map_err(unwritable)?;
         Ok(Self {
             path: path.into(),
             connection,
@@ -89,9 +84,7 @@ impl RecordingWriter {
         let lock = WriteLock::take(path)?;
         let database = |source| FileError::Database { path: path.into(), source };
         let open = || {
-            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            connection.busy_timeout(HELD_WAITS[0])?;
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            let connection = connect(path)?;
             bring_up_to_date(&connection)?;
             let series = known_series(&connection)?;
             Ok((connection, series))
@@ -324,26 +317,10 @@ fn heavy(kind: &str) -> bool {
     matches!(kind, "matrix" | "density" | "surface")
 }
 
-fn begin(path: &Path, header: &Header) -> rusqlite::Result<Connection> {
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(HELD_WAITS[0])?;
-    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    connection.pragma_update(None, "journal_mode", "DELETE")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", FORMAT_VERSION)?;
-    let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    let json = serde_json::to_string(header).expect("a header is plain data");
-    transaction.execute("INSERT INTO header VALUES (?1)", params![json])?;
-    for (key, value) in [
-        ("format", "Landscope recording"),
-        ("format_version", &FORMAT_VERSION.to_string()),
-        ("program_version", env!("CARGO_PKG_VERSION")),
-    ] {
-        transaction.execute("INSERT INTO meta VALUES (?1, ?2)", params![key, value])?;
-    }
-    transaction.commit()?;
     Ok(connection)
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::nesting;
 use crate::run::knobs::{Knob, KnobValue};
 
 /// How large an experiment is.
@@ -199,6 +200,7 @@ impl Values {
 
     /// The id of the lab that a text like [`Self::to_toml`]'s is for.
     pub fn lab_of(text: &str) -> Option<String> {
+        nesting::check(text).ok()?;
         toml::from_str::<Written>(text).ok().map(|written| written.lab)
     }
 
@@ -207,6 +209,7 @@ impl Values {
     /// # Errors
     /// One sentence that names the knob or field and what is allowed.
     pub fn read_toml(&mut self, text: &str) -> Result<(), String> {
+        nesting::check(text)?;
         let written: Written = toml::from_str(text).map_err(|error| error.to_string().trim().replace('\n', " "))?;
         self.seed = written.seed;
         written.knobs.iter().try_for_each(|(id, text)| self.set_text(id, text))

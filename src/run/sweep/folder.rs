@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::base::nesting;
+
 use super::{Cell, Ending, Outcome, Plan, Subject, SweepError};
 
 const PLAN: &str = "sweep.toml";
@@ -91,6 +93,7 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, SweepError> {
         let no_sweep = |reason: String| SweepError::NoSweep { path: path.into(), reason };
         let text = fs::read_to_string(path.join(PLAN)).map_err(|error| no_sweep(format!("no {PLAN} ({error})")))?;
+        nesting::check(&text).map_err(no_sweep)?;
         let plan = toml::from_str(&text).map_err(|error| no_sweep(error.to_string().trim().replace('\n', " ")))?;
         Ok(Self { path: path.into(), plan })
     }
@@ -124,6 +127,7 @@ impl Folder {
             let file = entry.map_err(|error| no_sweep(error.to_string()))?.path().join(CELL);
             // A cell whose planning was killed has no file yet.
             let Ok(text) = fs::read_to_string(&file) else { continue };
+            nesting::check(&text).map_err(|what| no_sweep(format!("{}: {what}", file.display())))?;
             let cell: Cell =
                 toml::from_str(&text).map_err(|error| no_sweep(format!("{}: {}", file.display(), error.message())))?;
             cells.push((cell.name(), cell));
