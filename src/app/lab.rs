@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::labs::lesson::LessonAction;
 use crate::labs::{self, Experiment, Lab};
-use crate::plots::PaneId;
-use crate::record::TimeCommand;
 use crate::run::bench::{Preset, Values};
 use crate::run::knobs::KnobValue;
 use crate::run::messages::Command;
 use crate::run::session::{Session, SessionOptions};
 use crate::run::worker::WorkerOptions;
 
-use super::action::Action;
+use super::lesson_links::Awaited;
 use super::live::Live;
 use super::state::Window;
 use super::toasts::Notice;
@@ -60,10 +57,12 @@ impl Window {
     /// As [`Self::open_lab`], with knobs that were set before.
     pub fn begin(&mut self, front: Option<LabInFront>) {
         let ring = self.wake.clone();
+        // A lab is written when it is saved: it begins anew with every knob that is turned.
+        let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
+        let file = recording.clone();
         let options = SessionOptions {
             wake: Arc::new(move || ring.ring()),
-            // A lab is written when it is saved: it begins anew with every knob that is turned.
-            recording: None,
+            recording,
             worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
         };
         let session = match &front {
@@ -85,16 +84,26 @@ impl Window {
         self.maximised = None;
         self.dialog = None;
         self.lesson_step = 0;
+        self.arranged.hidden_knobs.clear();
+        self.recorded_in(file.as_deref());
+        self.awaited = Awaited::default();
         self.changed_as_a_whole();
     }
 
     /// All knobs of the lab as `preset` has them.
     pub(super) fn set_preset(&mut self, preset: Preset) {
-        let Some(front) = &mut self.lab else { return };
+        if self.take_preset(preset) {
+            self.restart_lab();
+        }
+    }
+
+    /// Likewise, without beginning anew; whether there is a lab.
+    pub(super) fn take_preset(&mut self, preset: Preset) -> bool {
+        let Some(front) = &mut self.lab else { return false };
         let seed = front.draft.seed;
         front.draft = Values::preset(front.lab.knobs(), preset);
         front.draft.seed = seed;
-        self.restart_lab();
+        true
     }
 
     /// Turns a knob of the lab in front; the knob `seed` is the seed.
@@ -129,49 +138,8 @@ impl Window {
     pub(super) fn restart_lab(&mut self) {
         let Some(front) = &self.lab else { return };
         let values = Box::new(front.draft.clone());
+        self.awaited.comes_with(values.to_toml(front.lab.id()));
         self.cursor = crate::record::TimeCursor::Following;
         self.send(Command::RestartLab(values));
-    }
-}
-
-impl Window {
-    /// Does what a link of the lesson says.
-    pub(super) fn follow_lesson(&mut self, actions: Vec<LessonAction>) {
-        let mut restart = false;
-        for action in actions {
-            match action {
-                LessonAction::Set { knob, text } => restart |= self.set_from_lesson(&knob, &text),
-                LessonAction::Preset(preset) => {
-                    self.set_preset(preset);
-                    restart = false;
-                }
-                LessonAction::Go(Some(step)) => self.apply(Action::Time(TimeCommand::ScrubTo(step))),
-                LessonAction::Go(None) => self.apply(Action::Time(TimeCommand::Follow)),
-                LessonAction::Show(None) => self.maximised = None,
-                LessonAction::Show(Some(id)) => {
-                    let chart = self.recording().header.charts.iter().position(|chart| chart.id == id);
-                    self.maximised = chart.map(|index| PaneId::Chart(index as u8));
-                }
-                LessonAction::Play => self.send(Command::Play),
-            }
-        }
-        if restart {
-            self.restart_lab();
-        }
-    }
-
-    /// Whether the lab has to begin anew for it.
-    fn set_from_lesson(&mut self, id: &str, text: &str) -> bool {
-        let Some(front) = &mut self.lab else {
-            self.toasts.push(Notice::remark("This is a recording: open the lab to turn its knobs"));
-            return false;
-        };
-        match front.draft.set_text(id, text) {
-            Ok(()) => true,
-            Err(message) => {
-                self.toasts.push(Notice::problem(message));
-                false
-            }
-        }
     }
 }

@@ -31,6 +31,14 @@ pub fn without_high_outliers(values: &[f32], log: bool) -> Option<Fitted> {
     Some(Fitted { range: [low, high], clipped: beyond as f64 / kept.len() as f64 })
 }
 
+/// Below this what lies about zero is taken for rounding, not for a shape.
+const NOTHING: f64 = 1e-6;
+
+/// The range in which nothing but rounding about zero is drawn as the zero that it is.
+pub fn about_zero([low, high]: [f64; 2]) -> Option<[f64; 2]> {
+    (low <= 0.0 && high >= 0.0 && high - low < NOTHING).then_some([-0.01, 0.01])
+}
+
 /// `count` values that part the range evenly (in logarithms if `log`), without its ends.
 pub fn levels([low, high]: [f32; 2], log: bool, count: usize) -> Vec<f32> {
     if high <= low || (log && low <= 0.0) {
@@ -65,6 +73,16 @@ mod tests {
         assert_eq!(without_high_outliers(&[f32::NAN, f32::INFINITY], false), None);
         assert_eq!(without_high_outliers(&[0.0], true), None);
         assert_eq!(without_high_outliers(&[2.0], false).unwrap().range, [2.0, 2.0]);
+    }
+
+    #[test]
+    fn rounding_about_zero_is_no_shape() {
+        for range in [[0.0, 0.0], [-3e-8, 2e-7]] {
+            assert_eq!(about_zero(range), Some([-0.01, 0.01]));
+        }
+        for range in [[1e-9, 2e-9], [0.0, 1e-5], [-1.0, 1.0]] {
+            assert_eq!(about_zero(range), None, "{range:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Memory {
     checked_at: f64,
     /// What the claims were checked on.
     key: Option<(u64, u64)>,
+    /// Whether what is missing in it will not come any more.
+    ended: bool,
     /// Whether the claims are in front, not the lesson.
     claims: bool,
     /// Claims whose numbers are open.
@@ -44,7 +46,7 @@ impl Memory {
         let due = recording.outcome.is_some() || now - self.checked_at > CHECK_EVERY || self.checked_at > now;
         if belongs && self.key != Some(key) && due {
             self.checks = shown.lab.claims().iter().map(|claim| (claim.check)(recording)).collect();
-            (self.key, self.checked_at) = (Some(key), now);
+            (self.key, self.checked_at, self.ended) = (Some(key), now, recording.outcome.is_some());
         }
     }
 }
@@ -83,14 +85,22 @@ pub fn show(window: &Window, shown: &LabKnobs, memory: &mut Memory, ui: &mut Ui,
 fn claims(shown: &LabKnobs, memory: &mut Memory, ui: &mut Ui, tokens: &Tokens) {
     let claims = shown.lab.claims();
     for (index, claim) in claims.iter().enumerate() {
-        claim_row(claim, memory.checks.get(index), &mut memory.open, ui, tokens);
+        claim_row(claim, memory.checks.get(index), memory.ended, &mut memory.open, ui, tokens);
     }
 }
 
-fn claim_row(claim: &Claim, check: Option<&Check>, open: &mut BTreeSet<&'static str>, ui: &mut Ui, tokens: &Tokens) {
+fn claim_row(
+    claim: &Claim,
+    check: Option<&Check>,
+    ended: bool,
+    open: &mut BTreeSet<&'static str>,
+    ui: &mut Ui,
+    tokens: &Tokens,
+) {
     let (sign, color) = match check {
         Some(Check::Holds(_)) => ("holds", tokens.good),
         Some(Check::Fails(_)) => ("fails", tokens.danger),
+        Some(Check::NotYet(_)) if ended => ("not for these knobs", tokens.text_faint),
         Some(Check::NotYet(_)) | None => ("not yet", tokens.text_faint),
     };
     let is_open = open.contains(claim.id);

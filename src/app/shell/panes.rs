@@ -8,45 +8,79 @@ use egui::{
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tree, UiResponse};
 
 use crate::app::action::Action;
-use crate::app::background::{default_path, format_title};
+use crate::app::arrangement::{self, PaneLayout};
+use crate::app::export::{Export, ExportAction};
+use crate::app::film::FilmAction;
+use crate::app::layouts::LayoutAction;
 use crate::app::plot_cache::PlotCache;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
+use crate::figures::Camera;
 use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, Plot, compare, pane};
 use crate::record::{Recording, WindowCommand};
 
 use super::pane_options;
+use super::panels;
 use super::stacks::{self, Stacks};
 
 /// Panes that show several plots put them side by side when they are wider than high by this.
 const WIDE: f32 = 1.15;
 
-/// Where the panes are.
+/// The window's layout as tiles that can be dragged.
 pub struct Tiles {
     tree: Tree<PaneId>,
     /// The count of [`Window::layout_resets`] that the tree has followed.
     resets: u32,
-    /// The charts that the tree holds, by their names; none for the Playground's panes.
-    charts: Vec<String>,
+    /// The names of the recording's panes.
+    panes: Vec<String>,
+    /// The layout that the tree was grown from, or has told the window of.
+    told: PaneLayout,
+    /// The layout that the tree has come to: tiles put what is odd in order by themselves.
+    stands: Option<PaneLayout>,
 }
 
 impl Default for Tiles {
     fn default() -> Self {
-        Self::of(&Recording::default(), 0)
+        let recording = Recording::default();
+        Self::grown(arrangement::start(&recording), &recording, 0)
     }
 }
 
 impl Tiles {
-    fn of(recording: &Recording, resets: u32) -> Self {
-        Self { tree: stacks::start(recording), resets, charts: charts(recording) }
+    fn grown(layout: PaneLayout, recording: &Recording, resets: u32) -> Self {
+        let tree = arrangement::grow(&layout, recording);
+        let stands = arrangement::read(&tree, recording, &layout.hidden);
+        Self { tree, resets, panes: names(recording), told: layout, stands }
+    }
+
+    /// Becomes what the window has; whether these are other panes than before.
+    fn follow(&mut self, window: &Window) -> bool {
+        let (recording, layout) = (window.recording(), window.layout());
+        let resets = window.layout_resets;
+        let others = self.resets != resets || self.panes != names(recording);
+        if others || self.told != layout {
+            *self = Self::grown(layout, recording, resets);
+        }
+        others
+    }
+
+    /// The layout that hands have made of it, once they let go.
+    fn moved(&mut self, recording: &Recording) -> Option<PaneLayout> {
+        let now = arrangement::read(&self.tree, recording, &self.told.hidden)?;
+        if self.stands.as_ref() == Some(&now) {
+            return None;
+        }
+        self.told = now.clone();
+        self.stands = Some(now.clone());
+        Some(now)
     }
 }
 
-fn charts(recording: &Recording) -> Vec<String> {
-    recording.header.charts.iter().map(|chart| chart.id.clone()).collect()
+fn names(recording: &Recording) -> Vec<String> {
+    arrangement::slugs(recording).into_iter().map(str::to_owned).collect()
 }
 
 /// What drawing a pane needs.
@@ -61,9 +95,7 @@ pub struct Drawn<'a> {
 }
 
 pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
-    let recording = drawn.window.recording();
-    if tiles.resets != drawn.window.layout_resets || tiles.charts != charts(recording) {
-        *tiles = Tiles::of(recording, drawn.window.layout_resets);
+    if tiles.follow(drawn.window) {
         drawn.views.clear();
     }
     match drawn.window.maximised {
@@ -75,6 +107,11 @@ pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
         None => {
             drawn.stacks = Stacks::of(&tiles.tree);
             tiles.tree.ui(&mut drawn, ui);
+            if !ui.input(|input| input.pointer.any_down())
+                && let Some(layout) = tiles.moved(drawn.window.recording())
+            {
+                drawn.actions.push(Action::Layout(LayoutAction::Set(layout)));
+            }
         }
     }
     if let Some(asked) = drawn.asked {
@@ -93,16 +130,16 @@ impl Drawn<'_> {
         let corner = CornerRadius::same(size::CORNER);
         ui.painter().rect(rect, corner, tokens.pane, Stroke::new(1.0, tokens.border), egui::StrokeKind::Inside);
         let (head, rest) = rect.split_top_bottom_at_y(rect.top() + size::PANE_HEADER);
-        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)));
         let body = rest.shrink2(vec2(f32::from(size::PAD), 0.0));
         let body = Rect::from_min_max(body.min, body.max - vec2(0.0, f32::from(size::PAD) * 0.75));
+        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)), rect.size());
         if body.is_positive() {
             self.body(ui, id, body);
         }
         dragged
     }
 
-    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) -> bool {
+    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect, pane: egui::Vec2) -> bool {
         let title = pane::title(self.window.recording(), id);
         let is_alone = self.window.maximised == Some(id);
         let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
@@ -125,7 +162,7 @@ impl Drawn<'_> {
             if icon::button(ui, sign, &name, &format!("{label} ({number})"), Emphasis::Quiet).clicked() {
                 self.actions.push(Action::Maximise(id));
             }
-            self.menu(ui, id);
+            self.menu(ui, id, pane);
             if let Some((choices, choice)) = self.plots.choices(id) {
                 pane_options::compared_line(ui, id, (choices, choice), self.window, self.actions);
             }
@@ -134,7 +171,7 @@ impl Drawn<'_> {
         handle.drag_started()
     }
 
-    fn menu(&mut self, ui: &mut Ui, id: PaneId) {
+    fn menu(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
         let title = pane::title(self.window.recording(), id);
         let button = icon::button(ui, Icon::More, &format!("{title} menu"), "Figure, data, help", Emphasis::Quiet);
         egui::Popup::menu(&button).show(|ui| {
@@ -142,15 +179,37 @@ impl Drawn<'_> {
                 self.actions.push(Action::Show(Dialog::Guide(id)));
             }
             ui.separator();
-            let step = self.window.cursor.step(self.window.recording().newest_step());
-            for format in FileFormat::ALL {
-                if ui.button(format!("{} …", format_title(format))).clicked() {
-                    let path = default_path(format, pane::slug(self.window.recording(), id), step);
-                    self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
-                }
-            }
+            self.ways_out(ui, id, pane);
             pane_options::menu(ui, id, self.window, self.actions);
+            ui.separator();
+            if ui.button("Hide this pane").on_hover_text("View, Panes brings it back").clicked() {
+                self.actions.push(Action::Layout(LayoutAction::Hide(id)));
+            }
         });
+    }
+
+    /// Figures, tables, films, and what goes to the clipboard.
+    fn ways_out(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
+        let screen = (pane * ui.pixels_per_point()).round();
+        let orbit = self.views.get(&(id, 0)).map(|view| view.orbit).unwrap_or_default();
+        let camera = Camera { yaw: f64::from(orbit.yaw), pitch: f64::from(orbit.pitch), ..Camera::default() };
+        let camera = if orbit == views::Orbit::default() { Camera::default() } else { camera };
+        let window = self.window;
+        let export = |format| window.export_of(id, format, [screen.x as u32, screen.y as u32], camera);
+        let figure = || export(FileFormat::Svg);
+        let wishes: [(&str, &dyn Fn() -> Action); 6] = [
+            ("Figure …", &|| Action::Show(Dialog::Export(figure()))),
+            ("Data …", &|| Action::Show(Dialog::Export(export(FileFormat::Csv)))),
+            ("Film …", &|| Action::Film(FilmAction::Ask { pane: id, camera })),
+            ("Copy as picture", &|| copy(ExportAction::CopyPicture, figure())),
+            ("Copy the caption", &|| copy(ExportAction::CopyCaption, figure())),
+            ("Copy the command", &|| copy(ExportAction::CopyCommand, figure())),
+        ];
+        for (words, wish) in wishes {
+            if ui.button(words).clicked() {
+                self.actions.push(wish());
+            }
+        }
     }
 
     fn body(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) {
@@ -165,14 +224,19 @@ impl Drawn<'_> {
                 ui.label(RichText::new("Drawing all tracks").color(theme::of(ui.visuals()).text_faint));
             });
         }
-        let count = plots.len().max(1);
+        let beside = rect.width() > WIDE * rect.height();
+        let (mut rect, mut shown) = (rect, 0..plots.len());
+        if panels::fitting(rect, beside) < plots.len() && !self.window.recording().header.charts.is_empty() {
+            shown = panels::tabs(ui, egui::Id::unique(("panels", id)), &mut rect, plots, beside);
+        }
+        let (count, first) = (shown.len().max(1), shown.start);
         // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
         let is_compared = compare::is_comparing(self.window.recording(), &self.window.options);
         let pictures = is_compared && plots.iter().any(|plot| !matches!(plot, Plot::Lines(_)));
         let grid = if pictures { Grid::of_pictures(rect.size(), count) } else { Grid::of_curves(rect.size(), count) };
         let part = vec2(rect.width() / grid.columns as f32, rect.height() / grid.rows as f32);
         let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
-        for (cell, index) in grid.shown(count).enumerate() {
+        for (cell, index) in grid.shown(count).map(|index| first + index).enumerate() {
             let Some(plot) = plots.get(index) else { continue };
             let offset = part * vec2((cell % grid.columns) as f32, (cell / grid.columns) as f32);
             let gap = |several: usize| if several > 1 { size::GAP / 2.0 } else { 0.0 };
@@ -200,6 +264,10 @@ impl Drawn<'_> {
             });
         }
     }
+}
+
+fn copy(what: fn(Export) -> ExportAction, export: Export) -> Action {
+    Action::Export(what(export))
 }
 
 /// How many pictures stand where.
@@ -283,7 +351,7 @@ impl Behavior<PaneId> for Drawn<'_> {
     }
 
     fn simplification_options(&self) -> SimplificationOptions {
-        SimplificationOptions { all_panes_must_have_tabs: false, ..SimplificationOptions::default() }
+        arrangement::SIMPLIFICATIONS
     }
 
     fn drag_ui(&mut self, tiles: &egui_tiles::Tiles<PaneId>, ui: &mut Ui, tile_id: TileId) {

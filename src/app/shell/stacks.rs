@@ -3,7 +3,7 @@
 //! The tabs stand in the pane's own header, so that a tile with several panes is no lower than one with a single pane. A
 //! pane behind another is neither laid out nor drawn, and its plots aren't built.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use egui::{FontId, Rect, Role, Sense, Ui, WidgetInfo, WidgetText, pos2, vec2};
 use egui_tiles::{Container, Tile, TileId, Tree};
@@ -11,53 +11,19 @@ use egui_tiles::{Container, Tile, TileId, Tree};
 use crate::app::theme::{self, size};
 use crate::plots::{PaneId, pane};
 use crate::record::Recording;
-use crate::record::chart::Chart;
-
-/// The tiles of the start layout, row by row; of each tile's panes the first is on top.
-pub const ROWS: &[&[&[PaneId]]] = &[
-    &[&[PaneId::Loss], &[PaneId::Landscape], &[PaneId::Sharpness, PaneId::Curvature]],
-    &[&[PaneId::Activations, PaneId::Attention], &[PaneId::RankCollapse, PaneId::Signal], &[PaneId::Gradients]],
-];
 
 /// Between two tabs.
 const GAP: f32 = 12.0;
+/// What is left to the words that stand for the tabs without room.
+const MORE: f32 = 54.0;
+/// Headers narrower than this have no room for whole words beside the title.
+const NARROW: f32 = 260.0;
+/// A tab narrower than this says nothing.
+const LEAST_TAB: f32 = 56.0;
+/// What is left to the title of the pane on top.
+const LEAST_ON_TOP: f32 = 120.0;
 /// What titles leave to the buttons beside them.
 const BUTTONS: f32 = 60.0;
-
-/// The tiles of a recording's charts: the stacks in the order of their numbers, in rows of about one length.
-fn rows_of(charts: &[Chart]) -> Vec<Vec<Vec<PaneId>>> {
-    let mut stacks: BTreeMap<u8, Vec<PaneId>> = BTreeMap::new();
-    for (index, chart) in charts.iter().enumerate() {
-        stacks.entry(chart.stack).or_default().push(PaneId::Chart(index as u8));
-    }
-    let stacks: Vec<_> = stacks.into_values().collect();
-    let rows = match stacks.len() {
-        0..=2 => 1,
-        3..=8 => 2,
-        _ => 3,
-    };
-    stacks.chunks(stacks.len().div_ceil(rows).max(1)).map(<[_]>::to_vec).collect()
-}
-
-/// Where the panes of a recording are at first.
-pub fn start(recording: &Recording) -> Tree<PaneId> {
-    let layout = match recording.header.charts.as_slice() {
-        [] => ROWS.iter().map(|row| row.iter().map(|panes| panes.to_vec()).collect()).collect(),
-        charts => rows_of(charts),
-    };
-    let mut tiles = egui_tiles::Tiles::default();
-    let tile = |tiles: &mut egui_tiles::Tiles<PaneId>, panes: &[PaneId]| {
-        let panes: Vec<_> = panes.iter().map(|id| tiles.insert_pane(*id)).collect();
-        if let [alone] = panes[..] { alone } else { tiles.insert_tab_tile(panes) }
-    };
-    let mut rows = Vec::new();
-    for row in &layout {
-        let children = row.iter().map(|panes| tile(&mut tiles, panes)).collect();
-        rows.push(tiles.insert_horizontal_tile(children));
-    }
-    let root = tiles.insert_vertical_tile(rows);
-    Tree::new(egui::Id::unique("panes"), root, tiles)
-}
 
 /// The panes of every tile that has several, as the tree stands.
 #[derive(Default)]
@@ -99,7 +65,9 @@ pub fn titles(
     let tokens = theme::of(ui.visuals());
     let mut left = rect.left();
     let mut asked = None;
-    for &id in panes {
+    let mut without_room = Vec::new();
+    let (more, is_narrow) = if rect.width() < NARROW { (MORE / 2.0, true) } else { (MORE, false) };
+    for (k, &id) in panes.iter().enumerate() {
         let title = pane::title(recording, id);
         let is_on_top = id == on_top;
         let place = |left: f32, galley: &egui::Galley| {
@@ -107,7 +75,14 @@ pub fn titles(
         };
         let text = egui::RichText::new(title).size(if is_on_top { size::TEXT_TITLE } else { size::TEXT_BODY });
         let text = WidgetText::from(if is_on_top { text.strong() } else { text });
-        let room = (rect.right() - left - BUTTONS).max(0.0);
+        // The one on top is readable wherever it stands.
+        let later = panes[k + 1..].contains(&on_top);
+        let kept = if later { LEAST_ON_TOP } else { 0.0 } + if k + 1 < panes.len() { more } else { 0.0 };
+        let room = (rect.right() - left - BUTTONS - kept).max(0.0);
+        if !is_on_top && (room < LEAST_TAB || !without_room.is_empty()) {
+            without_room.push(id);
+            continue;
+        }
         let font = FontId::proportional(size::TEXT_BODY);
         let galley = text.into_galley(ui, Some(egui::TextWrapMode::Truncate), room, font);
         let place = place(left, &galley);
@@ -130,27 +105,38 @@ pub fn titles(
         ui.painter().galley_with_override_text_color(at, galley, color);
         left = place.right() + GAP;
     }
+    if !without_room.is_empty() {
+        let count = without_room.len();
+        let text = if is_narrow { format!("+{count}") } else { format!("{count} more") };
+        let galley =
+            ui.painter().layout_no_wrap(text.clone(), FontId::proportional(size::TEXT_SMALL), tokens.text_weak);
+        let place = Rect::from_min_size(pos2(left, rect.top()), vec2(galley.size().x, rect.height()));
+        let more = ui.interact(place, ui.scope_id().with(("more tabs", on_top)), Sense::click());
+        more.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{count} more tabs")));
+        let color = if more.hovered() { tokens.text } else { tokens.text_weak };
+        let at = pos2(left, rect.center().y - galley.size().y / 2.0);
+        ui.painter().galley_with_override_text_color(at, galley, color);
+        left = place.right() + GAP;
+        egui::Popup::menu(&more.on_hover_cursor(egui::CursorIcon::PointingHand)).show(|ui| {
+            for id in without_room {
+                if ui.button(pane::title(recording, id)).clicked() {
+                    asked = Some(id);
+                }
+            }
+        });
+    }
     (left - GAP, asked)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plots::pane::PANES;
-
-    #[test]
-    fn every_pane_has_one_place_in_the_start_layout() {
-        let placed: Vec<_> = ROWS.iter().flat_map(|row| row.iter().copied().flatten().copied()).collect();
-        assert_eq!(placed.len(), PANES.len());
-        for pane in PANES {
-            assert_eq!(placed.iter().filter(|id| **id == pane.id).count(), 1, "{}", pane.slug);
-        }
-        assert!(ROWS.iter().all(|row| row.iter().all(|panes| !panes.is_empty())));
-    }
+    use crate::app::arrangement::{self, ROWS};
 
     #[test]
     fn stacks_know_who_shares_a_tile() {
-        let tree = start(&Recording::default());
+        let recording = Recording::default();
+        let tree = arrangement::grow(&arrangement::start(&recording), &recording);
         let stacks = Stacks::of(&tree);
         for panes in ROWS.iter().flat_map(|row| row.iter()) {
             for id in *panes {

@@ -28,7 +28,7 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         if icon::button(ui, Icon::Follow, "Follow", "Follow the newest step (F)", emphasis).clicked() {
             actions.push(Action::Time(TimeCommand::Follow));
         }
-        let word = capitalised(charts::step_word(recording));
+        let word = capitalised(&charts::step_words(recording));
         ui.label(RichText::new(word).color(tokens.text_weak));
         let (_, entered) = number::field(ui, "Go to step", &step.to_string(), 76.0, "");
         if let Some(entered) = entered {

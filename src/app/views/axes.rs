@@ -124,7 +124,8 @@ pub fn y_labels(ui: &Ui, rect: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tok
             continue;
         }
         last = at;
-        let place = pos2(rect.left() - LABEL_GAP, at);
+        // The names above begin at the very left: a number at the top keeps out of their row.
+        let place = pos2(rect.left() - LABEL_GAP, at.max(rect.top() + 4.0));
         ui.painter().text(place, Align2::RIGHT_CENTER, &tick.label, font(ui), tokens.text_faint);
     }
 }

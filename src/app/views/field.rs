@@ -61,13 +61,14 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Optio
     let shifted = Rect::from_min_max(area.min, inner.max);
     row_labels(ui, shifted, inner, &y, &y_ticks, tokens);
 
-    let head = |at: Pos2, align: Align2, text: &str| {
-        ui.painter().text(at, align, text, axes::font(ui), tokens.text_weak);
-    };
-    head(pos2(inner.left() - column.min(inner.left() - area.left()), area.top()), Align2::LEFT_TOP, &plot.y_label);
     let bar = Rect::from_min_max(pos2(inner.right() + 10.0, inner.top()), pos2(area.right(), inner.bottom()));
     let label_right = (bar.left() + bar_width).max(bar.left() + axes::text_width(ui, key.label)).min(area.right());
-    head(pos2(label_right, area.top()), Align2::RIGHT_TOP, key.label);
+    let top_right = pos2(label_right, area.top());
+    let of_bar = ui.painter().text(top_right, Align2::RIGHT_TOP, key.label, axes::font(ui), tokens.text_weak);
+    let left = inner.left() - column.min(inner.left() - area.left());
+    let mut job = egui::text::LayoutJob::simple_singleline(plot.y_label.clone(), axes::font(ui), tokens.text_weak);
+    job.wrap = egui::text::TextWrapping::truncate_at_width((of_bar.left() - 10.0 - left).max(0.0));
+    ui.painter().galley(pos2(left, area.top()), ui.painter().layout_job(job), tokens.text_weak);
 
     let mut pointed = response.hover_pos().filter(|p| inner.contains(*p));
     let mut under = pointed.and_then(|p| plot.value_at(x.unit(p.x), y.unit(p.y)));

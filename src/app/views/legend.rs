@@ -19,6 +19,12 @@ pub struct Entry<'a> {
 const SWATCH: f32 = 14.0;
 const GAP: f32 = 12.0;
 
+/// Rows that names may take of a picture of this size: where it is narrow, each name needs its own.
+pub fn rows(size: egui::Vec2) -> usize {
+    let (a_row, most) = if size.x < 220.0 { (55.0, 6) } else { (75.0, 4) };
+    ((size.y / a_row) as usize).clamp(1, most)
+}
+
 /// Draws the name of the y axis and the entries into rows from `top_left`; returns the height used. At most
 /// `max_rows` rows: the rest is named on hover. A click hides or shows a line; the entry under the pointer is
 /// returned, to be brought out.
@@ -46,10 +52,11 @@ pub fn show(
         .iter()
         .map(|entry| {
             let value = if entry.value.is_some() { value_width } else { 0.0 };
-            SWATCH + 4.0 + axes::text_width(ui, entry.label) + value + GAP
+            (SWATCH + 4.0 + axes::text_width(ui, entry.label) + value).min(area.width()) + GAP
         })
         .collect();
-    let (places, shown) = arrange(at, area, (max_rows.max(1), row), &widths);
+    let rest = axes::text_width(ui, &format!("{} more", entries.len()));
+    let (places, shown) = arrange(at, area, (max_rows.max(1), row), &widths, rest);
     let mut pointed = None;
     for (i, (entry, place)) in entries.iter().zip(&places).take(shown).enumerate() {
         let rect = Rect::from_min_size(*place, vec2(widths[i] - GAP, row));
@@ -69,7 +76,7 @@ pub fn show(
     }
     if shown < entries.len() {
         let place = places.get(shown).copied().unwrap_or(at);
-        let text = format!("+{} more", entries.len() - shown);
+        let text = format!("{} more", entries.len() - shown);
         let rect = Rect::from_min_size(place, vec2(axes::text_width(ui, &text), row));
         ui.painter().text(place + vec2(0.0, 2.0), egui::Align2::LEFT_TOP, &text, axes::font(ui), tokens.text_faint);
         ui.interact(rect, id.with("legend rest"), Sense::hover()).on_hover_ui(|ui| {
@@ -79,7 +86,7 @@ pub fn show(
             }
         });
     }
-    let bottom = places.iter().take(shown.max(1)).map(|place| place.y + row).fold(at.y + row, f32::max);
+    let bottom = places.iter().take(shown + 1).map(|place| place.y + row).fold(at.y + row, f32::max);
     (bottom - area.top(), pointed)
 }
 
@@ -110,9 +117,8 @@ pub fn scale(ui: &Ui, area: Rect, key: &LineKey) -> f32 {
 }
 
 /// Places entries of the given widths row by row; of those that don't fit into `max_rows`, the first place is where
-/// to say how many there are. Returns the places and how many entries are shown.
-fn arrange(start: Pos2, area: Rect, (max_rows, height): (usize, f32), widths: &[f32]) -> (Vec<Pos2>, usize) {
-    const REST: f32 = 60.0;
+/// to say how many there are, in the width `rest`. Returns the places and how many entries are shown.
+fn arrange(start: Pos2, area: Rect, (max_rows, height): (usize, f32), widths: &[f32], rest: f32) -> (Vec<Pos2>, usize) {
     let mut places = Vec::with_capacity(widths.len());
     let (mut at, mut row) = (start, 1);
     for (i, &width) in widths.iter().enumerate() {
@@ -121,12 +127,14 @@ fn arrange(start: Pos2, area: Rect, (max_rows, height): (usize, f32), widths: &[
             at = pos2(area.left(), at.y + height);
             row += 1;
         }
-        let need = if row == max_rows && !last { width + REST } else { width - GAP };
+        let need = if row == max_rows && !last { width + rest } else { width - GAP };
         if row == max_rows && at.x + need > area.right() + 0.5 {
             // Everything left may still fit without the room for the rest's number.
             let left: f32 = widths[i..].iter().sum::<f32>() - GAP;
             if at.x + left > area.right() + 0.5 {
-                places.push(at);
+                // How many there are is said in a row more rather than outside.
+                let fits = at.x + rest <= area.right() + 0.5 || at.x <= area.left();
+                places.push(if fits { at } else { pos2(area.left(), at.y + height) });
                 return (places, i);
             }
         }
@@ -151,14 +159,26 @@ fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
     } else {
         ui.painter().hline(left..=right, y, stroke);
     }
-    let text = |at: f32, text: &str, color: Color32| {
-        let font = axes::font(ui);
-        ui.painter().text(pos2(at, y), egui::Align2::LEFT_CENTER, text, font, color.gamma_multiply(fade)).right()
-    };
-    let end = text(right + 4.0, entry.label, tokens.text_weak);
-    if let Some(value) = entry.value {
-        text(end + 4.0, &ticks::number(value), tokens.text);
+    let value =
+        entry.value.map(|value| galley(ui, ticks::number(value), f32::INFINITY, tokens.text.gamma_multiply(fade)));
+    let of_value = value.as_ref().map_or(0.0, |value| value.size().x + 4.0);
+    // A value of an odd length takes of the gap behind it before the name is cut.
+    let room = (rect.right() + GAP - 2.0 - right - 4.0 - of_value).max(0.0);
+    let label = galley(ui, entry.label.to_owned(), room, tokens.text_weak.gamma_multiply(fade));
+    let mut at = pos2(right + 4.0, y - label.size().y / 2.0);
+    let end = at.x + label.size().x + 4.0;
+    ui.painter().galley(at, label, tokens.text_weak);
+    if let Some(value) = value {
+        at.x = end;
+        ui.painter().galley(at, value, tokens.text);
     }
+}
+
+/// A row of text, cut where it is wider than `most`.
+fn galley(ui: &Ui, text: String, most: f32, color: Color32) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(text, axes::font(ui), color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(most);
+    ui.painter().layout_job(job)
 }
 
 #[cfg(test)]
@@ -169,20 +189,22 @@ mod tests {
     fn entries_wrap_and_the_rest_is_counted() {
         let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(200.0, 100.0));
         let start = pos2(40.0, 0.0);
-        let (places, shown) = arrange(start, area, (3, 17.0), &[72.0; 2]);
+        let (places, shown) = arrange(start, area, (3, 17.0), &[72.0; 2], 60.0);
         assert_eq!((shown, places[1]), (2, pos2(112.0, 0.0)));
-        let (places, shown) = arrange(start, area, (3, 17.0), &[72.0; 5]);
+        let (places, shown) = arrange(start, area, (3, 17.0), &[72.0; 5], 60.0);
         assert_eq!(shown, 5);
         assert_eq!(places.iter().map(|p| p.y).fold(0.0, f32::max), 34.0);
-        let (places, shown) = arrange(start, area, (1, 17.0), &[72.0; 5]);
+        let (places, shown) = arrange(start, area, (1, 17.0), &[72.0; 5], 60.0);
         assert_eq!((shown, places.len()), (1, 2));
         assert!(places[1].x + 60.0 <= 200.0);
+        let (places, shown) = arrange(pos2(170.0, 0.0), area, (1, 17.0), &[72.0; 5], 60.0);
+        assert_eq!((shown, places.as_slice()), (0, &[pos2(0.0, 17.0)][..]));
     }
 
     #[test]
     fn nothing_fits_into_nothing() {
         let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(10.0, 10.0));
-        let (places, shown) = arrange(area.min, area, (1, 17.0), &[72.0; 5]);
+        let (places, shown) = arrange(area.min, area, (1, 17.0), &[72.0; 5], 60.0);
         assert_eq!((places.len(), shown), (1, 0));
     }
 }

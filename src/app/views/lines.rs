@@ -11,7 +11,7 @@ use super::legend::{self, Entry};
 use super::ticks::{self, Tick};
 use super::{bundle, hover};
 use crate::app::theme::{self, Tokens};
-use crate::plots::{Band, Line, LinePlot, LineStyle, XAxis};
+use crate::plots::{Band, Line, LinePlot, LineStyle, XAxis, ranges};
 use crate::record::TrackId;
 
 /// What a reader changed, and what was under the pointer a frame ago.
@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| plot.is_named(i)).collect();
     order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
     let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
-    let rows = ((area.height() / 85.0) as usize).clamp(1, 4);
+    let rows = legend::rows(area.size());
     let scale = plot.key.as_ref().map_or(0.0, |key| legend::scale(ui, area, key));
     let beside = Rect::from_min_max(area.min, pos2(area.right() - scale, area.bottom()));
     let (head, pointed) = legend::show(ui, id, beside, rows, &plot.y_label, &entries, &mut memory.hidden);
@@ -73,6 +73,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
         pos2(area.left() + column, area.top() + head + 2.0),
         pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * 2.0),
     );
+    let inner = if plot.equal_units { equally(inner, x_range, y_range) } else { inner };
     if inner.width() < 20.0 || inner.height() < 16.0 {
         return Done::default();
     }
@@ -92,6 +93,8 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     let shown = ui.scope_builder(UiBuilder::new().max_rect(inner).id_salt(id), |ui| {
         egui_plot::Plot::new(id)
             .id(id)
+            // Its own least size would push the curves out of a low picture.
+            .min_size(vec2(1.0, 1.0))
             .default_x_bounds(whole[0], whole[1])
             .default_y_bounds(fitted[0], fitted[1])
             .show_axes(false)
@@ -108,7 +111,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
                     plot_ui.set_auto_bounds(true);
                 }
                 let wheel = plot_ui.ctx().input(|input| input.smooth_scroll_delta.y);
-                if wheel != 0.0 && plot_ui.response().contains_pointer() {
+                if wheel != 0.0 && !plot.equal_units && plot_ui.response().contains_pointer() {
                     plot_ui.zoom_bounds_around_hovered(vec2((wheel / 240.0).exp(), 1.0));
                     // The wheel stretches time; the values are fitted to what is in view.
                     plot_ui.set_auto_bounds(Vec2b::new(false, auto.y));
@@ -133,7 +136,8 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     ui.painter().set(behind, Shape::Vec(axes::grid(inner, (&x, &x_ticks), (&y, &y_ticks), tokens)));
     axes::x_labels(ui, inner, area, &x, &x_ticks, tokens);
     axes::y_labels(ui, inner, &y, &y_ticks, tokens);
-    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), area.max);
+    let foot_right = if plot.equal_units { inner.right() + 6.0 } else { area.right() };
+    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), pos2(foot_right, area.bottom()));
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
 
     for (line, _) in plot.lines.iter().zip(&visible).filter(|(line, on)| **on && line.style == LineStyle::Dashed) {
@@ -221,6 +225,16 @@ fn choose(
     Some([begun, end].map(|step| step.round().max(0.0) as u64))
 }
 
+/// The largest part of `free`, in its middle, where a unit of y is as long as one of x.
+fn equally(free: Rect, x: [f64; 2], y: [f64; 2]) -> Rect {
+    let spans = vec2((x[1] - x[0]) as f32, (y[1] - y[0]) as f32);
+    if !(spans.x > 0.0 && spans.y > 0.0) {
+        return free;
+    }
+    let unit = (free.width() / spans.x).min(free.height() / spans.y);
+    Rect::from_center_size(free.center(), spans * unit)
+}
+
 fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
     let value = match memory.hover {
         Some(x) => nearest(&line.points, x).map(|[_, y]| y),
@@ -276,6 +290,11 @@ fn y_range(plot: &LinePlot, visible: &[bool], [x_low, x_high]: [f64; 2], bundled
     }
     if !(low.is_finite() && high.is_finite()) {
         return if plot.y_log { [-3.0, 0.0] } else { [0.0, 1.0] };
+    }
+    if !plot.y_log
+        && let Some(range) = ranges::about_zero([low, high])
+    {
+        return range;
     }
     let span = high - low;
     let air = if plot.y_range.is_some() { 0.025 } else { 0.06 };
@@ -463,6 +482,14 @@ mod tests {
         assert!((low + high - 6.0).abs() < 1e-9 && high > low);
         let [low, high] = y_range(&plot(&[[0.0, 0.0]], false), &[true], [0.0, 10.0], None);
         assert!(low < 0.0 && high > 0.0);
+    }
+
+    #[test]
+    fn a_circle_is_round_in_the_middle_of_what_is_free() {
+        let free = Rect::from_min_max(pos2(10.0, 20.0), pos2(410.0, 120.0));
+        let square = equally(free, [-1.0, 1.0], [-1.0, 1.0]);
+        assert_eq!((square.size(), square.center()), (vec2(100.0, 100.0), free.center()));
+        assert_eq!(equally(free, [0.0, 4.0], [0.0, 1.0]), free);
     }
 
     #[test]

@@ -56,6 +56,9 @@ fn set(knob: &'static Knob, value: KnobValue) -> Action {
     Action::SetKnob { id: knob.id, value }
 }
 
+/// What a name leaves to the number and the "?" beside it.
+const BESIDE: f32 = size::NUMBER + 36.0;
+
 /// Name, liveness and at the right whatever `right` adds before the "?".
 fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl FnOnce(&mut Ui, &mut Vec<Action>)) {
     let tokens = theme::of(ui.visuals());
@@ -73,8 +76,15 @@ fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl
         } else {
             ui.painter().circle_stroke(dot.center(), 2.6, egui::Stroke::new(1.0, color));
         }
-        ui.label(RichText::new(knob.label).color(tokens.text));
-        if !note.is_empty() {
+        let font = egui::TextStyle::Body.resolve(ui.style());
+        let width = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), tokens.text).size().x;
+        let room = (ui.available_width() - BESIDE).max(40.0);
+        let fits = width(knob.label) + width(note) + 5.0 <= room;
+        ui.scope(|ui| {
+            ui.set_max_width(room);
+            ui.add(egui::Label::new(RichText::new(knob.label).color(tokens.text)).truncate());
+        });
+        if !note.is_empty() && (fits || knob.is_live()) {
             ui.label(RichText::new(note).size(size::TEXT_SMALL).color(color));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

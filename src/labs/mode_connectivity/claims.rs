@@ -304,6 +304,7 @@ fn harder_data(recording: &Recording) -> Check {
 
 fn control(recording: &Recording) -> Check {
     let numbers = || {
+        recording.outcome.as_ref()?;
         let all = tracks(recording, &[("protocol", "control")]);
         let heights =
             all.iter().filter_map(|track| track.scalar("train_loss_barrier")).flat_map(|series| series.values());

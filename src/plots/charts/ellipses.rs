@@ -36,6 +36,7 @@ pub fn plot(shown: &Shown<'_>, series: &str, x: &Axis, y: &Axis) -> Plot {
         return shown.empty();
     }
     let reach = 1.05 * reach;
+    plot.equal_units = true;
     let [low, high] = x.range.unwrap_or([-reach, reach]);
     plot.x_axis = XAxis::Linear([low, high]);
     plot.y_range = y.range.or(Some([-reach, reach]));

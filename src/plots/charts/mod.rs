@@ -13,7 +13,7 @@ use crate::record::chart::{Axis, Chart, ColorBy, Panel, PanelKind, SeriesLine, S
 use crate::record::{Recording, TimeCursor, Track};
 
 use super::lines::{LineColor, LinePlot, LineStyle, XAxis};
-use super::{Plot, words};
+use super::{Plot, ranges, words};
 
 /// What to draw of a chart: its panels side by side.
 pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor) -> Vec<Plot> {
@@ -42,6 +42,10 @@ fn share_heights(plots: &mut [Plot]) {
         let of_bands = plot.bands.iter().flat_map(|band| &band.points).flat_map(|point| [point[1], point[2]]);
         of_lines.chain(of_bands).collect::<Vec<f64>>()
     };
+    let positive = lines.iter().flat_map(|plot| points(plot)).all(|y| y > 0.0 || !y.is_finite());
+    if lines.iter().any(|plot| plot.y_log != lines[0].y_log) {
+        lines.iter_mut().for_each(|plot| plot.y_log = positive);
+    }
     let log = lines[0].y_log;
     let usable = lines.iter().flat_map(|plot| points(plot)).filter(|y| y.is_finite() && !(log && *y <= 0.0));
     let [low, high] = usable.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)]);
@@ -52,7 +56,7 @@ fn share_heights(plots: &mut [Plot]) {
             [low / air, high * air]
         } else {
             let air = 0.035 * (high - low);
-            [low - air, high + air]
+            ranges::about_zero([low, high]).unwrap_or([low - air, high + air])
         };
         lines.iter_mut().for_each(|plot| plot.y_range = Some(shared));
     }
@@ -78,6 +82,20 @@ pub fn step_word(recording: &Recording) -> &str {
         _ => None,
     });
     labels.next().unwrap_or("step")
+}
+
+/// As [`step_word`], for a reader of all charts: `layer or step` where some go along layers and others along steps.
+pub fn step_words(recording: &Recording) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for panel in recording.header.charts.iter().flat_map(|chart| &chart.panels) {
+        if let PanelKind::Steps { x_label, .. } | PanelKind::Fan { x_label, .. } = &panel.kind
+            && let Some(word) = x_label.split_whitespace().next()
+            && !words.contains(&word)
+        {
+            words.push(word);
+        }
+    }
+    if words.is_empty() { "step".into() } else { words.join(" or ") }
 }
 
 /// A panel with all that it is drawn from.
@@ -126,12 +144,41 @@ impl<'a> Shown<'a> {
 
     /// Nothing to draw yet, or ever.
     fn empty(&self) -> Plot {
-        let reason = if self.recording.outcome.is_some() {
-            "Not part of this recording: its knobs left it out, or it ended before"
+        let reason = if let Some(first) = self.first_step().filter(|first| *first > self.at) {
+            format!("Measured from {} {first} on", step_word(self.recording))
+        } else if self.recording.outcome.is_some() {
+            "Not part of this recording: its knobs left it out, or it ended before".into()
+        } else if self.recording.tracks().all(|(_, track)| track.series().next().is_none()) {
+            let begun = self.recording.tracks().count();
+            format!("Getting ready: {begun} curves begun, the first readings take a few seconds")
         } else {
-            "Not measured yet: it comes later in the experiment"
+            "Not measured yet: it comes later in the experiment".into()
         };
-        Plot::Empty { title: self.title.clone(), reason: reason.into() }
+        Plot::Empty { title: self.title.clone(), reason }
+    }
+
+    /// The first step at which a track has what the panel shows.
+    fn first_step(&self) -> Option<u64> {
+        let asked: Vec<&str> = match &self.panel.kind {
+            PanelKind::Steps { lines, .. } | PanelKind::Profile { lines, .. } => {
+                lines.iter().map(|line| line.series.as_str()).collect()
+            }
+            PanelKind::Fan { series, .. }
+            | PanelKind::Matrix { series, .. }
+            | PanelKind::StepMap { series, .. }
+            | PanelKind::Densities { series, .. }
+            | PanelKind::Plane { series }
+            | PanelKind::Summary { series, .. }
+            | PanelKind::Grid { series, .. }
+            | PanelKind::Ellipses { series, .. } => vec![series],
+        };
+        let first = |track: &Track, id: &str| match (track.scalar(id), track.vector(id), track.heavy(id)) {
+            (Some(series), ..) => series.steps().first().copied(),
+            (_, Some(series), _) => series.steps().first().copied(),
+            (.., series) => series?.entries().first().map(|(step, _)| *step),
+        };
+        let firsts = self.tracks.iter().flat_map(|(track, _)| asked.iter().filter_map(|id| first(track, id)));
+        firsts.min()
     }
 
     /// A plot with title, axes and notes, without lines.
@@ -162,7 +209,12 @@ impl<'a> Shown<'a> {
         let belongs = |to: &SeriesLine| {
             lines[k].series.strip_prefix(&to.series).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         };
-        let own = || lines[..k].iter().position(belongs).unwrap_or(k);
+        // `scale_theory/weights` after `scale/weights`.
+        let plain = lines[k].series.replacen("_theory", "", 1);
+        let own = || {
+            let said_of = lines[..k].iter().position(|line| line.series == plain);
+            said_of.or(lines[..k].iter().position(belongs)).unwrap_or(k)
+        };
         match self.panel.color {
             ColorBy::Series => own().into(),
             ColorBy::Track if self.tracks.len() == 1 => own().into(),
@@ -186,8 +238,24 @@ fn colors(by: &ColorBy, tracks: &[&Track]) -> Vec<LineColor> {
     let scale = |v: f64| if log { v.ln() } else { v };
     let (low, high) = known().map(scale).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
     let place = |v: f64| if high > low { ((scale(v) - low) / (high - low)) as f32 } else { 0.5 };
-    numbers.iter().map(|number| number.map_or(LineColor::Palette(7), |v| LineColor::Scale(place(v)))).collect()
+    let mut others: Vec<&str> = Vec::new();
+    for (track, _) in tracks.iter().zip(&numbers).filter(|(_, number)| number.is_none()) {
+        if !others.contains(&track.label.as_str()) {
+            others.push(&track.label);
+        }
+    }
+    // The last, which panels have in common, has the first.
+    let own = |track: &Track| {
+        let after = others.iter().rev().position(|label| *label == track.label).unwrap_or(0);
+        LineColor::Palette(OF_OTHERS[after % OF_OTHERS.len()])
+    };
+    let color =
+        |(track, number): (&&Track, &Option<f64>)| number.map_or_else(|| own(track), |v| LineColor::Scale(place(v)));
+    tracks.iter().zip(&numbers).map(color).collect()
 }
+
+/// Colours of what stands beside tracks that are coloured by a number: none of them is on the colour map.
+const OF_OTHERS: [usize; 3] = [7, 3, 1];
 
 fn style(stroke: Stroke) -> LineStyle {
     match stroke {

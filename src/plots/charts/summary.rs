@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::statistics::{mean, standard_error};
-use crate::plots::lines::{Band, Line, LineColor, LineStyle};
+use crate::plots::lines::{Band, Line, LineColor, LinePlot, LineStyle};
 use crate::plots::{Plot, ranges, words};
 use crate::record::Track;
 use crate::record::chart::{Axis, Best, Heat};
@@ -108,16 +108,24 @@ pub fn curves(shown: &Shown<'_>, question: &Question<'_>, x: &Axis, y: &Axis, be
         plot.lines.push(Line { label, points: means, style: LineStyle::Marked, color });
     }
     plot.x_axis = numeric_axis(x, plot.lines.iter().flat_map(|line| &line.points).map(|point| point[0]));
-    let all: Vec<f32> = plot.lines.iter().flat_map(|line| &line.points).map(|point| point[1] as f32).collect();
-    let fitted = ranges::without_high_outliers(&all, y.log).filter(|fitted| y.range.is_none() && fitted.clipped > 0.0);
-    if let Some(fitted) = fitted {
-        plot.y_range = Some(fitted.range.map(f64::from));
-        plot.notes.push(format!("{} of the points lie above the picture", words::percent(fitted.clipped)));
+    if y.range.is_none() && !y.log {
+        spread_out(&mut plot);
     }
     if repeats > 1 {
         plot.notes.push(format!("means of up to {repeats} runs; band: standard error"));
     }
     Plot::Lines(plot)
+}
+
+/// Every point of a summary counts, so none is cut off: positive values over more than two decades are drawn on a logarithmic axis.
+fn spread_out(plot: &mut LinePlot) {
+    let all = plot.lines.iter().flat_map(|line| &line.points).map(|point| point[1]).filter(|y| y.is_finite());
+    let [low, high] = all.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)]);
+    plot.y_log = low > 0.0 && high > 100.0 * low;
+    if plot.y_log {
+        // An error larger than its mean reaches below everything.
+        plot.bands.iter_mut().flat_map(|band| &mut band.points).for_each(|point| point[1] = point[1].max(0.5 * low));
+    }
 }
 
 fn optimum(points: &[[f64; 2]], best: Best) -> Option<[f64; 2]> {

@@ -178,3 +178,77 @@ fn matrices_densities_and_ellipses_are_those_at_the_cursor() {
         assert!((form - 1.0).abs() < 1e-9, "{form}");
     }
 }
+
+fn summary(series: &str, y: Axis) -> PanelKind {
+    PanelKind::Summary { series: series.into(), by: "width".into(), group: None, x: Axis::log("width"), y, best: None }
+}
+
+#[test]
+fn all_points_of_a_summary_are_in_sight() {
+    let far = |low: f64| {
+        let mut recording = recording();
+        for (track, value) in [(0, low), (1, low), (2, 5.0), (3, 5.0)] {
+            let readings = vec![(SeriesId::from_static("barrier"), Reading::Scalar(value))];
+            recording.push(&Snapshot { track: TrackId(track), step: 20, readings }).unwrap();
+        }
+        let panel = Panel {
+            title: String::new(),
+            tracks: TrackFilter::default(),
+            color: ColorBy::Track,
+            kind: summary("barrier", Axis::linear("barrier")),
+            notes: vec![],
+        };
+        let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
+        lines(plots(&chart, &recording, TimeCursor::Following).remove(0))
+    };
+    for (low, log) in [(0.01, true), (0.2, false), (0.0, false), (-1e-3, false)] {
+        let plot = far(low);
+        assert_eq!((plot.y_log, plot.y_range), (log, None), "{low}");
+        assert!(plot.notes.iter().all(|note| !note.contains("above")), "{:?}", plot.notes);
+    }
+}
+
+#[test]
+fn before_its_first_reading_a_panel_says_where_it_is() {
+    let mut recording = recording();
+    let readings = vec![(SeriesId::from_static("late"), Reading::Scalar(1.0))];
+    recording.push(&Snapshot { track: TrackId(0), step: 30, readings }).unwrap();
+    recording.outcome = Some(crate::record::Outcome::Finished);
+    let panel = Panel {
+        title: String::new(),
+        tracks: TrackFilter::default(),
+        color: ColorBy::Track,
+        kind: summary("late", Axis::log("loss")),
+        notes: vec![],
+    };
+    let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
+    let at = |cursor| plots(&chart, &recording, cursor).remove(0);
+    assert!(matches!(at(TimeCursor::At(29)), Plot::Empty { reason, .. } if reason == "Measured from step 30 on"));
+    assert!(matches!(at(TimeCursor::At(30)), Plot::Lines(_)));
+}
+
+#[test]
+fn a_theory_has_the_colour_of_what_it_is_about_and_what_has_no_number_its_own() {
+    let recording = recording();
+    let named = ["scale", "scale/weights", "scale_theory", "scale_theory/weights"].map(|name| line(name, ""));
+    let panel = Panel {
+        title: String::new(),
+        tracks: TrackFilter::is("width", "16").and("seed", &["0"]),
+        color: ColorBy::Track,
+        kind: PanelKind::Steps { lines: named.to_vec(), x_label: "step".into(), y: Axis::default() },
+        notes: vec![],
+    };
+    let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
+    let shown = Shown::new(&chart, &chart.panels[0], &recording, TimeCursor::Following);
+    let color = |k| shown.color(LineColor::Palette(9), &named, k);
+    assert_eq!([0, 1, 2, 3].map(color), [0, 1, 0, 1].map(LineColor::Palette));
+
+    let [mut edge, mut limit] = [0, 1].map(|id| recording.track(TrackId(id)).unwrap().clone()).map(|mut track| {
+        track.attributes.clear();
+        track
+    });
+    (edge.label, limit.label) = ("edge".into(), "limit".into());
+    let found = colors(&ColorBy::Attribute("width".into()), &[&edge, &limit, &edge]);
+    assert_eq!(found[0], found[2]);
+    assert_ne!(found[0], found[1]);
+}
