@@ -109,11 +109,9 @@ impl Recording {
         let goal = budget - budget / FREED;
         while self.memory.bytes() > goal {
             let pictures_first = self.memory.pictures > budget / 2;
-            let freed = if pictures_first {
-                self.thin_pictures() || self.summarise_largest()
-            } else {
-                self.summarise_largest() || self.thin_pictures()
-            };
+            let freed = [pictures_first, !pictures_first]
+                .into_iter()
+                .any(|pictures| if pictures { self.thin_pictures() } else { self.summarise_largest() });
             if !freed {
                 break;
             }

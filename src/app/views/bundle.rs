@@ -33,17 +33,26 @@ pub struct Memory {
     picture: Option<(Source, TextureHandle)>,
     drawing: Option<(Source, Receiver<ColorImage>)>,
     /// The range of the values within a range of x.
-    range: Option<(Arc<Bundle>, bool, [f64; 2], [f64; 2])>,
+    range: Option<Range>,
+}
+
+/// The values of a bundle (or their logarithms) within some steps.
+struct Range {
+    bundle: Arc<Bundle>,
+    log: bool,
+    steps: [f64; 2],
+    values: [f64; 2],
 }
 
 impl Memory {
     /// Least and largest value (or logarithm) between two steps.
     pub fn range(&mut self, bundle: &Arc<Bundle>, log: bool, x: [f64; 2]) -> [f64; 2] {
-        if let Some((of, by, within, range)) = &self.range
-            && Arc::ptr_eq(of, bundle)
-            && (*by, *within) == (log, x)
-        {
-            return *range;
+        let known = self
+            .range
+            .as_ref()
+            .filter(|known| Arc::ptr_eq(&known.bundle, bundle) && (known.log, known.steps) == (log, x));
+        if let Some(known) = known {
+            return known.values;
         }
         let inside = bundle.lines.iter().flat_map(|line| {
             let from = line.points.partition_point(|p| p[0] < x[0]).saturating_sub(1);
@@ -53,7 +62,7 @@ impl Memory {
                 .map(move |p| super::lines::transform(p[1], log))
         });
         let range = inside.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)]);
-        self.range = Some((bundle.clone(), log, x, range));
+        self.range = Some(Range { bundle: bundle.clone(), log, steps: x, values: range });
         range
     }
 

@@ -215,7 +215,8 @@ fn grouped(all: &mut LinePlot, curves: Vec<(&Look, Vec<Line>)>) {
 fn mean_and_spread(lines: &[Line], log: bool) -> (Vec<[f64; 2]>, Vec<[f64; 3]>) {
     let xs = || lines.iter().flat_map(|line| &line.points).map(|point| point[0]);
     let [low, high] = xs().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], x| [a.min(x), b.max(x)]);
-    let (to, back): (fn(f64) -> f64, fn(f64) -> f64) = if log { (f64::ln, f64::exp) } else { (|v| v, |v| v) };
+    let to = |v: f64| if log { v.ln() } else { v };
+    let back = |v: f64| if log { v.exp() } else { v };
     let (mut means, mut spreads) = (Vec::new(), Vec::new());
     for place in 0..PLACES {
         let x = low + (high - low) * place as f64 / (PLACES - 1) as f64;
