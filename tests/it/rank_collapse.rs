@@ -32,6 +32,7 @@ fn recorded(values: Values) -> Recording {
             Event::Track(info) => recording.begin_track(&info),
             Event::Snapshot(snapshot) => recording.push(&snapshot).unwrap(),
             Event::Failed(message) => panic!("{message}"),
+            Event::Ended { outcome, .. } => recording.outcome = Some(outcome),
             Event::AtRest { .. } => return recording,
             _ => {}
         }
@@ -85,6 +86,24 @@ fn training_holds_its_claims_on_every_seed() {
         values.seed = seed;
         check_claims(&recorded(values), |id| OF_TRAINING[..3].contains(&id), seed);
     }
+}
+
+/// What the knobs leave nothing to see of isn't said to fail, nor what still changes to hold.
+#[test]
+fn claims_wait_for_tokens_that_differ_and_for_the_end() {
+    let verdict = |recording: &Recording, id: &str| {
+        let claim = lab().claims().iter().find(|claim| claim.id == id).unwrap();
+        (claim.check)(recording).word()
+    };
+    let equal = recorded(values(&[("training", "false"), ("rho-0", "1")]));
+    for id in ["collapse", "scaling-keeps-correlation", "queries-vanish", "scaling-keeps-gradients", "temperature"] {
+        assert_eq!(verdict(&equal, id), "not yet", "{id}");
+    }
+    let trained = ["scaling-trains", "adam-copes-better"];
+    let mut recording = recorded(values(&[("steps", "2"), ("depths", "2"), ("draws", "2")]));
+    assert!(trained.iter().all(|id| verdict(&recording, id) != "not yet"));
+    recording.outcome = None;
+    assert!(trained.iter().all(|id| verdict(&recording, id) == "not yet"));
 }
 
 /// A claim that can't fail says nothing: where the paper's effect is taken away, its claims fail.
