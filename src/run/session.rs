@@ -53,7 +53,9 @@ impl Session {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(spec: RunSpec, options: SessionOptions) -> std::io::Result<Self> {
-        Self::spawn(options, move |worker, commands, outbox| work(Beginning::Spec(spec), worker, commands, outbox))
+        Self::spawn(options, move |worker, commands, outbox| {
+            work(Beginning::Spec(Box::new(spec)), worker, commands, outbox)
+        })
     }
 
     /// Starts the worker on two specifications that are trained in turn, each a track.

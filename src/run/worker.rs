@@ -36,7 +36,7 @@ pub(super) const REST: Duration = Duration::from_millis(200);
 
 /// What a worker begins with.
 pub enum Beginning {
-    Spec(RunSpec),
+    Spec(Box<RunSpec>),
     /// Two that are trained in turn.
     Twin(Box<[RunSpec; 2]>),
     /// A step of a recording.
@@ -74,7 +74,7 @@ fn run(
     // Once a thread: without it, second derivatives are silently wrong.
     autodiff::self_test().map_err(|error| Stop::Error(TrainError::Spec(error.to_string())))?;
     let mut run = match beginning {
-        Beginning::Spec(spec) => Lockstep::of(LiveRun::begin(spec, options.finest_slice, outbox)?),
+        Beginning::Spec(spec) => Lockstep::of(LiveRun::begin(*spec, options.finest_slice, outbox)?),
         Beginning::Twin(specs) => Lockstep::twin(*specs, options.finest_slice, outbox)?,
         Beginning::Past(past) => Lockstep::of(LiveRun::resume(past, options.finest_slice, outbox)?),
     };
@@ -97,7 +97,7 @@ fn run(
                 }
                 Command::Restart(spec) => {
                     *play = state != RunState::Paused;
-                    return Ok(Next::Begin(Box::new(Beginning::Spec(*spec))));
+                    return Ok(Next::Begin(Box::new(Beginning::Spec(spec))));
                 }
                 Command::Twin(specs) => {
                     *play = state != RunState::Paused;
@@ -187,7 +187,7 @@ pub(super) fn wait_for_restart(message: String, commands: &Receiver<Command>, ou
     }
     loop {
         match commands.recv_timeout(REST) {
-            Ok(Command::Restart(spec)) => return Next::Begin(Box::new(Beginning::Spec(*spec))),
+            Ok(Command::Restart(spec)) => return Next::Begin(Box::new(Beginning::Spec(spec))),
             Ok(Command::Twin(specs)) => return Next::Begin(Box::new(Beginning::Twin(specs))),
             Ok(Command::Save(path)) => {
                 if outbox.save(path).is_err() {

@@ -132,7 +132,10 @@ fn a_recording_that_grows_is_followed_as_a_run_is() {
     let path = folder.path().join("r.landscope");
     let mut listener = Listener::with(spec(), options(Some(&path), true));
     listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 100));
-    assert!(file::is_being_written(&path));
+    // The file is begun by a thread of its own, which a busy machine may keep waiting.
+    while !file::is_being_written(&path) || file::read(&path).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let mut follower = Listener::listening(Session::follow(&path, std::sync::Arc::new(|| ())).unwrap());
     listener.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(0.002) });
     listener.until(|event| matches!(event, Event::State(RunState::Finished)));

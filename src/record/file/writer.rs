@@ -44,11 +44,14 @@ enum Row {
     NoCheckpoint { track: TrackId, step: u64 },
 }
 
+/// Number and kind of the series that have begun.
+type KnownSeries = HashMap<(TrackId, SeriesId), (i64, &'static str)>;
+
 /// A recording file that is being written; dropping it writes what still waits.
 pub struct RecordingWriter {
     path: PathBuf,
     connection: Connection,
-    series: HashMap<(TrackId, SeriesId), (i64, &'static str)>,
+    series: KnownSeries,
     next_series: i64,
     waiting: Vec<Row>,
     last_commit: Instant,
@@ -340,7 +343,7 @@ fn bring_up_to_date(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-fn known_series(connection: &Connection) -> rusqlite::Result<HashMap<(TrackId, SeriesId), (i64, &'static str)>> {
+fn known_series(connection: &Connection) -> rusqlite::Result<KnownSeries> {
     let mut statement = connection.prepare("SELECT id, track, name, kind FROM series")?;
     let mut rows = statement.query([])?;
     let mut series = HashMap::new();

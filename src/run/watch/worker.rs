@@ -125,7 +125,7 @@ fn rest(commands: &Receiver<Command>, outbox: &Outbox) -> Result<(), Stop> {
 
 /// The folder once more, whatever the specification says: it comes from the folder.
 fn again(spec: RunSpec) -> Next {
-    Next::Begin(Box::new(worker::Beginning::Spec(spec)))
+    Next::Begin(Box::new(worker::Beginning::Spec(Box::new(spec))))
 }
 
 /// Waits until there is a model and data, or a command ends the wait.

@@ -94,7 +94,7 @@ fn options() -> impl Strategy<Value = PaneOptions> {
 /// An arrangement of all of these panes, some put away.
 fn arranged(panes: &[String], shape: &[(u8, u32)]) -> Option<PaneLayout> {
     let mut left: Vec<_> = panes.iter().map(|name| Place::Pane(name.clone())).collect();
-    let hidden = if left.len() > 3 && shape.len() % 2 == 0 { vec![panes[2].clone()] } else { Vec::new() };
+    let hidden = if left.len() > 3 && shape.len().is_multiple_of(2) { vec![panes[2].clone()] } else { Vec::new() };
     left.retain(|place| !place.panes().iter().any(|name| hidden.iter().any(|hidden| hidden == name)));
     for (kind, share) in shape {
         if left.len() < 2 {
