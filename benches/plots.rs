@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use landscope::plots::{ActivationView, LandscapeView, PaneOptions, Plot, pane};
-use landscope::record::file::{self, RecordingWriter};
-use landscope::record::{Header, Reading, Snapshot, TimeCursor, TrackId, example, names};
+use landscope::record::file::{self, Archive, RecordingWriter};
+use landscope::record::{Header, Reading, Snapshot, TimeCursor, TrackId, example, memory, names};
 
 const STEPS: u64 = 100_000;
 
@@ -60,6 +60,30 @@ fn main() {
     let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let read = milliseconds(3, || drop(file::read(&path).expect("just written")));
     println!("file of {STEPS} steps, {:.1} MB: written in {write:.0} ms, read in {read:.0} ms", bytes as f64 / 1e6);
+    read_back(&path);
+}
+
+/// How long the cursor waits for pictures that memory has thinned.
+fn read_back(path: &Path) {
+    let mut recording = file::open_within(path, memory::LEAST_BYTES).expect("just written").recording;
+    let mut archive = Archive::open(path).expect("just written");
+    let start = Instant::now();
+    while archive.index(&mut recording).expect("nobody writes") {}
+    let index = start.elapsed().as_secs_f64() * 1e3;
+    let mut times = Vec::new();
+    let mut read = 0;
+    for k in 0..200 {
+        let start = Instant::now();
+        read += archive.fetch(&mut recording, (k * 7_919) % STEPS).expect("nobody writes");
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    println!(
+        "pictures in the file found in {index:.1} ms; those of a step read back in {:.2} ms (95 %: {:.2}), {:.1} of them",
+        times[100],
+        times[190],
+        read as f64 / 200.0
+    );
 }
 
 /// Rows a second when single numbers are appended step by step, commits included.

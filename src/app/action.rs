@@ -2,20 +2,23 @@
 
 use std::path::PathBuf;
 
-use crate::figures::file::FileFormat;
 use crate::labs::lesson::LessonAction;
 use crate::plots::{PaneId, PaneOptions};
 use crate::record::{Playback, TimeCommand, TrackId, WindowCommand, file};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::messages::{Command, RunState};
-use crate::run::sweep::Folder;
 use crate::run::watch;
 
 use super::background::Browse;
 use super::connectivity::{ConnectivityAction, Shown};
 use super::coord_check::CoordCheckAction;
 use super::draft;
+use super::export::ExportAction;
+use super::film::FilmAction;
+use super::layouts::LayoutAction;
+use super::settings::SettingsAction;
+use super::sharing::ShareAction;
 use super::state::{Dialog, Window};
 use super::toasts::Notice;
 
@@ -72,6 +75,15 @@ pub enum Action {
     SetOptions(PaneOptions),
     /// Panes back to where they were at the start.
     ResetLayout,
+    Layout(LayoutAction),
+    /// Take back the newest edit of knobs, options or layout.
+    Undo,
+    Redo,
+    Share(ShareAction),
+    Settings(SettingsAction),
+    /// Begin the Playground's run with the weights of a file; with none, from the seed.
+    BeginWithWeights(Option<PathBuf>),
+    CompareWeights(PathBuf),
     ToggleTheme,
     TogglePresenter,
     ToggleKnobs,
@@ -89,11 +101,9 @@ pub enum Action {
     ToggleTracks,
     /// From a file back to the run.
     CloseFile,
-    Export {
-        pane: PaneId,
-        format: FileFormat,
-        path: PathBuf,
-    },
+    /// A pane as a file, or to the clipboard.
+    Export(ExportAction),
+    Film(FilmAction),
     CoordCheck(CoordCheckAction),
     Connectivity(ConnectivityAction),
     /// The run's current weights, as a safetensors file.
@@ -115,8 +125,8 @@ pub enum Action {
 pub const RESTORE_FACTOR: f64 = 0.1;
 
 impl Window {
-    /// Carries out a wish.
-    pub fn apply(&mut self, action: Action) {
+    /// Does what a wish says; [`Window::apply`] remembers how to undo it.
+    pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::PlayPause => self.play_or_pause(),
             Action::Step => self.send(Command::Step),
@@ -161,8 +171,16 @@ impl Window {
             Action::SetOptions(options) => self.options = options,
             Action::ResetLayout => {
                 self.maximised = None;
+                self.set_layout(super::arrangement::start(self.recording()));
                 self.layout_resets += 1;
             }
+            Action::Layout(action) => self.arrange(action),
+            Action::Undo => self.undo(),
+            Action::Redo => self.redo(),
+            Action::Share(action) => self.share(action),
+            Action::Settings(action) => self.set_settings(action),
+            Action::BeginWithWeights(path) => self.begin_with_weights(path),
+            Action::CompareWeights(path) => self.compare_weights(&path),
             Action::ToggleTheme => self.dark = !self.dark,
             Action::TogglePresenter => self.toggle_presenter(),
             Action::ToggleKnobs => self.knobs_open = !self.knobs_open,
@@ -172,17 +190,17 @@ impl Window {
                     self.maximised = None;
                 }
             }
-            Action::Browse(purpose) => self.background.browse(purpose),
+            Action::Browse(purpose) => self.background.browse(purpose, self.memory.folder.as_deref()),
             Action::Save(path) => {
                 self.dialog = None;
                 self.save(path);
             }
+            Action::Open(path) if path.to_str().is_some_and(super::share::link::is_one) => {
+                self.dialog = None;
+                self.share(ShareAction::Open(path.to_string_lossy().into_owned()));
+            }
             Action::Open(path) => {
                 self.dialog = None;
-                if Folder::is_one(&path) {
-                    self.watch_sweep(&path);
-                    return;
-                }
                 if watch::is_one(&path) {
                     self.watch_training(&path);
                     return;
@@ -191,8 +209,7 @@ impl Window {
                     self.follow_file(&path);
                     return;
                 }
-                self.toasts.push(Notice::remark(super::state::opening(&path)));
-                self.background.read(path, self.memory_budget);
+                self.bring(path);
             }
             Action::Compare { paths, with_shown } => {
                 self.dialog = None;
@@ -200,11 +217,8 @@ impl Window {
             }
             Action::ToggleTracks => self.tracks_open = !self.tracks_open,
             Action::CloseFile => self.close_file(),
-            Action::Export { pane, format, path } => {
-                self.dialog = None;
-                let plots = self.plots(pane);
-                self.background.export(plots, format, path);
-            }
+            Action::Export(action) => self.leave(action),
+            Action::Film(action) => self.film(action),
             Action::CoordCheck(action) => self.coord_check.apply(action, &self.draft, &self.wake),
             Action::Connectivity(action) => self.connect(action),
             Action::SaveWeights(path) => {

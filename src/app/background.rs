@@ -6,14 +6,18 @@ use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::figures::{self, file::FileFormat};
+use crate::figures::file::FileFormat;
+use crate::figures::raster::Pixels;
+use crate::figures::{self, Paper};
 use crate::plots::Plot;
 use crate::record::file::{self, Opened};
 use crate::record::{Fork, Recording, Snapshot};
-
 use crate::run::afterwards::Revisit;
+use crate::run::spec::RunSpec;
 
+use super::bring::{self, Brought};
 use super::comparison;
+use super::film::FilmOrder;
 use super::link::Wake;
 
 /// Results that may wait to be collected; more threads than that never run at a time in practice.
@@ -25,6 +29,8 @@ pub enum Browse {
     OpenRecording,
     /// Where to write a recording, a figure or a table.
     SaveAs,
+    /// Where files are saved unless another place is typed.
+    SaveFolder,
     /// The task's data.
     DataFile,
     DataFolder,
@@ -32,37 +38,41 @@ pub enum Browse {
     Weights(usize),
 }
 
-/// Side of a figure in pixels, of one plot and of each further one.
-const FIGURE: (u32, u32) = (900, 640);
-
-/// What a format is called in menus.
-pub fn format_title(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Svg => "Figure (SVG)",
-        FileFormat::Png => "Figure (PNG)",
-        FileFormat::Csv => "Data (CSV)",
-    }
-}
-
-/// Where a pane goes unless the user says otherwise.
-pub fn default_path(format: FileFormat, slug: &str, step: u64) -> String {
-    format!("./landscope-{slug}-step{step}.{}", format.extension())
-}
-
 /// What a background thread came back with.
 pub enum Finished {
     /// `None` when the user cancelled.
-    Picked { purpose: Browse, path: Option<PathBuf> },
+    Picked {
+        purpose: Browse,
+        path: Option<PathBuf>,
+    },
+    /// A file was looked at; `dropped` ones are opened, the others are only held over the window.
+    Looked {
+        path: PathBuf,
+        found: Result<Brought, String>,
+        dropped: bool,
+    },
     Read {
         path: PathBuf,
         result: Result<Box<Opened>, String>,
         /// Recordings that were read beside it.
         others: usize,
     },
+    Filmed {
+        path: PathBuf,
+        result: Result<(), String>,
+    },
+    /// A figure for the clipboard.
+    Drawn(Result<Pixels, String>),
     /// What was measured afterwards at a step of a recording.
-    Measured { path: PathBuf, result: Result<Vec<Snapshot>, String> },
+    Measured {
+        path: PathBuf,
+        result: Result<Vec<Snapshot>, String>,
+    },
     /// A figure, a table or a copy of a recording.
-    Written { path: PathBuf, result: Result<(), String> },
+    Written {
+        path: PathBuf,
+        result: Result<(), String>,
+    },
 }
 
 /// Starts threads and collects their results.
@@ -102,20 +112,29 @@ impl Background {
     }
 
     /// Opens the system's file dialog.
-    pub fn browse(&self, purpose: Browse) {
+    /// It begins in `folder`, if there is one.
+    pub fn browse(&self, purpose: Browse, folder: Option<&std::path::Path>) {
         // Made here and awaited there: some systems want dialogs to begin on the window's own thread.
         let dialog = rfd::AsyncFileDialog::new();
+        let dialog = folder.map_or(dialog.clone(), |folder| dialog.set_directory(folder));
         let recordings = ["landscope", "sqlite", "db"];
         let picked: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match purpose {
             Browse::OpenRecording => Box::pin(dialog.add_filter("Recordings", &recordings).pick_file()),
             Browse::SaveAs => Box::pin(dialog.save_file()),
             Browse::Weights(_) => Box::pin(dialog.add_filter("Weights", &["safetensors"]).pick_file()),
             Browse::DataFile => Box::pin(dialog.pick_file()),
-            Browse::DataFolder => Box::pin(dialog.pick_folder()),
+            Browse::DataFolder | Browse::SaveFolder => Box::pin(dialog.pick_folder()),
         };
         let work =
             move || Finished::Picked { purpose, path: pollster::block_on(picked).map(|file| file.path().to_owned()) };
         self.spawn("file dialog", work, |_| Finished::Picked { purpose, path: None });
+    }
+
+    /// Looks at what a file is; `spec` is what weights should fit.
+    pub fn look(&self, path: PathBuf, spec: RunSpec, dropped: bool) {
+        let place = path.clone();
+        let work = move || Finished::Looked { found: bring::look(&path, &spec), path, dropped };
+        self.spawn("look at file", work, move |message| Finished::Looked { path: place, found: Err(message), dropped });
     }
 
     /// Reads a recording, to hold at most `budget` bytes of it.
@@ -156,6 +175,16 @@ impl Background {
         self.spawn("save recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
+    /// Writes a text: a state of the window.
+    pub fn write_text(&self, text: String, path: PathBuf) {
+        let place = path.clone();
+        let work = move || {
+            let result = crate::run::kept_file::write_text(&path, &text);
+            Finished::Written { path, result }
+        };
+        self.spawn("save state", work, |message| Finished::Written { path: place, result: Err(message) });
+    }
+
     /// Copies a recording of which memory holds a part.
     pub fn copy(&self, from: PathBuf, path: PathBuf) {
         let place = path.clone();
@@ -166,21 +195,42 @@ impl Background {
         self.spawn("copy recording", work, |message| Finished::Written { path: place, result: Err(message) });
     }
 
-    /// Draws `plots` into a file.
-    pub fn export(&self, plots: Vec<Plot>, format: FileFormat, path: PathBuf) {
+    /// Draws `plots` into a file, and its caption into another beside it if there is one.
+    pub fn export(
+        &self,
+        plots: Vec<Plot>,
+        format: FileFormat,
+        paper: Paper,
+        caption_beside: Option<String>,
+        path: PathBuf,
+    ) {
         let place = path.clone();
         let work = move || {
-            let size = (FIGURE.0 * plots.len().max(1) as u32, FIGURE.1);
-            let result =
-                figures::file::write(&plots, format, size, &path).map_err(|error| capitalised(&error.to_string()));
-            Finished::Written { path, result }
+            let written = figures::file::write(&plots, format, &paper, &path);
+            let written = written.and_then(|()| {
+                let caption = caption_beside.as_ref();
+                caption.map_or(Ok(()), |caption| figures::file::write_caption(&path, caption).map(drop))
+            });
+            Finished::Written { path, result: written.map_err(|error| super::sentence(&error.to_string())) }
         };
         self.spawn("export", work, |message| Finished::Written { path: place, result: Err(message) });
     }
-}
 
-/// A sentence as it stands alone.
-fn capitalised(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+    /// Draws `plots` for the clipboard.
+    pub fn draw(&self, plots: Vec<Plot>, paper: Paper) {
+        let work = move || {
+            Finished::Drawn(figures::pixels_on(&plots, &paper).map_err(|error| super::sentence(&error.to_string())))
+        };
+        self.spawn("draw", work, |message| Finished::Drawn(Err(message)));
+    }
+
+    /// Draws a film, on half of the processor's threads: the other half is the run's and the window's.
+    pub fn film(&self, order: FilmOrder) {
+        let path = order.target.path().to_owned();
+        let place = path.clone();
+        let wake = self.wake.clone();
+        let threads = thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        let work = move || Finished::Filmed { path, result: order.draw(threads, &|| wake.ring()) };
+        self.spawn("film", work, |message| Finished::Filmed { path: place, result: Err(message) });
+    }
 }

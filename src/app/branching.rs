@@ -73,7 +73,9 @@ impl Window {
         }
         self.lab = None;
         self.viewed = None;
-        self.recorded = None;
+        self.history.clear();
+        self.arranged.cursor_to_come = None;
+        (self.recorded, self.saved_at) = (None, None);
         self.speed_limit = None;
         self.cursor = TimeCursor::Following;
     }

@@ -1,6 +1,6 @@
 //! The specification that the knobs show: what runs, or what the user is on the way to.
 
-use crate::run::knobs::{self, KnobValue};
+use crate::run::knobs::{self, Group, KnobValue};
 
 use super::background::Browse;
 use crate::run::spec::RunSpec;
@@ -14,6 +14,11 @@ pub fn change(spec: &mut RunSpec, id: &str, value: &KnobValue) -> Result<Vec<Str
     let knob = knobs::find(id).ok_or_else(|| format!("There is no knob {id}"))?;
     knob.set(spec, value)?;
     let mut remarks = Vec::new();
+    let others =
+        matches!(knob.group, Group::Model | Group::Block | Group::Task) && id != "label-noise" && id != "train-size";
+    if others && spec.init_weights.take().is_some() {
+        remarks.push("The run begins from the seed again: the weights of the file were another network's".into());
+    }
     fit_task_and_model(spec, id, &mut remarks);
     fit_heads(spec, &mut remarks);
     Ok(remarks)
@@ -120,6 +125,19 @@ mod tests {
                 }
                 assert_eq!(obstacle(&spec), None, "{option}");
             }
+        }
+    }
+
+    #[test]
+    fn weights_of_a_file_go_with_the_network_they_are_of() {
+        for (id, value, kept) in
+            [("width", "16", false), ("task", "moons", false), ("lr", "0.5", true), ("seed", "3", true)]
+        {
+            let mut spec = RunSpec { init_weights: Some("w.safetensors".into()), ..RunSpec::default() };
+            let value = knobs::find(id).unwrap().parse(value).unwrap();
+            let remarks = change(&mut spec, id, &value).unwrap();
+            assert_eq!(spec.init_weights.is_some(), kept, "{id}");
+            assert_eq!(remarks.iter().any(|text| text.contains("from the seed")), !kept, "{id}: {remarks:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use crate::plots::pane;
 use crate::record::TimeCommand;
 
 use super::action::Action;
+use super::sharing::ShareAction;
 use super::state::{Dialog, Window};
 
 /// Keys and what they do, for the list on screen.
@@ -28,7 +29,11 @@ pub const KEYS: &[(&str, &str)] = &[
     ("T", "Dark or light"),
     ("P", "Presenter mode: large text"),
     ("Ctrl S", "Save the recording"),
-    ("Ctrl O", "Open a recording"),
+    ("Ctrl O", "Open a file or a link"),
+    ("Ctrl V", "Open the link that was copied"),
+    ("Ctrl L", "Share: link, file, QR code"),
+    ("Ctrl Z", "Undo what was done to knobs and panes"),
+    ("Ctrl Shift Z, Ctrl Y", "Do it again"),
     ("?", "This list"),
     ("Tab, ← →", "Go to the next knob, turn it (with Shift: further)"),
 ];
@@ -43,6 +48,10 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     if command(Key::O) {
         actions.push(Action::Show(Dialog::Open { path: String::new() }));
     }
+    if command(Key::L) {
+        let open = window.dialog == Some(Dialog::Share);
+        actions.push(if open { Action::Back } else { Action::Show(Dialog::Share) });
+    }
     if window.dialog.is_some() && ctx.input(|input| input.key_pressed(Key::Escape)) {
         actions.push(Action::Back);
         return;
@@ -50,6 +59,8 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
     if ctx.text_edit_focused() {
         return;
     }
+    edits(ctx, actions);
+    pasted(ctx, actions);
     let transport = window.has_transport() && !window.is_watching();
     let plain = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     // Before the widgets see it, or a focused button would be pressed as well.
@@ -100,6 +111,28 @@ pub fn read(ctx: &Context, window: &Window, actions: &mut Vec<Action>) {
                 }
             }
         }
+    }
+}
+
+/// Undo and redo.
+fn edits(ctx: &Context, actions: &mut Vec<Action>) {
+    let pressed = |modifiers, key| ctx.input_mut(|input| input.count_and_consume_key(modifiers, key));
+    // The keys with more modifiers first: those with fewer would take them, too.
+    let again = pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) + pressed(Modifiers::COMMAND, Key::Y);
+    actions.extend(std::iter::repeat_n(Action::Redo, again));
+    actions.extend(std::iter::repeat_n(Action::Undo, pressed(Modifiers::COMMAND, Key::Z)));
+}
+
+/// What is pasted on the window is a link, or the text of a state.
+fn pasted(ctx: &Context, actions: &mut Vec<Action>) {
+    let pasted = ctx.input(|input| {
+        input.events.iter().find_map(|event| match event {
+            Event::Paste(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        })
+    });
+    if let Some(text) = pasted {
+        actions.push(Action::Share(ShareAction::Open(text)));
     }
 }
 

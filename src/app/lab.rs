@@ -57,10 +57,12 @@ impl Window {
     /// As [`Self::open_lab`], with knobs that were set before.
     pub fn begin(&mut self, front: Option<LabInFront>) {
         let ring = self.wake.clone();
+        // A lab is written when it is saved: it begins anew with every knob that is turned.
+        let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
+        let file = recording.clone();
         let options = SessionOptions {
             wake: Arc::new(move || ring.ring()),
-            // A lab is written when it is saved: it begins anew with every knob that is turned.
-            recording: None,
+            recording,
             worker: WorkerOptions { play: true, finest_slice: FINEST_SLICE },
         };
         let session = match &front {
@@ -82,6 +84,8 @@ impl Window {
         self.maximised = None;
         self.dialog = None;
         self.lesson_step = 0;
+        self.arranged.hidden_knobs.clear();
+        self.recorded_in(file.as_deref());
         self.awaited = Awaited::default();
         self.changed_as_a_whole();
     }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender};
 
-use crate::figures::file::FileFormat;
 use crate::plots::{LandscapeMetric, PaneId, PaneOptions, Plot, pane};
 use crate::record::file::Archive;
 use crate::record::{Divergence, Outcome, Playback, Recording, TimeCursor, TrackId, memory};
@@ -14,50 +13,26 @@ use crate::run::session::Session;
 use crate::run::spec::RunSpec;
 
 use super::background::{Background, Browse, Finished};
+use super::bring::Hovered;
 use super::connectivity::{Comparing, EndChoice, Pick};
 use super::coord_check::CoordChecking;
 use super::draft;
+use super::export::{Choice, Clip, Export};
+use super::film::Filming;
+use super::history::History;
 use super::lab::LabInFront;
 use super::lesson_links::Awaited;
 use super::link::{Link, Wake};
 use super::live::Live;
+use super::settings::{Keeper, Memory};
+use super::sharing::Arranged;
 use super::sweep::SweepWatch;
 use super::toasts::{Notice, Toasts};
 
+pub use super::dialog::Dialog;
+
 /// Longest that one frame spends on what has arrived.
 const DRAIN: Duration = Duration::from_millis(4);
-
-/// What stands in front of the panes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Dialog {
-    /// The list of keys.
-    Keys,
-    /// How to read a pane.
-    Guide(PaneId),
-    /// What a knob means.
-    Knob(&'static str),
-    CoordCheck,
-    Connectivity,
-    SaveWeights {
-        path: String,
-    },
-    Save {
-        path: String,
-    },
-    Open {
-        path: String,
-    },
-    /// Something to be written at a step.
-    Note {
-        step: u64,
-        text: String,
-    },
-    Export {
-        pane: PaneId,
-        format: FileFormat,
-        path: String,
-    },
-}
 
 /// What is said while a file is read.
 pub(super) fn opening(path: &Path) -> String {
@@ -92,12 +67,33 @@ pub struct Window {
     pub dialog: Option<Dialog>,
     pub coord_check: CoordChecking,
     pub comparing: Comparing,
+    pub filming: Filming,
+    /// What figures were like last.
+    pub figure_choice: Choice,
+    /// What the next frame puts on the clipboard.
+    pub clipboard: Option<Clip>,
     pub toasts: Toasts,
     /// How often the panes were put back to their places.
     pub layout_resets: u32,
     /// Counts changes of the recording as a whole.
     shown_generation: u64,
     pub(super) link: Option<Link>,
+    /// What can be undone.
+    pub history: History,
+    /// Where the panes are, and what else a link says of the view.
+    pub arranged: Arranged,
+    /// Names new files for runs that the window begins.
+    pub(super) new_recording: Option<fn() -> Option<PathBuf>>,
+    /// The newest step when the run was saved last.
+    pub(super) saved_at: Option<u64>,
+    /// Where the run is being saved to, and its newest step then.
+    saving: Option<(PathBuf, u64)>,
+    /// A file that is held over the window.
+    pub hovered: Option<Hovered>,
+    /// What is kept from one day to the next and stands nowhere else.
+    pub memory: Memory,
+    /// Where it is kept; none for nowhere, as in tests.
+    pub(super) keeper: Option<Keeper>,
     /// The lab in front; none for the Playground.
     pub lab: Option<LabInFront>,
     /// The worker that this window began; none if somebody else did.
@@ -158,10 +154,21 @@ impl Window {
             dialog: None,
             coord_check: CoordChecking::default(),
             comparing: Comparing::default(),
+            filming: Filming::default(),
+            figure_choice: Choice::default(),
+            clipboard: None,
             toasts: Toasts::default(),
             layout_resets: 0,
             shown_generation: 0,
             link,
+            history: History::default(),
+            arranged: Arranged::default(),
+            new_recording: None,
+            saved_at: None,
+            saving: None,
+            hovered: None,
+            memory: Memory::default(),
+            keeper: None,
             lab: None,
             session: None,
             followed: None,
@@ -229,21 +236,6 @@ impl Window {
                 _ => None,
             },
         }
-    }
-
-    /// A prompt for where to save, with a place filled in.
-    pub fn save_dialog(&self) -> Dialog {
-        let task = match &self.recording().header.lab {
-            Some(lab) => lab.id.clone(),
-            None => crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string()),
-        };
-        Dialog::Save { path: format!("./landscope-{task}-step{}.landscope", self.recording().newest_step()) }
-    }
-
-    /// Likewise for the weights.
-    pub fn save_weights_dialog(&self) -> Dialog {
-        let task = crate::run::knobs::find("task").map_or_else(String::new, |knob| knob.get(self.spec()).to_string());
-        Dialog::SaveWeights { path: format!("./landscope-{task}-step{}.safetensors", self.recording().newest_step()) }
     }
 
     pub fn wake(&self) -> &Wake {
@@ -333,6 +325,9 @@ impl Window {
         if let Event::Checkpoints(checkpoints) = &event {
             self.comparing.take(checkpoints.clone(), &self.wake);
         }
+        if let Event::Saved(path) = &event {
+            self.written(path);
+        }
         if let Some(notice) = self.live.receive(event) {
             self.toasts.push(notice);
         }
@@ -342,8 +337,9 @@ impl Window {
             }
             self.archive = None;
             self.shown_generation += 1;
-            if self.viewed.is_none() && self.lab.is_none() {
-                self.cursor = TimeCursor::Following;
+            self.saved_at = None;
+            if self.viewed.is_none() && (self.lab.is_none() || self.arranged.cursor_to_come.is_some()) {
+                self.cursor = self.cursor_at_start();
             }
         }
         if changes && self.viewed.is_none() {
@@ -357,6 +353,12 @@ impl Window {
         }
         match finished {
             Finished::Picked { path: None, .. } => {}
+            Finished::Looked { path, found, dropped: true } => self.brought(path, found),
+            Finished::Looked { path, found, dropped: false } => {
+                if let Some(hovered) = self.hovered.as_mut().filter(|hovered| hovered.path == path) {
+                    hovered.found = Some(found);
+                }
+            }
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
             Finished::Read { path, result: Ok(opened), others } => {
                 let place = super::full_path(&path);
@@ -364,14 +366,22 @@ impl Window {
                     None => self.toasts.push(Notice::done(format!("Opened {place}"))),
                     Some(damage) => self.toasts.push(Notice::problem(format!("Opened {place}, not whole: {damage}"))),
                 }
+                self.remember(&path);
                 self.view(path, opened.recording);
                 if let Some(viewed) = &mut self.viewed {
                     viewed.others = others;
                     self.tracks_open = others > 0;
                 }
             }
+            Finished::Filmed { path, result } => self.filmed(&path, result),
+            Finished::Drawn(Ok(picture)) => {
+                self.clipboard = Some(Clip::Picture(picture));
+                self.toasts.push(Notice::done("Copied the picture"));
+            }
+            Finished::Drawn(Err(message)) => self.toasts.push(Notice::problem(message)),
             Finished::Measured { path, result: Ok(found) } => self.add_measured(&path, found),
             Finished::Written { path, result: Ok(()) } => {
+                self.written(&path);
                 self.toasts.push(Notice::done(format!("Wrote {}", super::full_path(&path))));
             }
             Finished::Read { result: Err(message), .. }
@@ -388,11 +398,24 @@ impl Window {
             (Browse::OpenRecording, _) => self.apply(super::action::Action::Open(picked)),
             (
                 Browse::SaveAs,
-                Some(Dialog::Save { path } | Dialog::SaveWeights { path } | Dialog::Export { path, .. }),
+                Some(
+                    Dialog::Save { path }
+                    | Dialog::SaveWeights { path }
+                    | Dialog::SaveState { path }
+                    | Dialog::Export(Export { path, .. }),
+                ),
             ) => {
                 *path = picked.to_string_lossy().into_owned();
             }
+            (Browse::SaveAs, Some(Dialog::Film)) => {
+                if let Some(draft) = &mut self.filming.draft {
+                    draft.path = picked.to_string_lossy().into_owned();
+                }
+            }
             (Browse::SaveAs, _) => {}
+            (Browse::SaveFolder, _) => {
+                self.apply(super::action::Action::Settings(super::settings::SettingsAction::Folder(Some(picked))));
+            }
             (Browse::Weights(end), _) => {
                 let choice = EndChoice { pick: Pick::File, path: picked.to_string_lossy().into_owned() };
                 self.comparing.ends[end.min(1)] = choice;
@@ -427,8 +450,18 @@ impl Window {
         }
     }
 
+    /// A file is on the disk: if it is the run's recording, nothing of it would be lost.
+    fn written(&mut self, path: &Path) {
+        if let Some((_, step)) = self.saving.take_if(|(saving, _)| saving == path) {
+            self.saved_at = Some(step);
+        }
+    }
+
     /// The worker writes what it recorded; of a file, the window writes a copy.
     pub(super) fn save(&mut self, path: PathBuf) {
+        if self.viewed.is_none() {
+            self.saving = Some((path.clone(), self.live.recording.newest_step()));
+        }
         if self.has_transport() && self.lab.is_none() {
             self.send(Command::Save(path));
         } else {
@@ -445,5 +478,8 @@ impl Window {
     /// Ends the worker. Its session is joined by whoever began it.
     pub fn quit(&mut self) {
         self.send(Command::Quit);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close(&self.settings());
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::run::spec::RunSpec;
 
 use super::lab::LabInFront;
 use super::link::Wake;
+use super::share::SharedState;
 use super::shell::Shell;
 use super::state::Window;
 use super::{gpu, theme};
@@ -82,6 +83,17 @@ impl eframe::App for App {
     }
 }
 
+/// What surrounds the window: where it keeps what should outlast it, and how much memory recordings may hold.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Bytes.
+    pub memory_budget: usize,
+    /// The file of the settings.
+    pub settings: Option<PathBuf>,
+    /// Names a new file for a run of the Playground that the window begins, so that nothing is lost to a crash.
+    pub new_recording: Option<fn() -> Option<PathBuf>>,
+}
+
 /// What the window shows.
 #[expect(clippy::large_enum_variant, reason = "there is one in a program, and it is moved once")]
 pub enum Source {
@@ -93,6 +105,8 @@ pub enum Source {
     Followed(PathBuf),
     /// A sweep's folder.
     Sweep(PathBuf),
+    /// What a link, a saved state or a specification holds, with remarks for the user: it begins, or is asked about.
+    Shared { state: Box<SharedState>, remarks: Vec<String> },
     /// A recording, or the tracks of several: `others` is their number after the first.
     File { path: PathBuf, recording: Box<Recording>, others: usize },
 }
@@ -120,11 +134,12 @@ pub enum WindowError {
     SetUp { message: String },
 }
 
-/// Opens the window, whose recordings hold at most `memory_budget` bytes, and returns when it is closed. The worker is then told to quit; whoever started it joins it.
+/// Opens the window and returns when it is closed. The worker is then told to quit; whoever started it joins it. What the user
+/// sets and runs is kept at `places`.
 ///
 /// # Errors
 /// [`WindowError::NoDisplay`] where there is no desktop; the others say what to install.
-pub fn run(source: Source, memory_budget: usize) -> Result<(), WindowError> {
+pub fn run(source: Source, places: Places) -> Result<(), WindowError> {
     display()?;
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
@@ -143,6 +158,7 @@ pub fn run(source: Source, memory_budget: usize) -> Result<(), WindowError> {
         "landscope",
         options,
         Box::new(move |creation| {
+            let mut shared = None;
             let mut window = match source {
                 Source::Live { spec, commands, events, wake, file } => {
                     let mut window = Window::following(spec, commands, events, wake);
@@ -153,6 +169,10 @@ pub fn run(source: Source, memory_budget: usize) -> Result<(), WindowError> {
                     let mut window = Window::idle(wake);
                     window.begin(Some(LabInFront { lab, draft: values }));
                     window
+                }
+                Source::Shared { state, remarks } => {
+                    shared = Some((state, remarks));
+                    Window::idle(Wake::default())
                 }
                 Source::Followed(path) => {
                     let mut window = Window::idle(Wake::default());
@@ -166,7 +186,15 @@ pub fn run(source: Source, memory_budget: usize) -> Result<(), WindowError> {
                 }
                 Source::File { path, recording, others } => Window::comparing_files(&path, *recording, others),
             };
-            window.set_memory_budget(memory_budget);
+            window.set_memory_budget(places.memory_budget);
+            window.new_recording = places.new_recording;
+            if let Some(path) = places.settings {
+                window.keep_settings_in(path);
+            }
+            // What a link says of the view counts more than the settings.
+            if let Some((state, remarks)) = shared {
+                window.arrive(*state, remarks);
+            }
             let mut app = App::new(window);
             app.install(&creation.egui_ctx, creation.wgpu_render_state.as_ref());
             Ok(Box::new(app))

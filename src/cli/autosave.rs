@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::places;
+
 /// Recordings kept; older ones are removed when a new one begins.
 const KEPT: usize = 10;
 const PREFIX: &str = "playground-";
@@ -11,28 +13,11 @@ const EXTENSION: &str = "landscope";
 /// A new file in the user's state folder, or none if there is no place: the run then isn't recorded on disk until
 /// it is saved.
 pub fn path() -> Option<PathBuf> {
-    let folder = folder()?;
+    let folder = places::state()?;
     std::fs::create_dir_all(&folder).ok()?;
     prune(&folder);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_millis();
     Some(folder.join(format!("{PREFIX}{now}.{EXTENSION}")))
-}
-
-/// `$XDG_STATE_HOME/landscope`, or where the platform keeps such things.
-fn folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if cfg!(windows) {
-        return set("LOCALAPPDATA").map(|path| path.join("landscope"));
-    }
-    if let Some(state) = set("XDG_STATE_HOME") {
-        return Some(state.join("landscope"));
-    }
-    let home = set("HOME")?;
-    Some(if cfg!(target_os = "macos") {
-        home.join("Library/Application Support/landscope")
-    } else {
-        home.join(".local/state/landscope")
-    })
 }
 
 fn prune(folder: &Path) {

@@ -5,7 +5,7 @@ use clap::{ArgMatches, Command};
 
 use crate::app::{self, WindowError};
 
-use super::{arguments, lab_run};
+use super::{arguments, lab_run, places};
 
 pub fn command() -> Command {
     let command = Command::new("lab")
@@ -22,7 +22,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     match app::display() {
         Ok(()) => Ok(app::run(
             app::Source::Lab { lab, values, wake: app::Wake::default() },
-            crate::record::memory::DEFAULT_BYTES,
+            places::of_the_window(crate::record::memory::DEFAULT_BYTES),
         )?),
         Err(WindowError::NoDisplay) => {
             eprintln!("No display here: running the lab without a window (DISPLAY and WAYLAND_DISPLAY aren't set)");

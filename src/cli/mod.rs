@@ -6,7 +6,10 @@ mod claims;
 mod connect;
 mod coord_check;
 mod doctor;
+mod export;
+mod figure;
 mod figure_files;
+mod film;
 mod headless;
 mod init;
 mod knob_flags;
@@ -16,22 +19,26 @@ mod list;
 mod measure;
 mod measure_recording;
 mod model_files;
+mod places;
 mod playground;
 mod progress;
 mod replay;
 mod run;
 mod screenshot;
+mod shown;
 mod sweep;
 mod theory;
 mod train;
 mod view;
 mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use crate::app::share::link;
 use crate::base::pipes;
 use crate::labs::LABS;
 
@@ -45,6 +52,9 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: run::command, run: run::run },
     Subcommand { command: view::command, run: view::run },
+    Subcommand { command: figure::command, run: figure::run },
+    Subcommand { command: film::command, run: film::run },
+    Subcommand { command: export::command, run: export::run },
     Subcommand { command: replay::command, run: replay::run },
     Subcommand { command: screenshot::command, run: screenshot::run },
     Subcommand { command: init::command, run: init::run },
@@ -72,7 +82,7 @@ fn grammar() -> Command {
 
 /// The program: parses, dispatches, prints one line for what went wrong.
 pub fn main() -> ExitCode {
-    let matches = match grammar().try_get_matches() {
+    let matches = match grammar().try_get_matches_from(with_link_opened(std::env::args_os())) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print!("{error}");
@@ -86,7 +96,8 @@ pub fn main() -> ExitCode {
     let result = match matches.subcommand() {
         None => playground::run(&matches),
         Some((name, matches)) => {
-            if !["lab", "view", "watch"].contains(&name) {
+            // A film writes into ffmpeg, whose end is an error to be told.
+            if !["lab", "view", "film", "watch"].contains(&name) {
                 pipes::end_when_nobody_reads();
             }
             let chosen = SUBCOMMANDS.iter().find(|sub| (sub.command)().get_name() == name);
@@ -100,6 +111,15 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A link in the place of a subcommand is opened: `landscope 'landscope://…'` is `landscope view 'landscope://…'`.
+fn with_link_opened(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<_> = arguments.collect();
+    if arguments.get(1).and_then(|argument| argument.to_str()).is_some_and(link::is_one) {
+        arguments.insert(1, "view".into());
+    }
+    arguments
 }
 
 /// An error and its causes, but for those that the message before has in it already.

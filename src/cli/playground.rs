@@ -7,7 +7,7 @@ use crate::run::session::{Session, SessionOptions};
 use crate::run::spec::RunSpec;
 use crate::run::worker::WorkerOptions;
 
-use super::{arguments, autosave, headless, knob_flags};
+use super::{arguments, autosave, headless, knob_flags, places};
 
 /// Points a side of a slice while training rests.
 const FINEST_SLICE: usize = 65;
@@ -47,5 +47,5 @@ fn window(spec: RunSpec, against: Option<RunSpec>, memory: usize) -> anyhow::Res
         None => Session::start(spec.clone(), options)?,
     };
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec, commands, events, wake, file }, memory)?)
+    Ok(app::run(app::Source::Live { spec, commands, events, wake, file }, places::of_the_window(memory))?)
 }

@@ -16,7 +16,7 @@ use crate::run::spec::RunSpec;
 use crate::run::watch::{PROBES, WatchOrder, settings};
 use crate::run::worker::WorkerOptions;
 
-use super::{arguments, autosave, knob_flags, model_files, progress};
+use super::{arguments, autosave, knob_flags, model_files, places, progress};
 
 /// Points a side of a slice, without and with a window.
 const FINEST_SLICES: [usize; 2] = [33, 65];
@@ -114,7 +114,10 @@ fn window(order: WatchOrder, out: Option<PathBuf>, budget: usize) -> anyhow::Res
     };
     let session = Session::start_watch(order, options)?;
     let (commands, events) = (session.commands().clone(), session.events().clone());
-    Ok(app::run(app::Source::Live { spec: RunSpec::default(), commands, events, wake, file }, budget)?)
+    Ok(app::run(
+        app::Source::Live { spec: RunSpec::default(), commands, events, wake, file },
+        places::of_the_window(budget),
+    )?)
 }
 
 /// `watch.landscope` in the folder, or the first of `watch-2.landscope`, ... that isn't there.

@@ -1,54 +1,15 @@
 //! What figures are drawn on: plotters' SVG backend in fractions of a pixel.
 
 use plotters::backend::{DrawingBackend, SVGBackend};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontFamily, FontTransform, IntoFont, IntoTextStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle};
-
-use crate::plots::{Colormap, LineColor};
+use plotters::style::{RGBAColor, ShapeStyle};
 
 use super::FigureError;
-use super::text::{self, Align, Style};
+use super::glyphs::{Outlines, escaped};
+use super::ink::Ink;
+use super::paper::{Camera, Paper, Room};
+use super::text::{Align, Style};
 
-/// sRGB.
-pub type Color = [u8; 3];
-
-pub const BLACK: Color = [0x1a, 0x20, 0x29];
-/// Axis numbers and notes.
-pub const GREY: Color = [0x4d, 0x58, 0x66];
-/// Frames and ticks.
-pub const FRAME: Color = [0x8a, 0x93, 0x9f];
-pub const GRID: Color = [0xe6, 0xe9, 0xed];
-pub const WHITE: Color = [0xff, 0xff, 0xff];
-/// Cells without a value.
-pub const MISSING: Color = [0xd9, 0xdc, 0xe0];
-
-/// Okabe and Ito (2008), in the order that reads best on white: the order of the window's light theme.
-const SERIES: [Color; 7] = [
-    [0x00, 0x72, 0xb2],
-    [0xd5, 0x5e, 0x00],
-    [0x00, 0x9e, 0x73],
-    [0xcc, 0x79, 0xa7],
-    [0xe6, 0x9f, 0x00],
-    [0x56, 0xb4, 0xe9],
-    [0x4b, 0x4f, 0x57],
-];
-
-pub fn series(index: usize) -> Color {
-    SERIES[index % SERIES.len()]
-}
-
-/// As the window's lines on a light ground.
-pub fn line_color(color: LineColor) -> Color {
-    match color {
-        LineColor::Palette(index) => series(index),
-        LineColor::Scale(at) => Colormap::Viridis.rgb8(0.85 * at),
-    }
-}
-
-/// The colour at `share` of the way from `a` to `b`.
-pub fn mix(a: Color, b: Color, share: f64) -> Color {
-    std::array::from_fn(|i| (f64::from(a[i]) + (f64::from(b[i]) - f64::from(a[i])) * share).round() as u8)
-}
+pub use super::ink::{BLACK, Color, WHITE, mix};
 
 /// The backend counts in whole units: this many make a pixel.
 const UNITS: f64 = 16.0;
@@ -105,35 +66,59 @@ impl From<Stroke> for ShapeStyle {
 }
 
 pub struct Canvas<'a> {
+    pub ink: Ink,
+    pub camera: Camera,
+    pub room: Room,
     backend: SVGBackend<'a>,
+    /// Text lies on top of everything.
+    text: Outlines,
     failure: Option<String>,
 }
 
-/// The SVG of what `paint` draws.
+/// The SVG of what `paint` draws on a sheet of so many pixels, called `title`. `side` says lengths as the file's head has them.
 pub fn draw(
-    (width, height): (u32, u32),
-    title: &str,
+    [width, height]: [f64; 2],
+    side: impl Fn(f64) -> String,
+    (title, paper): (&str, &Paper),
     paint: impl FnOnce(&mut Canvas<'_>),
 ) -> Result<String, FigureError> {
     let mut svg = String::new();
-    let inner = (width * UNITS as u32, height * UNITS as u32);
-    let mut canvas = Canvas { backend: SVGBackend::with_string(&mut svg, inner), failure: None };
-    let all = Rect { left: 0.0, top: 0.0, right: f64::from(width), bottom: f64::from(height) };
-    canvas.rect(all, WHITE);
+    let inner = [width, height].map(|side| (side * UNITS).round() as u32);
+    let mut canvas = Canvas {
+        ink: Ink::on(paper.ground),
+        camera: paper.camera,
+        room: paper.room,
+        backend: SVGBackend::with_string(&mut svg, inner.into()),
+        text: Outlines::default(),
+        failure: None,
+    };
+    canvas.rect(Rect { left: 0.0, top: 0.0, right: width, bottom: height }, canvas.ink.ground);
     paint(&mut canvas);
     let presented = canvas.backend.present();
     let failure = canvas.failure.take().or_else(|| presented.err().map(|error| error.to_string()));
+    let text = canvas.text.svg();
     drop(canvas);
     if let Some(message) = failure {
         return Err(FigureError::Drawing { message });
     }
-    // The root says the size in pixels, whatever the units inside, and what the picture is for those who can't see it.
-    let end = svg.find('>').ok_or_else(|| FigureError::Drawing { message: "the drawing has no root".into() })?;
-    let escaped = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let broken = |what: &str| FigureError::Drawing { message: format!("the drawing has no {what}") };
+    svg.truncate(svg.rfind("</svg>").ok_or_else(|| broken("end"))?);
+    svg.push_str(&text);
+    svg.push_str("</svg>\n");
+    // The root says how large the figure is, whatever the units inside, and what it is for those who can't see it.
+    let end = svg.find('>').ok_or_else(|| broken("root"))?;
+    let description = match paper.description.as_str() {
+        "" => String::new(),
+        words => format!("\n<desc>{}</desc>", escaped(words)),
+    };
     let root = format!(
-        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {} {}\" xmlns=\"http://www.w3.org/2000/svg\" \
-         stroke-linejoin=\"round\">\n<title>{escaped}</title>",
-        inner.0, inner.1
+        "<svg width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" xmlns=\"http://www.w3.org/2000/svg\" \
+         xmlns:xlink=\"http://www.w3.org/1999/xlink\" stroke-linejoin=\"round\">\n<title>{}</title>{description}",
+        side(width),
+        side(height),
+        inner[0],
+        inner[1],
+        escaped(title)
     );
     svg.replace_range(..=end, &root);
     Ok(svg)
@@ -212,38 +197,15 @@ impl Canvas<'_> {
     }
 
     /// One line of text.
-    pub fn text(&mut self, at: [f64; 2], text: &str, style: Style) {
-        let runs = text::runs(text);
-        if runs.len() == 1 {
-            return self.run(at, text, style);
-        }
-        let share = match style.align {
-            Align::Start => 0.0,
-            Align::Middle => 0.5,
-            Align::End => 1.0,
-        };
-        let mut along = -share * text::width(text, style.size);
-        for run in runs {
-            let at = if style.upwards { [at[0], at[1] - along] } else { [at[0] + along, at[1]] };
-            // Spaces at its ends would be lost.
-            let indent = text::width(&run[..run.len() - run.trim_start().len()], style.size);
-            let at = if style.upwards { [at[0], at[1] - indent] } else { [at[0] + indent, at[1]] };
-            self.run(at, run.trim(), Style { align: Align::Start, ..style });
-            along += text::width(run, style.size);
-        }
-    }
-
-    fn run(&mut self, [x, y]: [f64; 2], text: &str, style: Style) {
-        if text.is_empty() {
+    pub fn text(&mut self, [x, y]: [f64; 2], text: &str, style: Style) {
+        if text.is_empty() || !(x.is_finite() && y.is_finite()) {
             return;
         }
-        let [r, g, b] = style.color;
-        // plotters divides sizes by 1.24 and counts vertical positions from lines, not capitals: the foot is ours.
-        let font = (FontFamily::Name(text::FAMILIES), style.size * UNITS * 1.24).into_font();
-        let h_pos = match style.align {
-            Align::Start => HPos::Left,
-            Align::Middle => HPos::Center,
-            Align::End => HPos::Right,
+        let width = super::text::width(text, style.size);
+        let back = match style.align {
+            Align::Start => 0.0,
+            Align::Middle => 0.5 * width,
+            Align::End => width,
         };
         let capitals = 0.693 * style.size;
         let drop = match style.vertical {
@@ -251,17 +213,8 @@ impl Canvas<'_> {
             Align::Middle => 0.5 * capitals,
             Align::End => 0.0,
         };
-        // `VPos::Bottom` lifts by half the height of an x.
-        let drop = drop + 0.26 * style.size;
-        let (at, font) = if style.upwards {
-            ([x + drop, y], font.transform(FontTransform::Rotate270))
-        } else {
-            ([x, y + drop], font)
-        };
-        let style: TextStyle<'_> =
-            font.color(&RGBColor(r, g, b)).into_text_style(&self.backend.get_size()).pos(Pos::new(h_pos, VPos::Bottom));
-        let result = self.backend.draw_text(text, &style, units(at)).map_err(|e| e.to_string());
-        self.keep(result);
+        let at = if style.upwards { [x + drop, y + back] } else { [x - back, y + drop] };
+        self.text.add(at.map(|v| v * UNITS), text, (style.size * UNITS, style.upwards), style.color);
     }
 }
 
@@ -297,6 +250,7 @@ fn dashed(points: &[[f64; 2]], on: f64, off: f64) -> Vec<Vec<[f64; 2]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::paper::FigureSize;
 
     #[test]
     fn dashes_go_round_corners_and_keep_their_lengths() {
@@ -310,13 +264,19 @@ mod tests {
 
     #[test]
     fn titles_are_escaped_and_numbers_that_are_none_left_out() {
-        let svg = draw((300, 200), "a < b & c", |canvas| {
-            canvas.path(
-                &[[0.0, 0.0], [f64::NAN, 1.0], [2.0, 2.0], [3.0, f64::INFINITY], [4.0, 4.0]],
-                Stroke::new(BLACK, 1.0),
-            );
-            canvas.polygon(&[[0.0, 0.0], [1.0, 1.0], [f64::NAN, 0.0]], BLACK, 1.0);
-        })
+        let paper = Paper::of(FigureSize::Pixels { width: 300, height: 200 });
+        let svg = draw(
+            [300.0, 200.0],
+            |side| side.to_string(),
+            ("a < b & c", &paper),
+            |canvas| {
+                canvas.path(
+                    &[[0.0, 0.0], [f64::NAN, 1.0], [2.0, 2.0], [3.0, f64::INFINITY], [4.0, 4.0]],
+                    Stroke::new(BLACK, 1.0),
+                );
+                canvas.polygon(&[[0.0, 0.0], [1.0, 1.0], [f64::NAN, 0.0]], BLACK, 1.0);
+            },
+        )
         .unwrap();
         assert!(svg.contains("<title>a &lt; b &amp; c</title>"));
         assert!(!svg.contains("polyline") && !svg.contains("polygon"), "{svg}");

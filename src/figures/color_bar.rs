@@ -1,6 +1,6 @@
 //! The colours of a field or surface with their values.
 
-use super::canvas::{BLACK, Canvas, FRAME, GREY, Rect, Stroke};
+use super::canvas::{Canvas, Rect};
 use super::frame::{self, Scale};
 use super::text::{self, Align, Style};
 use crate::plots::ticks::{self, Tick};
@@ -53,15 +53,15 @@ impl ColorBar<'_> {
             let strip = Rect { top: at(i + 1), bottom: if i == 0 { bar.bottom } else { at(i - 1) }, ..bar };
             canvas.rect(strip, self.colormap.rgb8((i as f32 + 0.5) / steps as f32));
         }
-        frame::border(canvas, bar);
+        frame::border(canvas, bar, font);
         let scale = Scale::y(range, bar);
         for tick in &ticks {
             let at = scale.px(tick.at);
             let length = if tick.label.is_empty() { 0.15 } else { 0.3 };
-            canvas.line([bar.right, at], [bar.right + length * font, at], Stroke::new(FRAME, 1.0));
-            canvas.text([bar.right + 0.5 * font, at], &tick.label, Style::new(font, GREY));
+            canvas.line([bar.right, at], [bar.right + length * font, at], frame::hairline(canvas.ink.frame, font));
+            canvas.text([bar.right + 0.5 * font, at], &tick.label, Style::new(font, canvas.ink.quiet));
         }
-        let style = Style { upwards: true, vertical: Align::End, ..Style::new(font, BLACK).centred() };
+        let style = Style { upwards: true, vertical: Align::End, ..Style::new(font, canvas.ink.text).centred() };
         canvas.text([end, bar.middle()[1]], &text::elide(self.label, font, bar.height()), style);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::canvas::{BLACK, Canvas, MISSING, Rect, Stroke, WHITE};
+use super::canvas::{BLACK, Canvas, Rect, Stroke, WHITE};
 use super::color_bar::ColorBar;
 use super::frame::{self, Scale};
 use super::text;
@@ -16,6 +16,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
     let mut inner = frame::title_and_notes(canvas, &plot.title, &plot.notes, area, font);
     inner.bottom -= frame::bottom_margin(&plot.x_label, font);
     let bar = ColorBar { label: &plot.value_label, colormap: plot.colormap, range: plot.value_range, log: plot.log };
+    let [x_range, y_range] = plot.shown();
     let y_ticks = y_ticks(plot, inner.height(), font);
     let labels: Vec<_> = y_ticks.iter().map(|tick| tick.label.as_str()).collect();
     let margin = frame::left_margin(labels.iter().copied(), &plot.y_label, font, 0.35 * area.width());
@@ -26,9 +27,9 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
         inner = squared(plot, inner);
     }
     bar.draw(canvas, inner, font);
-    cells(canvas, plot, inner);
+    let (x, y) = (Scale::x(x_range, inner), Scale::y(y_range, inner));
+    cells(canvas, plot, inner, (&x, &y));
 
-    let (x, y) = (Scale::x(plot.x_range, inner), Scale::y(plot.y_range, inner));
     let place = |p: &[f64; 2]| [x.px(p[0]), y.px(p[1])];
     for (index, _) in plot.crossed.iter().enumerate().filter(|(_, crossed)| **crossed) {
         let edge = |[low, high]: [f64; 2], i: usize, n: usize| low + (high - low) * i as f64 / n as f64;
@@ -63,9 +64,9 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
         canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(WHITE, 0.2 * font));
         canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(BLACK, 0.09 * font));
     }
-    frame::border(canvas, inner);
+    frame::border(canvas, inner, font);
     let room = (inner.width() / (5.0 * font)).max(2.0) as usize;
-    let x_ticks = plot.column_ticks(room).unwrap_or_else(|| ticks::linear(plot.x_range, room));
+    let x_ticks = plot.column_ticks(room).unwrap_or_else(|| ticks::linear(x_range, room));
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
     let y_ticks: Vec<_> = y_ticks
         .into_iter()
@@ -77,7 +78,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &FieldPlot, area: Rect, font: f64) {
 /// Numbers, or the names of the rows at their middles: all of them, or every so many where there are too many.
 fn y_ticks(plot: &FieldPlot, height: f64, font: f64) -> Vec<Tick> {
     if plot.row_labels.is_empty() {
-        return ticks::linear(plot.y_range, (height / (3.0 * font)).max(2.0) as usize);
+        return ticks::linear(plot.shown()[1], (height / (3.0 * font)).max(2.0) as usize);
     }
     let rows = plot.rows.max(1) as f64;
     let stride = (1.3 * font * rows / height).ceil().max(1.0) as usize;
@@ -89,23 +90,32 @@ fn y_ticks(plot: &FieldPlot, height: f64, font: f64) -> Vec<Tick> {
 
 /// The largest rectangle in the middle of `inner` whose cells are squares.
 fn squared(plot: &FieldPlot, inner: Rect) -> Rect {
-    let cell = (inner.width() / plot.columns.max(1) as f64).min(inner.height() / plot.rows.max(1) as f64);
-    let (width, height) = (cell * plot.columns.max(1) as f64, cell * plot.rows.max(1) as f64);
+    let [x, y] = plot.shown();
+    // Cells that are shown, which may be a part of them.
+    let part = |n: usize, [low, high]: [f64; 2], [a, b]: [f64; 2]| {
+        let share = (b - a) / (high - low);
+        n.max(1) as f64 * if share.is_finite() && share > 0.0 { share } else { 1.0 }
+    };
+    let (columns, rows) = (part(plot.columns, plot.x_range, x), part(plot.rows, plot.y_range, y));
+    let cell = (inner.width() / columns).min(inner.height() / rows);
+    let (width, height) = (cell * columns, cell * rows);
     let spare = [0.5 * (inner.width() - width), 0.5 * (inner.height() - height)];
     let (left, top) = (inner.left + spare[0].max(0.0), inner.top + spare[1].max(0.0));
     Rect { left, top, right: left + width, bottom: top + height }
 }
 
-fn cells(canvas: &mut Canvas<'_>, plot: &FieldPlot, inner: Rect) {
+fn cells(canvas: &mut Canvas<'_>, plot: &FieldPlot, inner: Rect, scales: (&Scale, &Scale)) {
     let (values, rows, columns) = averaged(plot);
-    canvas.rect(inner, MISSING);
+    let missing = canvas.ink.missing;
+    canvas.rect(inner, missing);
     if rows == 0 || columns == 0 {
         return;
     }
-    let x = |i: usize| inner.left + inner.width() * i as f64 / columns as f64;
-    let y = |j: usize| inner.bottom - inner.height() * j as f64 / rows as f64;
+    let edge = |[low, high]: [f64; 2], i: usize, n: usize| low + (high - low) * i as f64 / n as f64;
+    let x = |i: usize| scales.0.px(edge(plot.x_range, i, columns)).clamp(inner.left, inner.right);
+    let y = |j: usize| scales.1.px(edge(plot.y_range, j, rows)).clamp(inner.top, inner.bottom);
     for (j, row) in values.chunks_exact(columns).take(rows).enumerate() {
-        let colors: Vec<_> = row.iter().map(|&v| plot.unit(v).map_or(MISSING, |t| plot.colormap.rgb8(t))).collect();
+        let colors: Vec<_> = row.iter().map(|&v| plot.unit(v).map_or(missing, |t| plot.colormap.rgb8(t))).collect();
         let mut from = 0;
         while from < columns {
             let same = colors[from..].iter().take_while(|color| **color == colors[from]).count();

@@ -1,6 +1,6 @@
 //! What surrounds a picture: title, notes, axes with numbers.
 
-use super::canvas::{BLACK, Canvas, FRAME, GREY, Rect, Stroke};
+use super::canvas::{Canvas, Color, Rect, Stroke};
 use super::text::{self, Align, Style};
 use crate::plots::ticks::Tick;
 
@@ -31,26 +31,39 @@ impl Scale {
     }
 }
 
+/// A thin line: a pixel at the usual size of text, and as much of print.
+pub fn hairline(color: Color, font: f64) -> Stroke {
+    Stroke::new(color, font / 15.0)
+}
+
+/// The lines that notes need.
+pub fn note_lines(notes: &[String], font: f64, room: f64) -> Vec<String> {
+    let mut lines = text::wrap(&notes.join(" · "), font, room);
+    if lines.len() > NOTE_LINES {
+        let rest = lines.split_off(NOTE_LINES - 1).join(" ");
+        lines.push(text::elide(&rest, font, room));
+    }
+    lines
+}
+
 /// Title above, notes below; returns what is left between them.
 pub fn title_and_notes(canvas: &mut Canvas<'_>, title: &str, notes: &[String], area: Rect, font: f64) -> Rect {
     let mut inner = area;
     if !title.is_empty() {
         let size = 1.3 * font;
-        let style = Style { vertical: Align::Start, ..Style::new(size, BLACK) };
+        let style = Style { vertical: Align::Start, ..Style::new(size, canvas.ink.text) };
         canvas.text([area.left, area.top], &text::elide(title, size, area.width()), style);
         inner.top += 2.0 * size;
     }
-    let mut lines = text::wrap(&notes.join(" · "), font, area.width());
-    if lines.len() > NOTE_LINES {
-        let rest = lines.split_off(NOTE_LINES - 1).join(" ");
-        lines.push(text::elide(&rest, font, area.width()));
+    let lines = note_lines(notes, font, area.width());
+    let kept = lines.len().max(canvas.room.note_lines);
+    // In a film the first line stands still, however many follow.
+    for (i, line) in lines.iter().enumerate() {
+        let at = [area.left, area.bottom - 1.35 * font * (kept - 1 - i) as f64];
+        canvas.text(at, line, Style { vertical: Align::End, ..Style::new(font, canvas.ink.quiet) });
     }
-    for (i, line) in lines.iter().rev().enumerate() {
-        let at = [area.left, area.bottom - 1.35 * font * i as f64];
-        canvas.text(at, line, Style { vertical: Align::End, ..Style::new(font, GREY) });
-    }
-    if !lines.is_empty() {
-        inner.bottom -= 1.35 * font * lines.len() as f64 + 0.5 * font;
+    if kept > 0 {
+        inner.bottom -= 1.35 * font * kept as f64 + 0.5 * font;
     }
     inner
 }
@@ -72,15 +85,15 @@ pub fn x_axis(canvas: &mut Canvas<'_>, inner: Rect, scale: &Scale, ticks: &[Tick
     for tick in ticks {
         let at = scale.px(tick.at);
         let length = if tick.label.is_empty() { 0.2 } else { 0.35 };
-        canvas.line([at, inner.bottom], [at, inner.bottom + length * font], Stroke::new(FRAME, 1.0));
+        canvas.line([at, inner.bottom], [at, inner.bottom + length * font], hairline(canvas.ink.frame, font));
         let half = 0.5 * text::width(&tick.label, font);
         if !tick.label.is_empty() && at - half > free {
             free = at + half + 0.5 * font;
-            let style = Style { vertical: Align::Start, ..Style::new(font, GREY).centred() };
+            let style = Style { vertical: Align::Start, ..Style::new(font, canvas.ink.quiet).centred() };
             canvas.text([at, inner.bottom + 0.75 * font], &tick.label, style);
         }
     }
-    let style = Style { vertical: Align::Start, ..Style::new(font, BLACK).centred() };
+    let style = Style { vertical: Align::Start, ..Style::new(font, canvas.ink.text).centred() };
     let name = text::elide(name, font, inner.width());
     canvas.text([inner.middle()[0], inner.bottom + 2.2 * font], &name, style);
 }
@@ -98,19 +111,19 @@ pub fn y_axis(
     for tick in ticks {
         let at = scale.px(tick.at);
         let length = if tick.label.is_empty() { 0.2 } else { 0.35 };
-        canvas.line([inner.left - length * font, at], [inner.left, at], Stroke::new(FRAME, 1.0));
+        canvas.line([inner.left - length * font, at], [inner.left, at], hairline(canvas.ink.frame, font));
         if !tick.label.is_empty() && at + 0.6 * font < free {
             free = at - 0.6 * font;
-            canvas.text([inner.left - 0.6 * font, at], &tick.label, Style::new(font, GREY).right());
+            canvas.text([inner.left - 0.6 * font, at], &tick.label, Style::new(font, canvas.ink.quiet).right());
         }
     }
-    let style = Style { upwards: true, vertical: Align::Start, ..Style::new(font, BLACK).centred() };
+    let style = Style { upwards: true, vertical: Align::Start, ..Style::new(font, canvas.ink.text).centred() };
     canvas.text([inner.left - margin, inner.middle()[1]], &text::elide(name, font, inner.height()), style);
 }
 
 /// The four sides of the picture.
-pub fn border(canvas: &mut Canvas<'_>, inner: Rect) {
+pub fn border(canvas: &mut Canvas<'_>, inner: Rect, font: f64) {
     let Rect { left, top, right, bottom } = inner;
     let corners = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]];
-    canvas.path(&corners, Stroke::new(FRAME, 1.0));
+    canvas.path(&corners, hairline(canvas.ink.frame, font));
 }

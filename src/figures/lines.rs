@@ -1,7 +1,8 @@
 //! Curves over steps.
 
-use super::canvas::{self, BLACK, Canvas, FRAME, GREY, GRID, Rect, Stroke};
+use super::canvas::{Canvas, Rect, Stroke};
 use super::frame::{self, Scale};
+use super::ink::Ink;
 use super::text::{self, Style};
 use crate::plots::{Band, Line, LineColor, LineKey, LinePlot, LineStyle, ranges, ticks};
 
@@ -28,11 +29,11 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     let x_ticks = plot.x_axis.ticks(x_range, (inner.width() / (5.0 * font)).max(2.0) as usize);
     for tick in y_ticks.iter().filter(|tick| !tick.label.is_empty()) {
         let at = y.px(tick.at);
-        canvas.line([inner.left, at], [inner.right, at], Stroke::new(GRID, 1.0));
+        canvas.line([inner.left, at], [inner.right, at], frame::hairline(canvas.ink.grid, font));
     }
     for tick in &x_ticks {
         let at = x.px(tick.at);
-        canvas.line([at, inner.top], [at, inner.bottom], Stroke::new(GRID, 1.0));
+        canvas.line([at, inner.top], [at, inner.bottom], frame::hairline(canvas.ink.grid, font));
     }
     verticals(canvas, plot, inner, &x, font);
     for band in &plot.bands {
@@ -50,11 +51,11 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) {
     for (point, color) in &plot.spots {
         let at = [x.px(plot.x_axis.place(point[0])), y.px(transform(point[1], plot.y_log))];
         if inner.contains(at) {
-            canvas.dot(at, 0.42 * font, canvas::line_color(*color));
-            canvas.dot(at, 0.2 * font, canvas::WHITE);
+            canvas.dot(at, 0.42 * font, canvas.ink.line(*color));
+            canvas.dot(at, 0.2 * font, canvas.ink.ground);
         }
     }
-    frame::border(canvas, inner);
+    frame::border(canvas, inner, font);
     frame::x_axis(canvas, inner, &x, &x_ticks, &plot.x_label, font);
     frame::y_axis(canvas, inner, &y, &y_ticks, (&plot.y_label, margin), font);
 }
@@ -70,8 +71,8 @@ fn equally(inner: &mut Rect, x: [f64; 2], y: [f64; 2]) {
     }
 }
 
-fn stroke(line: &Line, font: f64) -> Stroke {
-    let color = canvas::line_color(line.color);
+fn stroke(line: &Line, ink: &Ink, font: f64) -> Stroke {
+    let color = ink.line(line.color);
     match line.style {
         LineStyle::Solid | LineStyle::Marked | LineStyle::Dashed => Stroke::new(color, 0.13 * font),
         LineStyle::Faint => Stroke { color, width: 0.065 * font, alpha: 0.35 },
@@ -79,7 +80,7 @@ fn stroke(line: &Line, font: f64) -> Stroke {
 }
 
 fn curve(canvas: &mut Canvas<'_>, line: &Line, plot: &LinePlot, inner: Rect, (x, y): (&Scale, &Scale), font: f64) {
-    let stroke = stroke(line, font);
+    let stroke = stroke(line, &canvas.ink, font);
     let points: Vec<_> =
         line.points.iter().map(|p| [x.px(plot.x_axis.place(p[0])), y.px(transform(p[1], plot.y_log))]).collect();
     for part in points.split(|p| !p.iter().all(|v| v.is_finite())) {
@@ -110,7 +111,7 @@ fn band(canvas: &mut Canvas<'_>, band: &Band, plot: &LinePlot, inner: Rect, (x, 
     for stretch in placed.split(|p| !p.iter().all(|v| v.is_finite())).filter(|stretch| stretch.len() > 1) {
         let lower = stretch.iter().map(|p| [p[0], p[1]]);
         let outline: Vec<_> = lower.chain(stretch.iter().rev().map(|p| [p[0], p[2]])).collect();
-        canvas.polygon(&outline, canvas::line_color(band.color), f64::from(band.strength));
+        canvas.polygon(&outline, canvas.ink.line(band.color), f64::from(band.strength));
     }
 }
 
@@ -169,21 +170,23 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
         let value = value.map(|(_, value)| ticks::number(*value)).unwrap_or_default();
         let label = text::elide(&line.label, font, area.width() - 2.0 * swatch);
         let label_width = text::width(&label, font);
-        let value_room = if value.is_empty() { 0.0 } else { text::width(&value, font) + 0.5 * font };
+        let wide = text::width(&value, font).max(canvas.room.value * font);
+        let value_room = if wide > 0.0 { wide + 0.5 * font } else { 0.0 };
         if any && left + swatch + 0.4 * font + label_width + value_room > area.right {
             (left, top) = (area.left, top + row);
         }
         any = true;
         let middle = top + 0.5 * font;
+        let stroke = stroke(line, &canvas.ink, font);
         let ends = [[left, middle], [left + swatch, middle]];
         match line.style {
-            _ if all_alone(line) => canvas.dot([left + 0.5 * swatch, middle], 0.2 * font, stroke(line, font).color),
-            LineStyle::Dashed => canvas.dashes(&ends, stroke(line, font), [0.45 * font, 0.13 * font]),
-            LineStyle::Solid | LineStyle::Marked | LineStyle::Faint => canvas.path(&ends, stroke(line, font)),
+            _ if all_alone(line) => canvas.dot([left + 0.5 * swatch, middle], 0.2 * font, stroke.color),
+            LineStyle::Dashed => canvas.dashes(&ends, stroke, [0.45 * font, 0.13 * font]),
+            LineStyle::Solid | LineStyle::Marked | LineStyle::Faint => canvas.path(&ends, stroke),
         }
         left += swatch + 0.4 * font;
-        canvas.text([left, middle], &label, Style::new(font, BLACK));
-        canvas.text([left + label_width + 0.5 * font, middle], &value, Style::new(font, GREY));
+        canvas.text([left, middle], &label, Style::new(font, canvas.ink.text));
+        canvas.text([left + label_width + 0.5 * font, middle], &value, Style::new(font, canvas.ink.quiet));
         left += label_width + value_room + gap;
     }
     if let Some(key) = &plot.key {
@@ -199,7 +202,7 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
 /// What the colours of a bundle mean: the ends of the scale about a bar.
 fn scale(canvas: &mut Canvas<'_>, key: &LineKey, [mut left, middle]: [f64; 2], font: f64) {
     let text = |canvas: &mut Canvas<'_>, left: &mut f64, text: &str| {
-        canvas.text([*left, middle], text, Style::new(font, BLACK));
+        canvas.text([*left, middle], text, Style::new(font, canvas.ink.text));
         *left += text::width(text, font) + 0.5 * font;
     };
     let [low, high] = key.range.map(ticks::number);
@@ -207,7 +210,7 @@ fn scale(canvas: &mut Canvas<'_>, key: &LineKey, [mut left, middle]: [f64; 2], f
     const PARTS: usize = 24;
     let width = 8.0 * font / PARTS as f64;
     for part in 0..PARTS {
-        let color = canvas::line_color(LineColor::Scale(part as f32 / (PARTS - 1) as f32));
+        let color = canvas.ink.line(LineColor::Scale(part as f32 / (PARTS - 1) as f32));
         let bar = Rect { left, top: middle - 0.35 * font, right: left + width + 0.5, bottom: middle + 0.35 * font };
         canvas.rect(bar, color);
         left += width;
@@ -240,12 +243,12 @@ fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, f
         let ends = [[at, inner.top - 0.2 * font], [at, inner.bottom]];
         match what {
             Some(what) => {
-                canvas.dashes(&ends, Stroke::new(FRAME, 1.0), [0.3 * font, 0.2 * font]);
-                name(canvas, at, what, GREY);
+                canvas.dashes(&ends, frame::hairline(canvas.ink.frame, font), [0.3 * font, 0.2 * font]);
+                name(canvas, at, what, canvas.ink.quiet);
             }
             None => {
-                canvas.path(&ends, Stroke::new(BLACK, 1.0));
-                name(canvas, at, &format!("{} {}", plot.x_label, step), BLACK);
+                canvas.path(&ends, frame::hairline(canvas.ink.text, font));
+                name(canvas, at, &format!("{} {}", plot.x_label, step), canvas.ink.text);
             }
         }
     }

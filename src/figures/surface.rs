@@ -2,18 +2,20 @@
 
 use glam::{DVec3, dvec3};
 
-use super::canvas::{BLACK, Canvas, FRAME, GREY, GRID, Rect, Stroke, WHITE, mix};
+use super::canvas::{BLACK, Canvas, Rect, Stroke, WHITE, mix};
 use super::color_bar::ColorBar;
 use super::frame;
+use super::paper::Camera;
 use super::text::{self, Style};
 use crate::plots::{SurfacePlot, ticks};
 
-/// The surface lies in [-1, 1] x [-1, 1] x [0, HEIGHT]: the window's box and its first look at it.
+/// The surface lies in [-1, 1] x [-1, 1] x [0, HEIGHT]: the window's box.
 const HEIGHT: f64 = 0.85;
-const YAW: f64 = -1.02;
-const PITCH: f64 = 0.52;
 /// Distance of the eye from the middle of the box.
 const DISTANCE: f64 = 5.2;
+
+/// Directions that a steady camera is fitted for.
+const YAWS: usize = 24;
 
 /// Where points of the box fall on the paper.
 struct Eye {
@@ -26,13 +28,18 @@ struct Eye {
 
 impl Eye {
     /// Fits the box with room for the numbers around it.
-    fn new(inner: Rect, font: f64) -> Self {
-        let (sin_yaw, cos_yaw) = YAW.sin_cos();
-        let (sin, cos) = PITCH.sin_cos();
-        let back = dvec3(cos_yaw * cos, sin_yaw * cos, sin);
-        let up = dvec3(-cos_yaw * sin, -sin_yaw * sin, cos);
-        let mut eye = Self { right: up.cross(back), up, back, scale: 1.0, origin: [0.0, 0.0] };
-        let corners: Vec<_> = corners().map(|corner| eye.project(corner)).collect();
+    fn new(inner: Rect, font: f64, camera: Camera) -> Self {
+        let mut eye = Self::towards(camera.yaw, camera.pitch);
+        let yaws: Vec<_> = if camera.steady {
+            (0..YAWS).map(|k| k as f64 * std::f64::consts::TAU / YAWS as f64).collect()
+        } else {
+            vec![camera.yaw]
+        };
+        let corners: Vec<_> = yaws
+            .into_iter()
+            .map(|yaw| Self::towards(yaw, camera.pitch))
+            .flat_map(|eye| corners().map(move |corner| eye.project(corner)))
+            .collect();
         let extent = |axis: usize| {
             corners.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], p| [a.min(p[axis]), b.max(p[axis])])
         };
@@ -42,6 +49,15 @@ impl Eye {
         let [x, y] = inner.middle();
         eye.origin = [x - eye.scale * 0.5 * (left + right), y - 0.35 * air - eye.scale * 0.5 * (top + bottom)];
         eye
+    }
+
+    /// Of a box one unit a pixel, around the origin.
+    fn towards(yaw: f64, pitch: f64) -> Self {
+        let (sin_yaw, cos_yaw) = yaw.sin_cos();
+        let (sin, cos) = pitch.clamp(Camera::PITCH[0], Camera::PITCH[1]).sin_cos();
+        let back = dvec3(cos_yaw * cos, sin_yaw * cos, sin);
+        let up = dvec3(-cos_yaw * sin, -sin_yaw * sin, cos);
+        Self { right: up.cross(back), up, back, scale: 1.0, origin: [0.0, 0.0] }
     }
 
     fn project(&self, point: DVec3) -> [f64; 2] {
@@ -79,7 +95,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &SurfacePlot, area: Rect, font: f64) 
     inner.right -= bar.width(0.76 * inner.height(), font);
     let (middle, half) = (inner.middle()[1], 0.38 * inner.height());
     bar.draw(canvas, Rect { top: middle - half, bottom: middle + half, ..inner }, font);
-    let eye = Eye::new(inner, font);
+    let eye = Eye::new(inner, font, canvas.camera);
     floor(canvas, plot, &eye, font);
     if plot.n.checked_mul(plot.n) != Some(plot.values.len()) {
         return;
@@ -89,7 +105,7 @@ pub fn draw(canvas: &mut Canvas<'_>, plot: &SurfacePlot, area: Rect, font: f64) 
     pieces.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (_, piece) in pieces {
         match piece {
-            Piece::Facet { points, color } => canvas.polygon(&grown(points), color, 1.0),
+            Piece::Facet { points, color } => canvas.polygon(&grown(points, font), color, 1.0),
             Piece::Line { points, stroke } => canvas.path(&points, stroke),
             Piece::Dot { at, radius } => {
                 canvas.dot(at, 1.5 * radius, WHITE);
@@ -222,13 +238,16 @@ fn path(plot: &SurfacePlot, eye: &Eye, font: f64) -> Vec<(f64, Piece)> {
     pieces
 }
 
-/// A facet about a pixel larger all around, so that no seam shows between neighbours.
-fn grown(points: [[f64; 2]; 4]) -> [[f64; 2]; 4] {
+/// A facet a little larger all around, so that no seam shows between neighbours: by about a pixel, but by less where facets are so
+/// small that it would hide the lines on them.
+fn grown(points: [[f64; 2]; 4], font: f64) -> [[f64; 2]; 4] {
     let centre: [f64; 2] = std::array::from_fn(|k| points.iter().map(|p| p[k]).sum::<f64>() / 4.0);
-    points.map(|[x, y]| {
-        let (dx, dy) = (x - centre[0], y - centre[1]);
-        let length = dx.hypot(dy).max(1e-9);
-        [x + 0.9 * dx / length, y + 0.9 * dy / length]
+    let lengths = points.map(|[x, y]| (x - centre[0]).hypot(y - centre[1]));
+    let by = (0.3 * lengths.iter().sum::<f64>() / 4.0).min(0.06 * font);
+    std::array::from_fn(|k| {
+        let [x, y] = points[k];
+        let share = by / lengths[k].max(1e-9);
+        [x + share * (x - centre[0]), y + share * (y - centre[1])]
     })
 }
 
@@ -238,7 +257,7 @@ fn floor(canvas: &mut Canvas<'_>, plot: &SurfacePlot, eye: &Eye, font: f64) {
     let (back_x, back_y) = (-eye.back.x.signum(), -eye.back.y.signum());
     let radius = f64::from(plot.radius);
     let ticks = ticks::linear([-radius, radius], 4);
-    let grid = Stroke::new(GRID, 1.0);
+    let grid = frame::hairline(canvas.ink.grid, font);
     let line = |canvas: &mut Canvas<'_>, a: DVec3, b: DVec3, stroke| {
         canvas.line(eye.project(a), eye.project(b), stroke);
     };
@@ -250,7 +269,7 @@ fn floor(canvas: &mut Canvas<'_>, plot: &SurfacePlot, eye: &Eye, font: f64) {
         line(canvas, dvec3(at, back_y, 0.0), dvec3(at, back_y, HEIGHT), grid);
         line(canvas, dvec3(back_x, at, 0.0), dvec3(back_x, at, HEIGHT), grid);
     }
-    let edge = Stroke::new(FRAME, 1.0);
+    let edge = frame::hairline(canvas.ink.frame, font);
     for side in [-1.0, 1.0] {
         line(canvas, dvec3(-1.0, side, 0.0), dvec3(1.0, side, 0.0), edge);
         line(canvas, dvec3(side, -1.0, 0.0), dvec3(side, 1.0, 0.0), edge);
@@ -267,23 +286,32 @@ fn floor(canvas: &mut Canvas<'_>, plot: &SurfacePlot, eye: &Eye, font: f64) {
             [(dvec3(at, front_y, 0.0), dvec3(0.0, front_y, 0.0)), (dvec3(front_x, at, 0.0), dvec3(front_x, 0.0, 0.0))]
         {
             line(canvas, from, from + 0.05 * out, edge);
-            outside(canvas, eye, (from, out), 1.2 * font, &tick.label, Style::new(font, GREY));
+            outside(canvas, eye, (from, out), [1.2 * font, 0.0], &tick.label, Style::new(font, canvas.ink.quiet));
         }
     }
     let middle = [(dvec3(0.0, front_y, 0.0), &plot.x_label), (dvec3(front_x, 0.0, 0.0), &plot.y_label)];
+    let widest = ticks.iter().map(|tick| text::width(&tick.label, font)).fold(0.0, f64::max);
     for (from, name) in middle {
-        outside(canvas, eye, (from, from), 3.2 * font, name, Style::new(font, BLACK));
+        outside(canvas, eye, (from, from), [3.2 * font, widest], name, Style::new(font, canvas.ink.text));
     }
 }
 
-/// Text beyond an edge of the floor, `distance` pixels out.
-fn outside(canvas: &mut Canvas<'_>, eye: &Eye, (from, out): (DVec3, DVec3), distance: f64, label: &str, style: Style) {
+/// Text beyond an edge of the floor, `distance` pixels out and, where that is sideways, beyond numbers so wide as well.
+fn outside(
+    canvas: &mut Canvas<'_>,
+    eye: &Eye,
+    (from, out): (DVec3, DVec3),
+    [distance, numbers]: [f64; 2],
+    label: &str,
+    style: Style,
+) {
     let (a, b) = (eye.project(from), eye.project(from + 0.1 * out));
     let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
     let length = dx.hypot(dy).max(1e-9);
     let half = 0.5 * text::width(label, style.size);
     // Flat directions need the text's own width besides.
-    let reach = distance + 0.6 * half * (dx / length).abs();
+    let flat = (dx / length).abs();
+    let reach = distance + 0.6 * half * flat + numbers * (5.0 * (flat - 0.8)).max(0.0);
     canvas.text([a[0] + reach * dx / length, a[1] + reach * dy / length], label, style.centred());
 }
 
@@ -294,7 +322,7 @@ mod tests {
     #[test]
     fn the_box_fits_and_depth_grows_towards_the_eye() {
         let inner = Rect { left: 10.0, top: 20.0, right: 500.0, bottom: 420.0 };
-        let eye = Eye::new(inner, 15.0);
+        let eye = Eye::new(inner, 15.0, Camera::default());
         for corner in corners() {
             assert!(inner.contains(eye.project(corner)), "{corner}");
         }
@@ -316,7 +344,7 @@ mod tests {
         let mut values = vec![1.0; 25];
         values[12] = f32::NAN;
         let plot = SurfacePlot { n: 5, radius: 1.0, values, value_range: [0.0, 2.0], ..SurfacePlot::default() };
-        let eye = Eye::new(Rect { left: 0.0, top: 0.0, right: 400.0, bottom: 300.0 }, 12.0);
+        let eye = Eye::new(Rect { left: 0.0, top: 0.0, right: 400.0, bottom: 300.0 }, 12.0, Camera::default());
         let parts = FACETS / 5;
         assert_eq!(facets(&plot, &eye, 12.0).len(), (16 - 4) * parts * parts);
     }

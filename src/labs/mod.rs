@@ -1,6 +1,7 @@
 //! Papers made executable: each lab is knobs, a protocol, charts, claims and its theory, one file (or folder) and one line in
 //! [`LABS`].
 
+pub mod caption;
 pub mod claim;
 mod experiment;
 pub mod lab;
@@ -8,6 +9,7 @@ pub mod lesson;
 mod mode_connectivity;
 pub mod page;
 mod rank_collapse;
+pub mod reproduce;
 mod shaped_transformer;
 mod super_consistency;
 pub mod table;

@@ -62,9 +62,9 @@ pub(super) fn over_steps(recording: &Recording, cursor: TimeCursor, look: &RoleL
     let only = only.filter(|role| known.contains(role));
     let mut rows_a_point = 1;
     let detail = plot.detail();
+    let (first, last) = detail.reach(series.steps());
     let mut curve = |columns: &[usize]| {
-        let curves: Vec<_> =
-            columns.iter().map(|&c| series.decimated(c, detail.first, detail.last, detail.columns)).collect();
+        let curves: Vec<_> = columns.iter().map(|&c| series.decimated(c, first, last, detail.columns)).collect();
         rows_a_point = curves.first().map_or(1, |(_, rows)| *rows);
         let points = |i: usize| curves.iter().map(move |(points, _)| points[i][1]);
         let lengths = curves.iter().map(|(points, _)| points.len()).min().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Series of a recording as lines of a [`LinePlot`].
 
-use crate::record::{Recording, ScalarSeries, StepWindow, TimeCursor};
+use crate::record::{Column, Recording, ScalarSeries, StepWindow, TimeCursor};
 
 use super::lines::{Line, LineColor, LinePlot, LineStyle};
 use super::words;
@@ -40,6 +40,15 @@ pub(super) struct Detail {
     pub columns: usize,
 }
 
+impl Detail {
+    /// First and last step, with the nearest that were measured before and after: a line comes from there.
+    pub fn reach(&self, steps: &Column<u64>) -> (u64, u64) {
+        let from = steps.partition_point(|step| *step < self.first).checked_sub(1);
+        let to = steps.partition_point(|step| *step <= self.last);
+        (from.map_or(self.first, |i| steps[i]), steps.get(to).map_or(self.last, |step| *step))
+    }
+}
+
 impl LinePlot {
     /// All steps; of a window, its own and as many before and after, from where curves come and go.
     pub(super) fn detail(&self) -> Detail {
@@ -55,14 +64,16 @@ impl LinePlot {
 
     /// Adds the values of a series as they are: the extremes of each part where there are many.
     pub(super) fn add_raw(&mut self, series: &ScalarSeries, label: &str, style: LineStyle, color: usize, at: u64) {
-        let Detail { first, last, columns } = self.detail();
+        let (detail, columns) = (self.detail(), self.detail().columns);
+        let (first, last) = detail.reach(series.steps());
         self.add(label, series.decimated(first, last, columns), style, color);
         self.add_value(label, series.latest_at(at).map(|(_, value)| value));
     }
 
     /// Adds the moving average of a series.
     pub(super) fn add_smoothed(&mut self, series: &ScalarSeries, label: &str, color: usize, at: u64) {
-        let Detail { first, last, columns } = self.detail();
+        let (detail, columns) = (self.detail(), self.detail().columns);
+        let (first, last) = detail.reach(series.steps());
         self.add(label, series.decimated_smoothed(first, last, 2 * columns), LineStyle::Solid, color);
         self.add_value(label, series.index_at(at).map(|i| series.smoothed()[i]));
     }

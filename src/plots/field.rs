@@ -31,6 +31,8 @@ pub struct FieldPlot {
     /// Outer edges of the cells.
     pub x_range: [f64; 2],
     pub y_range: [f64; 2],
+    /// What is shown of x and y; none for all of it. A film shows as much of every frame, however fine its cells are.
+    pub window: Option<[[f64; 2]; 2]>,
     /// Names of rows, bottom first; empty for numeric axes.
     pub row_labels: Vec<String>,
     /// Names of columns; empty for numeric axes.
@@ -53,6 +55,11 @@ impl FieldPlot {
     pub fn unit(&self, value: f32) -> Option<f32> {
         let [low, high] = self.value_range;
         unit(value, low, high, self.log)
+    }
+
+    /// What is shown of x and y.
+    pub fn shown(&self) -> [[f64; 2]; 2] {
+        self.window.unwrap_or([self.x_range, self.y_range])
     }
 
     /// The value under a point in axis units, if there is a cell.

@@ -52,6 +52,19 @@ pub struct Line {
     pub color: LineColor,
 }
 
+impl Line {
+    /// The points, without those that only part two strokes of the pen: a value that isn't finite at the place of the point before
+    /// it.
+    pub fn numbers(&self) -> impl Iterator<Item = [f64; 2]> {
+        let mut last_x = None;
+        self.points.iter().copied().filter(move |&[x, y]| {
+            let counts = y.is_finite() || last_x != Some(x);
+            last_x = Some(x);
+            counts
+        })
+    }
+}
+
 /// Very many curves, one a track, that are looked at as a whole.
 #[derive(Debug, Default, PartialEq)]
 pub struct Bundle {
@@ -200,13 +213,8 @@ impl LinePlot {
         }
         for line in self.lines.iter().chain(self.bundle.iter().flat_map(|bundle| &bundle.lines)) {
             let label = csv_text::quoted(&line.label);
-            let mut last_x = None;
-            for &[x, y] in &line.points {
-                // A value that isn't finite at the step of the point before it only parts two strokes of the pen.
-                if y.is_finite() || last_x != Some(x) {
-                    text.push_str(&format!("{label},{x},{y}\n"));
-                }
-                last_x = Some(x);
+            for [x, y] in line.numbers() {
+                text.push_str(&format!("{label},{x},{y}\n"));
             }
         }
         text

@@ -10,6 +10,7 @@ pub mod contour;
 mod csv_text;
 pub mod curves;
 pub mod field;
+mod json_text;
 pub mod lines;
 pub mod options;
 pub mod pane;
@@ -17,7 +18,10 @@ pub mod panes;
 pub mod ranges;
 pub mod rebin;
 pub mod ridges;
+pub mod shared_switches;
+pub mod steady;
 pub mod surface;
+pub mod switches;
 pub mod ticks;
 pub mod words;
 
@@ -66,5 +70,10 @@ impl Plot {
             Self::Ridges(plot) => plot.to_csv(),
             Self::Empty { title, reason } => csv_text::head(title, std::slice::from_ref(reason), &[]),
         }
+    }
+
+    /// The plotted numbers of plots that stand side by side, as a JSON array with an object a plot: see `docs/FIGURES.md`.
+    pub fn to_json(plots: &[Self]) -> String {
+        json_text::of(plots)
     }
 }

@@ -142,7 +142,7 @@ pub enum EntropyView {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct PaneOptions {
     pub loss_log: bool,
     pub landscape_view: LandscapeView,

@@ -1,5 +1,6 @@
 //! The instruments: an ordered registry of what can be shown of a recording.
 
+use crate::base::digits::grouped;
 use crate::record::chart::Chart;
 use crate::record::{Recording, TimeCursor};
 
@@ -77,6 +78,19 @@ pub fn guide(recording: &Recording, id: PaneId) -> &str {
 /// In kebab case, for file names.
 pub fn slug(recording: &Recording, id: PaneId) -> &str {
     chart(recording, id).map(|chart| chart.id.as_str()).or(find(id).map(|pane| pane.slug)).unwrap_or("pane")
+}
+
+/// What a caption calls the plots of a pane: a single plot's own title says more than the pane's; and where the cursor is, but for the
+/// end of a lab, most of whose charts are of the whole.
+pub fn told(recording: &Recording, id: PaneId, plots: &[Plot], cursor: TimeCursor) -> String {
+    let what = match plots {
+        [alone] if !alone.title().is_empty() => alone.title(),
+        _ => title(recording, id),
+    };
+    if !recording.header.charts.is_empty() && cursor.is_following() {
+        return what.to_owned();
+    }
+    format!("{what} at {} {}", charts::step_word(recording), grouped(cursor.step(recording.newest_step())))
 }
 
 /// What to draw of a recording at a cursor.

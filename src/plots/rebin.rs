@@ -103,6 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn spreading_keeps_the_sum_and_the_mean() {
+        let shares = [0.1_f32, 0.2, 0.4, 0.25, 0.05];
+        let (from, to) = ([-1.0, 2.0], [-2.5, 4.0]);
+        let spread = moved(&shares, from, to);
+        let moments = |shares: &[f32], [low, high]: [f64; 2]| {
+            let centre = |i: usize| low + (high - low) * (i as f64 + 0.5) / shares.len() as f64;
+            let sum: f64 = shares.iter().map(|&s| f64::from(s)).sum();
+            (sum, shares.iter().enumerate().map(|(i, &s)| f64::from(s) * centre(i)).sum::<f64>())
+        };
+        let ((sum, mean), (spread_sum, spread_mean)) = (moments(&shares, from), moments(&spread, to));
+        assert!((sum - spread_sum).abs() < 1e-6);
+        assert!((mean - spread_mean).abs() < 0.2, "{mean} {spread_mean}");
+        assert_eq!(moved(&shares, from, from), shares);
+    }
+
+    #[test]
     fn degenerate_histograms_are_harmless() {
         assert_eq!(shares(&density(1.0, 1.0, &[5]), [0.0, 2.0], 2), [0.0, 1.0]);
         assert_eq!(shares(&density(0.0, 1.0, &[0, 0]), [0.0, 1.0], 2), [0.0, 0.0]);

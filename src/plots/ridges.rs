@@ -31,6 +31,8 @@ pub struct RidgePlot {
     pub x_range: [f64; 2],
     /// Input side first: drawn from top to bottom.
     pub ridges: Vec<Ridge>,
+    /// The share that a ridge of full height has; none for the largest of the plot's own.
+    pub full_height: Option<f32>,
     /// Colour of all ridges, where tracks are told apart; none: by their place.
     pub color: Option<LineColor>,
     /// Tracks and their colours, for a legend; none for a single track.
@@ -39,6 +41,14 @@ pub struct RidgePlot {
 }
 
 impl RidgePlot {
+    /// The share that a ridge of full height has.
+    pub fn highest(&self) -> f32 {
+        let over = self.ridges.iter().flat_map(|ridge| &ridge.over).flat_map(|over| &over.shares);
+        let shares = self.ridges.iter().flat_map(|ridge| &ridge.shares).chain(over);
+        let shares = shares.copied().filter(|share| share.is_finite());
+        self.full_height.unwrap_or_else(|| shares.fold(0.0, f32::max))
+    }
+
     pub fn to_csv(&self) -> String {
         let mut text = csv_text::head(&self.title, &self.notes, &["layer", &self.x_label, "share"]);
         let [low, high] = self.x_range;

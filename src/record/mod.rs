@@ -22,6 +22,7 @@ pub mod series;
 pub mod slice_metric;
 pub mod spectrum;
 pub mod step_window;
+pub mod tables;
 
 pub use branches::{Fingerprint, Fork};
 pub use checkpoint::{Checkpoint, CheckpointInfo};

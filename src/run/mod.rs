@@ -3,14 +3,17 @@
 pub mod afterwards;
 pub mod bench;
 mod budget;
+pub mod command_line;
 pub mod connectivity;
 pub mod coord_check;
 pub mod curvature;
 pub mod device;
 mod divergence;
+pub mod file_kind;
 mod follow;
 mod history;
 mod keeper;
+pub mod kept_file;
 pub mod knobs;
 pub mod ledger;
 pub mod linear_networks;

@@ -206,7 +206,7 @@ fn every_kind_of_plot_is_drawn() {
         keep(&format!("{name}.svg"), svg.as_bytes());
         assert!(svg.starts_with("<svg") && svg.len() < 3_000_000, "{name}: {} bytes", svg.len());
         for plot in &plots {
-            assert!(svg.contains(&format!("{}\n</text>", plot.title())), "{name} has no title");
+            assert!(svg.contains(&format!("aria-label=\"{}\"", plot.title())), "{name} has no title");
         }
         let png = figures::png(&plots, (1_400, 700)).unwrap();
         keep(&format!("{name}.png"), &png);

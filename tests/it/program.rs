@@ -11,6 +11,7 @@ pub fn landscope(home: &Path) -> Command {
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("WAYLAND_SOCKET")
         .env("XDG_STATE_HOME", home)
+        .env("XDG_CONFIG_HOME", home)
         .current_dir(home);
     command
 }

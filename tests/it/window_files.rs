@@ -6,6 +6,7 @@ use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
+use landscope::app::export::Export;
 use landscope::app::state::Dialog;
 use landscope::app::{App, Window};
 use landscope::record::{Outcome, Recording, TimeCursor};
@@ -57,7 +58,7 @@ fn opening_a_file_puts_the_run_on_pause_behind_it() {
 
 /// Runs frames until background threads have answered.
 #[track_caller]
-fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Window) -> bool) {
+pub fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Window) -> bool) {
     for _ in 0..500 {
         harness.step();
         if done(&harness.state().window) {
@@ -68,7 +69,7 @@ fn wait_for(harness: &mut Harness<'static, App>, what: &str, done: impl Fn(&Wind
     panic!("waited too long for {what}");
 }
 
-fn told(window: &Window, words: &str) -> bool {
+pub fn told(window: &Window, words: &str) -> bool {
     window.toasts.iter().any(|notice| notice.text.contains(words))
 }
 
@@ -100,20 +101,16 @@ fn a_saved_recording_is_opened_by_typing_its_path_and_a_wrong_one_is_explained()
 fn a_pane_is_exported_as_figure_and_table_where_the_prompt_says() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = desk();
-    for (entry, extension) in [("Figure (SVG) …", "svg"), ("Figure (PNG) …", "png"), ("Data (CSV) …", "csv")] {
+    for (entry, extension) in [("Figure …", "svg"), ("Figure …", "png"), ("Data …", "csv"), ("Data …", "json")]
+    {
         desk.click("Loss and accuracy menu");
         desk.click(entry);
-        match &desk.window().dialog {
-            Some(Dialog::Export { path, .. }) => assert_eq!(*path, format!("./landscope-loss-step200.{extension}")),
-            other => panic!("{other:?}"),
-        }
+        desk.harness.get_by_role_and_label(Role::RadioButton, &extension.to_uppercase()).click();
+        desk.harness.run();
+        let Some(Dialog::Export(asked)) = desk.window().dialog.clone() else { panic!() };
+        assert_eq!(asked.path, format!("./landscope-loss-step200.{extension}"));
         let path = folder.path().join(format!("loss.{extension}"));
-        let again = match desk.window().dialog.clone() {
-            Some(Dialog::Export { pane, format, .. }) => {
-                Dialog::Export { pane, format, path: path.to_str().unwrap().into() }
-            }
-            other => panic!("{other:?}"),
-        };
+        let again = Dialog::Export(Export { path: path.to_str().unwrap().into(), ..asked });
         desk.harness.state_mut().window.apply(landscope::app::action::Action::Show(again));
         desk.harness.run();
         desk.click("Export");

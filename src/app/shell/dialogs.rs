@@ -3,19 +3,19 @@
 use egui::{Align2, Context, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window as Floating, vec2};
 
 use crate::app::action::Action;
-use crate::app::background::{Browse, format_title};
+use crate::app::background::Browse;
 use crate::app::keys::KEYS;
+use crate::app::sharing::ShareAction;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::ViewState;
 use crate::app::widgets::number;
 use crate::app::widgets::scrub::grouped;
-use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, pane, panes};
 use crate::run::bench::Preset;
 use crate::run::knobs::{self, Knob, Liveness};
 
-use super::{connectivity, coord_check};
+use super::{bring, connectivity, coord_check, export_dialog, film_dialog, settings, share};
 
 /// Cameras, zooms and the like of what dialogs draw.
 #[derive(Default)]
@@ -24,7 +24,13 @@ pub struct Pictures {
     connectivity: [ViewState; 2],
 }
 
-pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &mut Vec<Action>) {
+pub fn show(
+    window: &Window,
+    ctx: &Context,
+    pictures: &mut Pictures,
+    sharing: &mut share::Memory,
+    actions: &mut Vec<Action>,
+) {
     let Some(dialog) = &window.dialog else { return };
     let mut open = true;
     let title = title(dialog, window);
@@ -49,6 +55,17 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
         }
         Dialog::CoordCheck => coord_check::show(window, ui, &mut pictures.coord_check, actions),
         Dialog::Connectivity => connectivity::show(window, ui, &mut pictures.connectivity, actions),
+        Dialog::Share => share::show(window, ui, sharing, actions),
+        // It stands over the whole window.
+        Dialog::QrCode => {}
+        Dialog::Settings => settings::show(window, ui, actions),
+        Dialog::Arrival(arriving) => share::arrival(arriving, ui, actions),
+        Dialog::Weights { path, tensors, fit } => bring::weights(path, *tensors, fit, ui, actions),
+        Dialog::SaveState { path } => {
+            let about = "The experiment and the view, as text: open it, or drop it on the window";
+            let then = |path| Action::Share(ShareAction::SaveAs(path));
+            prompt(ui, about, "Save", path, Browse::SaveAs, actions, |path| Dialog::SaveState { path }, then);
+        }
         Dialog::SaveWeights { path } => {
             let about = "The run's weights as they are now, a safetensors file that measure and connect read";
             let again = |path| Dialog::SaveWeights { path };
@@ -60,7 +77,7 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
         }
         Dialog::Open { path } => {
             let about =
-                "A recording that was saved here or written by `landscope run`; it can be dropped on the window, too";
+                "A recording, a specification, a saved state, weights or data by its path, or a link (landscope://…); files can be dropped on the window, too";
             prompt(ui, about, "Open", path, Browse::OpenRecording, actions, |path| Dialog::Open { path }, Action::Open);
             if window.recording().header.charts.is_empty() && !window.recording().is_empty() {
                 ui.add_space(4.0);
@@ -72,19 +89,8 @@ pub fn show(window: &Window, ctx: &Context, pictures: &mut Pictures, actions: &m
             }
         }
         Dialog::Note { step, text } => note(*step, text, ui, actions),
-        Dialog::Export { pane, format, path } => {
-            let (pane, format) = (*pane, *format);
-            let about = match format {
-                FileFormat::Svg | FileFormat::Png => "The pane as a figure, drawn for paper",
-                FileFormat::Csv => "The numbers that the pane shows, as comma-separated values",
-            };
-            let again = |path| Dialog::Export { pane, format, path };
-            prompt(ui, about, "Export", path, Browse::SaveAs, actions, again, |path| Action::Export {
-                pane,
-                format,
-                path,
-            });
-        }
+        Dialog::Export(export) => export_dialog::show(export, ui, actions),
+        Dialog::Film => film_dialog::show(window, ui, actions),
     });
     if !open {
         actions.push(Action::Back);
@@ -98,13 +104,18 @@ fn title(dialog: &Dialog, window: &Window) -> String {
         Dialog::Knob(id) => knob_texts(id, window).map_or(*id, |texts| texts.knob.label).to_owned(),
         Dialog::CoordCheck => panes::coord_check::TITLE.into(),
         Dialog::Connectivity => panes::connectivity::TITLE.into(),
+        Dialog::Share => "Share".into(),
+        Dialog::QrCode => "QR code".into(),
+        Dialog::Settings => "Settings".into(),
+        Dialog::Arrival(_) => "Begin this experiment?".into(),
+        Dialog::Weights { .. } => "Weights".into(),
+        Dialog::SaveState { .. } => "Save the state".into(),
         Dialog::SaveWeights { .. } => "Save the weights".into(),
         Dialog::Save { .. } => "Save the recording".into(),
-        Dialog::Open { .. } => "Open a recording".into(),
+        Dialog::Open { .. } => "Open".into(),
         Dialog::Note { step, .. } => format!("Note at step {}", grouped(*step)),
-        Dialog::Export { pane, format, .. } => {
-            format!("{}: {}", pane::title(window.recording(), *pane), format_title(*format))
-        }
+        Dialog::Export(export) => export_dialog::title(export, window),
+        Dialog::Film => film_dialog::title(window),
     }
 }
 
@@ -252,22 +263,7 @@ fn prompt(
     ui.set_width(440.0f32.min(ui.available_width()));
     ui.label(RichText::new(about).color(tokens.text_weak));
     ui.add_space(4.0);
-    let mut typed = path.to_owned();
-    let edit = TextEdit::singleline(&mut typed).font(theme::mono()).desired_width(f32::INFINITY).hint_text("Path");
-    let field = ui.add(edit);
-    field.widget_info(|| egui::WidgetInfo {
-        current_text_value: Some(path.to_owned()),
-        ..egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path")
-    });
-    // Once, when the prompt opens: the keyboard goes straight to the path.
-    let seen = ui.make_persistent_id("seen");
-    let pass = ui.ctx().cumulative_pass_nr();
-    let last: u64 = ui.data(|data| data.get_temp(seen)).unwrap_or(0);
-    if last + 1 < pass {
-        field.request_focus();
-    }
-    ui.data_mut(|data| data.insert_temp(seen, pass));
-    let enter = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let (typed, enter) = path_field(ui, path);
     if typed != path {
         actions.push(Action::Show(again(typed.clone())));
     }
@@ -285,4 +281,25 @@ fn prompt(
             actions.push(Action::Back);
         }
     });
+}
+
+/// A field for a path that takes the keyboard when it first shows; what is typed, and whether it was confirmed.
+pub(super) fn path_field(ui: &mut Ui, path: &str) -> (String, bool) {
+    let mut typed = path.to_owned();
+    let edit = TextEdit::singleline(&mut typed).font(theme::mono()).desired_width(f32::INFINITY).hint_text("Path");
+    let field = ui.add(edit);
+    field.widget_info(|| egui::WidgetInfo {
+        current_text_value: Some(path.to_owned()),
+        ..egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path")
+    });
+    // Once, when the prompt opens: the keyboard goes straight to the path.
+    let seen = ui.make_persistent_id("seen");
+    let pass = ui.ctx().cumulative_pass_nr();
+    let last: u64 = ui.data(|data| data.get_temp(seen)).unwrap_or(0);
+    if last + 1 < pass {
+        field.request_focus();
+    }
+    ui.data_mut(|data| data.insert_temp(seen, pass));
+    let enter = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    (typed, enter)
 }

@@ -4,6 +4,7 @@ use egui::{Frame, Margin, RichText, ScrollArea, Sense, Ui, Vec2, WidgetInfo, vec
 
 use crate::app::action::Action;
 use crate::app::draft;
+use crate::app::sharing::ShareAction;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::widgets::knob;
@@ -15,7 +16,7 @@ use super::lab_knobs;
 
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     if let Some(shown) = window.shown_lab() {
-        lab_knobs::show(&shown, ui, actions);
+        lab_knobs::show(window, &shown, ui, actions);
         return;
     }
     let tokens = theme::of(ui.visuals());
@@ -32,11 +33,26 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             ui.label(RichText::new(obstacle).color(tokens.text));
         });
     }
+    if let Some(path) = &window.draft.init_weights {
+        Frame::new().fill(tokens.well).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let text = RichText::new(format!("Begins with the weights of {name}")).color(tokens.text);
+            ui.label(text).on_hover_text(crate::app::full_path(path));
+            if window.has_transport() && ui.button(RichText::new("Begin from the seed").small()).clicked() {
+                actions.push(Action::BeginWithWeights(None));
+            }
+        });
+    }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         Frame::new().inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 12 }).show(ui, |ui| {
-            for group in Group::ALL {
-                self::group(window, group, ui, actions);
+            // Of a training elsewhere nobody has said how it steps and on what; what is measured can be turned.
+            let watched = window.recording().header.watched.is_some();
+            let elsewhere = [Group::Measuring, Group::Model, Group::Block];
+            for group in if watched { &elsewhere[..] } else { &Group::ALL } {
+                self::group(window, *group, ui, actions);
             }
+            hidden(window, ui, actions);
         });
     });
 }
@@ -59,6 +75,10 @@ fn swept(header: &LabHeader, progress: &str, ui: &mut Ui) {
 }
 
 fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let knobs: Vec<_> = knobs::all().filter(|knob| knob.group == group && knob.is_relevant(&window.draft)).collect();
+    if knobs.iter().all(|knob| window.arranged.hidden_knobs.contains(knob.id)) {
+        return;
+    }
     let id = ui.make_persistent_id(("group", group.title()));
     // The block's two dozen switches would push the rest out of sight.
     let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(!matches!(group, Group::Block | Group::Rates));
@@ -74,8 +94,8 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
     // A recording's knobs are read, not turned; of a training elsewhere only what is measured can be.
     ui.add_enabled_ui(window.has_transport() && (!watching || group == Group::Measuring), |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
-        let shown = |knob: &&SpecKnob| knob.group == group && knob.is_relevant(&window.draft);
-        for knob in knobs::all().filter(shown).filter(|knob| group != Group::Measuring || turnable(knob)) {
+        let shown = knobs.iter().filter(|knob| !window.arranged.hidden_knobs.contains(knob.id));
+        for knob in shown.filter(|knob| group != Group::Measuring || turnable(knob)) {
             let standing = knob::Standing {
                 knob,
                 value: knob.get(&window.draft),
@@ -93,6 +113,19 @@ fn group(window: &Window, group: Group, ui: &mut Ui, actions: &mut Vec<Action>) 
         }
     });
     ui.add_space(4.0);
+}
+
+/// How many knobs a link has hidden, and the way to them: nobody is locked out.
+pub(super) fn hidden(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+    let count = window.arranged.hidden_knobs.len();
+    if count == 0 {
+        return;
+    }
+    let text = if count == 1 { "Show the knob that is hidden".into() } else { format!("Show {count} hidden knobs") };
+    if ui.button(RichText::new(text).small()).clicked() {
+        let all = window.arranged.hidden_knobs.iter().cloned().collect();
+        actions.push(Action::Share(ShareAction::HideKnobs(all, false)));
+    }
 }
 
 /// A title that folds its group; whether it was clicked.

@@ -5,14 +5,15 @@ use egui::{Frame, Margin, RichText, ScrollArea, Ui};
 use crate::app::action::Action;
 use crate::app::background::Browse;
 use crate::app::lab::LabKnobs;
+use crate::app::state::Window;
 use crate::app::theme;
 use crate::app::widgets::{knob, number};
 use crate::run::bench::{Preset, Values};
 use crate::run::knobs::KnobValue;
 
-use super::knob_panel::header;
+use super::knob_panel::{header, hidden};
 
-pub fn show(shown: &LabKnobs, ui: &mut Ui, actions: &mut Vec<Action>) {
+pub fn show(window: &Window, shown: &LabKnobs, ui: &mut Ui, actions: &mut Vec<Action>) {
     ui.set_min_width(ui.available_width());
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         Frame::new().inner_margin(Margin { left: 12, right: 12, top: 8, bottom: 12 }).show(ui, |ui| {
@@ -23,14 +24,16 @@ pub fn show(shown: &LabKnobs, ui: &mut Ui, actions: &mut Vec<Action>) {
             });
             ui.add_space(4.0);
             let mut groups: Vec<&'static str> = Vec::new();
-            for entry in shown.lab.knobs() {
+            for entry in shown.lab.knobs().iter().filter(|entry| !window.arranged.hidden_knobs.contains(entry.knob.id))
+            {
                 if !groups.contains(&entry.group) {
                     groups.push(entry.group);
                 }
             }
             for group in groups {
-                self::group(shown, group, ui, actions);
+                self::group(window, shown, group, ui, actions);
             }
+            hidden(window, ui, actions);
         });
     });
 }
@@ -79,7 +82,7 @@ fn seed(shown: &LabKnobs, ui: &mut Ui, actions: &mut Vec<Action>) {
     });
 }
 
-fn group(shown: &LabKnobs, group: &'static str, ui: &mut Ui, actions: &mut Vec<Action>) {
+fn group(window: &Window, shown: &LabKnobs, group: &'static str, ui: &mut Ui, actions: &mut Vec<Action>) {
     let id = ui.make_persistent_id(("lab group", shown.lab.id(), group));
     let mut open = ui.data(|data| data.get_temp(id)).unwrap_or(true);
     if header(ui, group, open) {
@@ -91,7 +94,8 @@ fn group(shown: &LabKnobs, group: &'static str, ui: &mut Ui, actions: &mut Vec<A
     }
     ui.add_enabled_ui(shown.turnable, |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
-        let in_group = shown.lab.knobs().iter().filter(|entry| entry.group == group);
+        let hidden = &window.arranged.hidden_knobs;
+        let in_group = shown.lab.knobs().iter().filter(|entry| entry.group == group && !hidden.contains(entry.knob.id));
         for entry in in_group.filter(|entry| (entry.relevant)(&shown.values)) {
             let Some(value) = shown.values.get(entry.knob.id).cloned() else { continue };
             let default = entry.knob.parse(entry.presets[0]).unwrap_or_else(|_| value.clone());

@@ -2,16 +2,22 @@
 
 mod banners;
 mod branches;
+mod bring;
 mod connectivity;
 mod coord_check;
 mod dialogs;
+mod export_dialog;
+mod film_dialog;
 mod knob_panel;
 mod lab_knobs;
 mod lesson_panel;
 mod memory;
+mod menus;
 mod pane_options;
 mod panels;
 mod panes;
+mod settings;
+mod share;
 mod stacks;
 mod time_line;
 mod time_window;
@@ -24,11 +30,12 @@ use std::collections::BTreeMap;
 use egui::{Frame, Margin, Panel, Ui};
 
 use super::action::Action;
+use super::arrangement;
 use super::keys;
 use super::plot_cache::PlotCache;
-use super::state::Window;
+use super::state::{Dialog, Window};
 use super::theme::{self, size};
-use super::views::ViewState;
+use super::views::{Orbit, ViewState};
 use crate::plots::PaneId;
 
 /// How things are drawn: where the tiles are, what was drawn last. Nothing in here is worth saving.
@@ -41,6 +48,7 @@ pub struct Shell {
     /// Where frames are drawn by the processor, new data are shown less often.
     slow: bool,
     dialog_pictures: dialogs::Pictures,
+    sharing: share::Memory,
     lesson: lesson_panel::Memory,
     tracks: tracks::Memory,
 }
@@ -97,14 +105,24 @@ impl Shell {
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
         egui::CentralPanel::default().frame(centre).show(ui, |ui| self.panes(window, ui, &mut actions));
-        dialogs::show(window, ui.ctx(), &mut self.dialog_pictures, &mut actions);
+        if window.dialog == Some(Dialog::QrCode) {
+            share::large_code(window, ui.ctx(), &mut self.sharing, &mut actions);
+        } else {
+            dialogs::show(window, ui.ctx(), &mut self.dialog_pictures, &mut self.sharing, &mut actions);
+        }
         toasts::show(window, ui.ctx(), &mut actions);
-        drop_files(ui, &mut actions);
+        bring::show(window, ui, &mut actions);
         if !actions.is_empty() {
             // What was wished for shows in the very next frame.
             ui.ctx().request_repaint();
         }
         actions.into_iter().for_each(|action| window.apply(action));
+        export_dialog::to_clipboard(window, ui.ctx());
+        let (now, pointer_is_down) = ui.input(|input| (input.time, input.pointer.any_down()));
+        window.history.end_frame(now, pointer_is_down);
+        if let Some(wait) = window.keep_settings(now, pointer_is_down) {
+            ui.ctx().request_repaint_after_secs(wait as f32);
+        }
     }
 
     fn look(&self, window: &Window, ui: &mut Ui) {
@@ -124,28 +142,17 @@ impl Shell {
         let Self { tiles, plots, views, slow, .. } = self;
         // Below the interval of the wake-ups, or the two would take turns and draw twice as often.
         plots.interval_secs(if *slow { 0.3 } else { 1.0 / 15.0 });
+        let cameras = std::mem::take(&mut window.arranged.cameras_to_come);
         let drawn = panes::Drawn { window, plots, views, actions, stacks: stacks::Stacks::default(), asked: None };
         panes::show(tiles, drawn, ui);
-    }
-}
-
-/// A file dropped on the window is a recording to be opened.
-fn drop_files(ui: &Ui, actions: &mut Vec<Action>) {
-    let hovered = ui.input(|input| input.raw.hovered_files.len());
-    if hovered > 0 {
-        let text = if hovered > 1 { "Drop to compare the recordings" } else { "Drop to open the recording" };
-        let tokens = theme::of(ui.visuals());
-        let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
-        let painter = ui.ctx().layer_painter(layer);
-        let all = ui.ctx().content_rect();
-        painter.rect_filled(all, 0.0, tokens.background.gamma_multiply(0.8));
-        let font = egui::FontId::proportional(2.0 * size::TEXT_HEADING);
-        painter.text(all.center(), egui::Align2::CENTER_CENTER, text, font, tokens.text);
-    }
-    let dropped: Vec<_> = ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
-    match &dropped[..] {
-        [] => {}
-        [path] => actions.push(Action::Open(path.clone())),
-        _ => actions.push(Action::Compare { paths: dropped, with_shown: false }),
+        // What a link says of panes that aren't there yet waits for them.
+        for (name, orbit) in cameras {
+            match arrangement::find(window.recording(), &name) {
+                Some(id) => views.entry((id, 0)).or_default().orbit = orbit,
+                None => drop(window.arranged.cameras_to_come.insert(name, orbit)),
+            }
+        }
+        let turned = views.iter().filter(|((_, index), view)| *index == 0 && view.orbit != Orbit::default());
+        window.arranged.cameras = turned.map(|((id, _), view)| (*id, view.orbit)).collect();
     }
 }

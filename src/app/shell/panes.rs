@@ -8,12 +8,16 @@ use egui::{
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tree, UiResponse};
 
 use crate::app::action::Action;
-use crate::app::background::{default_path, format_title};
+use crate::app::arrangement::{self, PaneLayout};
+use crate::app::export::{Export, ExportAction};
+use crate::app::film::FilmAction;
+use crate::app::layouts::LayoutAction;
 use crate::app::plot_cache::PlotCache;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
 use crate::app::views::{self, ViewState};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
+use crate::figures::Camera;
 use crate::figures::file::FileFormat;
 use crate::plots::{PaneId, Plot, compare, pane};
 use crate::record::{Recording, WindowCommand};
@@ -25,29 +29,58 @@ use super::stacks::{self, Stacks};
 /// Panes that show several plots put them side by side when they are wider than high by this.
 const WIDE: f32 = 1.15;
 
-/// Where the panes are.
+/// The window's layout as tiles that can be dragged.
 pub struct Tiles {
     tree: Tree<PaneId>,
     /// The count of [`Window::layout_resets`] that the tree has followed.
     resets: u32,
-    /// The charts that the tree holds, by their names; none for the Playground's panes.
-    charts: Vec<String>,
+    /// The names of the recording's panes.
+    panes: Vec<String>,
+    /// The layout that the tree was grown from, or has told the window of.
+    told: PaneLayout,
+    /// The layout that the tree has come to: tiles put what is odd in order by themselves.
+    stands: Option<PaneLayout>,
 }
 
 impl Default for Tiles {
     fn default() -> Self {
-        Self::of(&Recording::default(), 0)
+        let recording = Recording::default();
+        Self::grown(arrangement::start(&recording), &recording, 0)
     }
 }
 
 impl Tiles {
-    fn of(recording: &Recording, resets: u32) -> Self {
-        Self { tree: stacks::start(recording), resets, charts: charts(recording) }
+    fn grown(layout: PaneLayout, recording: &Recording, resets: u32) -> Self {
+        let tree = arrangement::grow(&layout, recording);
+        let stands = arrangement::read(&tree, recording, &layout.hidden);
+        Self { tree, resets, panes: names(recording), told: layout, stands }
+    }
+
+    /// Becomes what the window has; whether these are other panes than before.
+    fn follow(&mut self, window: &Window) -> bool {
+        let (recording, layout) = (window.recording(), window.layout());
+        let resets = window.layout_resets;
+        let others = self.resets != resets || self.panes != names(recording);
+        if others || self.told != layout {
+            *self = Self::grown(layout, recording, resets);
+        }
+        others
+    }
+
+    /// The layout that hands have made of it, once they let go.
+    fn moved(&mut self, recording: &Recording) -> Option<PaneLayout> {
+        let now = arrangement::read(&self.tree, recording, &self.told.hidden)?;
+        if self.stands.as_ref() == Some(&now) {
+            return None;
+        }
+        self.told = now.clone();
+        self.stands = Some(now.clone());
+        Some(now)
     }
 }
 
-fn charts(recording: &Recording) -> Vec<String> {
-    recording.header.charts.iter().map(|chart| chart.id.clone()).collect()
+fn names(recording: &Recording) -> Vec<String> {
+    arrangement::slugs(recording).into_iter().map(str::to_owned).collect()
 }
 
 /// What drawing a pane needs.
@@ -62,9 +95,7 @@ pub struct Drawn<'a> {
 }
 
 pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
-    let recording = drawn.window.recording();
-    if tiles.resets != drawn.window.layout_resets || tiles.charts != charts(recording) {
-        *tiles = Tiles::of(recording, drawn.window.layout_resets);
+    if tiles.follow(drawn.window) {
         drawn.views.clear();
     }
     match drawn.window.maximised {
@@ -76,6 +107,11 @@ pub fn show(tiles: &mut Tiles, mut drawn: Drawn<'_>, ui: &mut Ui) {
         None => {
             drawn.stacks = Stacks::of(&tiles.tree);
             tiles.tree.ui(&mut drawn, ui);
+            if !ui.input(|input| input.pointer.any_down())
+                && let Some(layout) = tiles.moved(drawn.window.recording())
+            {
+                drawn.actions.push(Action::Layout(LayoutAction::Set(layout)));
+            }
         }
     }
     if let Some(asked) = drawn.asked {
@@ -94,16 +130,16 @@ impl Drawn<'_> {
         let corner = CornerRadius::same(size::CORNER);
         ui.painter().rect(rect, corner, tokens.pane, Stroke::new(1.0, tokens.border), egui::StrokeKind::Inside);
         let (head, rest) = rect.split_top_bottom_at_y(rect.top() + size::PANE_HEADER);
-        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)));
         let body = rest.shrink2(vec2(f32::from(size::PAD), 0.0));
         let body = Rect::from_min_max(body.min, body.max - vec2(0.0, f32::from(size::PAD) * 0.75));
+        let dragged = self.header(ui, id, head.shrink2(vec2(f32::from(size::PAD), 0.0)), rect.size());
         if body.is_positive() {
             self.body(ui, id, body);
         }
         dragged
     }
 
-    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) -> bool {
+    fn header(&mut self, ui: &mut Ui, id: PaneId, rect: Rect, pane: egui::Vec2) -> bool {
         let title = pane::title(self.window.recording(), id);
         let is_alone = self.window.maximised == Some(id);
         let sense = if is_alone { Sense::click() } else { Sense::click_and_drag() };
@@ -126,7 +162,7 @@ impl Drawn<'_> {
             if icon::button(ui, sign, &name, &format!("{label} ({number})"), Emphasis::Quiet).clicked() {
                 self.actions.push(Action::Maximise(id));
             }
-            self.menu(ui, id);
+            self.menu(ui, id, pane);
             if let Some((choices, choice)) = self.plots.choices(id) {
                 pane_options::compared_line(ui, id, (choices, choice), self.window, self.actions);
             }
@@ -135,7 +171,7 @@ impl Drawn<'_> {
         handle.drag_started()
     }
 
-    fn menu(&mut self, ui: &mut Ui, id: PaneId) {
+    fn menu(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
         let title = pane::title(self.window.recording(), id);
         let button = icon::button(ui, Icon::More, &format!("{title} menu"), "Figure, data, help", Emphasis::Quiet);
         egui::Popup::menu(&button).show(|ui| {
@@ -143,15 +179,37 @@ impl Drawn<'_> {
                 self.actions.push(Action::Show(Dialog::Guide(id)));
             }
             ui.separator();
-            let step = self.window.cursor.step(self.window.recording().newest_step());
-            for format in FileFormat::ALL {
-                if ui.button(format!("{} …", format_title(format))).clicked() {
-                    let path = default_path(format, pane::slug(self.window.recording(), id), step);
-                    self.actions.push(Action::Show(Dialog::Export { pane: id, format, path }));
-                }
-            }
+            self.ways_out(ui, id, pane);
             pane_options::menu(ui, id, self.window, self.actions);
+            ui.separator();
+            if ui.button("Hide this pane").on_hover_text("View, Panes brings it back").clicked() {
+                self.actions.push(Action::Layout(LayoutAction::Hide(id)));
+            }
         });
+    }
+
+    /// Figures, tables, films, and what goes to the clipboard.
+    fn ways_out(&mut self, ui: &mut Ui, id: PaneId, pane: egui::Vec2) {
+        let screen = (pane * ui.pixels_per_point()).round();
+        let orbit = self.views.get(&(id, 0)).map(|view| view.orbit).unwrap_or_default();
+        let camera = Camera { yaw: f64::from(orbit.yaw), pitch: f64::from(orbit.pitch), ..Camera::default() };
+        let camera = if orbit == views::Orbit::default() { Camera::default() } else { camera };
+        let window = self.window;
+        let export = |format| window.export_of(id, format, [screen.x as u32, screen.y as u32], camera);
+        let figure = || export(FileFormat::Svg);
+        let wishes: [(&str, &dyn Fn() -> Action); 6] = [
+            ("Figure …", &|| Action::Show(Dialog::Export(figure()))),
+            ("Data …", &|| Action::Show(Dialog::Export(export(FileFormat::Csv)))),
+            ("Film …", &|| Action::Film(FilmAction::Ask { pane: id, camera })),
+            ("Copy as picture", &|| copy(ExportAction::CopyPicture, figure())),
+            ("Copy the caption", &|| copy(ExportAction::CopyCaption, figure())),
+            ("Copy the command", &|| copy(ExportAction::CopyCommand, figure())),
+        ];
+        for (words, wish) in wishes {
+            if ui.button(words).clicked() {
+                self.actions.push(wish());
+            }
+        }
     }
 
     fn body(&mut self, ui: &mut Ui, id: PaneId, rect: Rect) {
@@ -171,21 +229,19 @@ impl Drawn<'_> {
         if panels::fitting(rect, beside) < plots.len() && !self.window.recording().header.charts.is_empty() {
             shown = panels::tabs(ui, egui::Id::unique(("panels", id)), &mut rect, plots, beside);
         }
-        let count = shown.len().max(1);
-        let part = if beside {
-            vec2(rect.width() / count as f32, rect.height())
-        } else {
-            vec2(rect.width(), rect.height() / count as f32)
-        };
+        let (count, first) = (shown.len().max(1), shown.start);
         // Panels of a lab's chart differ by what they show of it; the Playground's say so themselves.
         let is_compared = compare::is_comparing(self.window.recording(), &self.window.options);
+        let pictures = is_compared && plots.iter().any(|plot| !matches!(plot, Plot::Lines(_)));
+        let grid = if pictures { Grid::of_pictures(rect.size(), count) } else { Grid::of_curves(rect.size(), count) };
+        let part = vec2(rect.width() / grid.columns as f32, rect.height() / grid.rows as f32);
         let is_titled = count > 1 && !self.window.recording().header.charts.is_empty();
-        for (index, plot) in plots.iter().enumerate().take(shown.end).skip(shown.start) {
-            let before = (index - shown.start) as f32;
-            let offset = if beside { vec2(part.x * before, 0.0) } else { vec2(0.0, part.y * before) };
-            let gap = if count > 1 { size::GAP / 2.0 } else { 0.0 };
+        for (cell, index) in grid.shown(count).map(|index| first + index).enumerate() {
+            let Some(plot) = plots.get(index) else { continue };
+            let offset = part * vec2((cell % grid.columns) as f32, (cell / grid.columns) as f32);
+            let gap = |several: usize| if several > 1 { size::GAP / 2.0 } else { 0.0 };
             let place = Rect::from_min_size(rect.min + offset, part);
-            let place = if beside { place.shrink2(vec2(gap, 0.0)) } else { place.shrink2(vec2(0.0, gap)) };
+            let place = place.shrink2(vec2(gap(grid.columns), gap(grid.rows)));
             let plot_id = egui::Id::unique(("plot", id, index));
             let view = self.views.entry((id, index)).or_default();
             let builder = UiBuilder::new().max_rect(place).id_salt(plot_id).ui_stack_info(UiStackInfo::default());
@@ -207,6 +263,49 @@ impl Drawn<'_> {
                 }
             });
         }
+    }
+}
+
+fn copy(what: fn(Export) -> ExportAction, export: Export) -> Action {
+    Action::Export(what(export))
+}
+
+/// How many pictures stand where.
+struct Grid {
+    columns: usize,
+    rows: usize,
+    cells: usize,
+}
+
+impl Grid {
+    /// Curves share an axis: side by side in a wide pane, one below the other in a high one.
+    fn of_curves(size: egui::Vec2, count: usize) -> Self {
+        let (columns, rows) = if size.x > WIDE * size.y { (count, 1) } else { (1, count) };
+        Self { columns, rows, cells: count }
+    }
+
+    /// Pictures as large as they get, and no smaller than they can be read; what has no place is left out.
+    fn of_pictures(size: egui::Vec2, count: usize) -> Self {
+        const LEAST: egui::Vec2 = vec2(150.0, 120.0);
+        let side = |columns: usize, cells: usize| {
+            let part = size / vec2(columns as f32, cells.div_ceil(columns) as f32);
+            part.x.min(1.25 * part.y)
+        };
+        let best = |cells: usize| {
+            let columns = (1..=cells).max_by(|a, b| side(*a, cells).total_cmp(&side(*b, cells))).unwrap_or(1);
+            Self { columns, rows: cells.div_ceil(columns), cells }
+        };
+        let fits = |grid: &Self| {
+            let part = size / vec2(grid.columns as f32, grid.rows as f32);
+            part.x >= LEAST.x && part.y >= LEAST.y
+        };
+        (1..=count).rev().map(best).find(fits).unwrap_or_else(|| best(1))
+    }
+
+    /// The first pictures and the last, which is the difference.
+    fn shown(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
+        let first = if self.cells < count { self.cells.saturating_sub(1).max(1) } else { count };
+        (0..first).chain((self.cells < count && self.cells > 1).then_some(count - 1))
     }
 }
 
@@ -252,12 +351,28 @@ impl Behavior<PaneId> for Drawn<'_> {
     }
 
     fn simplification_options(&self) -> SimplificationOptions {
-        SimplificationOptions { all_panes_must_have_tabs: false, ..SimplificationOptions::default() }
+        arrangement::SIMPLIFICATIONS
     }
 
     fn drag_ui(&mut self, tiles: &egui_tiles::Tiles<PaneId>, ui: &mut Ui, tile_id: TileId) {
         if let Some(id) = tiles.get_pane(&tile_id) {
             Frame::popup(ui.style()).show(ui, |ui| ui.label(pane::title(self.window.recording(), *id)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_as_large_as_they_get_and_the_difference_is_among_them() {
+        let grid = Grid::of_pictures(vec2(700.0, 500.0), 4);
+        assert_eq!((grid.columns, grid.rows, grid.shown(4).collect::<Vec<_>>()), (2, 2, vec![0, 1, 2, 3]));
+        let small = Grid::of_pictures(vec2(340.0, 380.0), 7);
+        let shown: Vec<_> = small.shown(7).collect();
+        assert_eq!((small.columns * small.rows, shown.len(), shown.last()), (6, 6, Some(&6)));
+        let tiny = Grid::of_pictures(vec2(100.0, 60.0), 3);
+        assert_eq!(tiny.shown(3).collect::<Vec<_>>(), [0]);
     }
 }

@@ -3,7 +3,7 @@
 //! The tabs stand in the pane's own header, so that a tile with several panes is no lower than one with a single pane. A
 //! pane behind another is neither laid out nor drawn, and its plots aren't built.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use egui::{FontId, Rect, Role, Sense, Ui, WidgetInfo, WidgetText, pos2, vec2};
 use egui_tiles::{Container, Tile, TileId, Tree};
@@ -11,13 +11,6 @@ use egui_tiles::{Container, Tile, TileId, Tree};
 use crate::app::theme::{self, size};
 use crate::plots::{PaneId, pane};
 use crate::record::Recording;
-use crate::record::chart::Chart;
-
-/// The tiles of the start layout, row by row; of each tile's panes the first is on top.
-pub const ROWS: &[&[&[PaneId]]] = &[
-    &[&[PaneId::Loss], &[PaneId::Landscape], &[PaneId::Sharpness, PaneId::Curvature]],
-    &[&[PaneId::Activations, PaneId::Attention], &[PaneId::RankCollapse, PaneId::Signal], &[PaneId::Gradients]],
-];
 
 /// Between two tabs.
 const GAP: f32 = 12.0;
@@ -31,41 +24,6 @@ const LEAST_TAB: f32 = 56.0;
 const LEAST_ON_TOP: f32 = 120.0;
 /// What titles leave to the buttons beside them.
 const BUTTONS: f32 = 60.0;
-
-/// The tiles of a recording's charts: the stacks in the order of their numbers, in rows of about one length.
-fn rows_of(charts: &[Chart]) -> Vec<Vec<Vec<PaneId>>> {
-    let mut stacks: BTreeMap<u8, Vec<PaneId>> = BTreeMap::new();
-    for (index, chart) in charts.iter().enumerate() {
-        stacks.entry(chart.stack).or_default().push(PaneId::Chart(index as u8));
-    }
-    let stacks: Vec<_> = stacks.into_values().collect();
-    let rows = match stacks.len() {
-        0..=2 => 1,
-        3..=8 => 2,
-        _ => 3,
-    };
-    stacks.chunks(stacks.len().div_ceil(rows).max(1)).map(<[_]>::to_vec).collect()
-}
-
-/// Where the panes of a recording are at first.
-pub fn start(recording: &Recording) -> Tree<PaneId> {
-    let layout = match recording.header.charts.as_slice() {
-        [] => ROWS.iter().map(|row| row.iter().map(|panes| panes.to_vec()).collect()).collect(),
-        charts => rows_of(charts),
-    };
-    let mut tiles = egui_tiles::Tiles::default();
-    let tile = |tiles: &mut egui_tiles::Tiles<PaneId>, panes: &[PaneId]| {
-        let panes: Vec<_> = panes.iter().map(|id| tiles.insert_pane(*id)).collect();
-        if let [alone] = panes[..] { alone } else { tiles.insert_tab_tile(panes) }
-    };
-    let mut rows = Vec::new();
-    for row in &layout {
-        let children = row.iter().map(|panes| tile(&mut tiles, panes)).collect();
-        rows.push(tiles.insert_horizontal_tile(children));
-    }
-    let root = tiles.insert_vertical_tile(rows);
-    Tree::new(egui::Id::unique("panes"), root, tiles)
-}
 
 /// The panes of every tile that has several, as the tree stands.
 #[derive(Default)]
@@ -173,21 +131,12 @@ pub fn titles(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plots::pane::PANES;
-
-    #[test]
-    fn every_pane_has_one_place_in_the_start_layout() {
-        let placed: Vec<_> = ROWS.iter().flat_map(|row| row.iter().copied().flatten().copied()).collect();
-        assert_eq!(placed.len(), PANES.len());
-        for pane in PANES {
-            assert_eq!(placed.iter().filter(|id| **id == pane.id).count(), 1, "{}", pane.slug);
-        }
-        assert!(ROWS.iter().all(|row| row.iter().all(|panes| !panes.is_empty())));
-    }
+    use crate::app::arrangement::{self, ROWS};
 
     #[test]
     fn stacks_know_who_shares_a_tile() {
-        let tree = start(&Recording::default());
+        let recording = Recording::default();
+        let tree = arrangement::grow(&arrangement::start(&recording), &recording);
         let stacks = Stacks::of(&tree);
         for panes in ROWS.iter().flat_map(|row| row.iter()) {
             for id in *panes {

@@ -11,6 +11,8 @@ use crate::labs::LABS;
 use crate::record::names;
 use crate::run::messages::RunState;
 
+use super::menus;
+
 /// Limits on offer, updates a second.
 const LIMITS: [Option<f64>; 7] = [None, Some(200.0), Some(50.0), Some(20.0), Some(5.0), Some(2.0), Some(1.0)];
 
@@ -163,7 +165,8 @@ fn file(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let place = crate::app::full_path(&viewed.path);
     let watched = window.watched_sweep();
     let kind = if watched.is_some_and(|folder| folder == viewed.path) { "Sweep" } else { "Recording" };
-    ui.label(RichText::new(format!("{kind} {name}")).color(tokens.text)).on_hover_text(place);
+    let beside = if viewed.others > 0 { format!(" and {} more", viewed.others) } else { String::new() };
+    ui.label(RichText::new(format!("{kind} {name}{beside}")).color(tokens.text)).on_hover_text(place);
     if watched.is_some_and(|folder| folder != viewed.path) && ui.button("Back to the sweep").clicked() {
         actions.push(Action::BackToSweep);
     }
@@ -192,10 +195,16 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             actions.push(Action::ToggleLesson);
         }
     }
+    if ui.button("Share").on_hover_text("A link, a file or a QR code of this experiment (Ctrl L)").clicked() {
+        actions.push(Action::Show(Dialog::Share));
+    }
+    ui.menu_button("View", |ui| menus::view(window, ui, actions));
+    ui.menu_button("Edit", |ui| menus::edit(window, ui, actions));
     ui.menu_button("File", |ui| {
-        if ui.button("Open a recording …  (Ctrl O)").clicked() {
+        if ui.button("Open …  (Ctrl O)").clicked() {
             actions.push(Action::Show(Dialog::Open { path: String::new() }));
         }
+        menus::recent(window, ui, actions);
         if ui.button("Save the recording …  (Ctrl S)").clicked() {
             actions.push(Action::Show(window.save_dialog()));
         }
@@ -205,10 +214,6 @@ fn right(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         }
         if ui.button("Compare weights …").clicked() {
             actions.push(Action::Show(Dialog::Connectivity));
-        }
-        ui.separator();
-        if ui.button("Put the panes back").clicked() {
-            actions.push(Action::ResetLayout);
         }
     });
 }

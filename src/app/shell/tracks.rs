@@ -35,7 +35,13 @@ pub fn show(window: &Window, memory: &mut Memory, ui: &mut Ui, actions: &mut Vec
     colors(recording, &mut options.comparing, ui);
     let solo = ui.checkbox(&mut options.comparing.solo, "Only the track in focus");
     solo.on_hover_text("The panes show one track as if there were no other; its marks and knobs are those in focus");
-    if window.options.activation_view == crate::plots::ActivationView::Ridges {
+    let mut pictures = compare::shows_pictures(recording, &window.options);
+    let several = ui.checkbox(&mut pictures, "Pictures of four tracks");
+    if several.changed() {
+        options.comparing.pictures = Some(pictures);
+    }
+    several.on_hover_text("Heat maps, surfaces and histograms of up to four tracks at once, and the difference of two");
+    if pictures && window.options.activation_view == crate::plots::ActivationView::Ridges {
         ui.checkbox(&mut options.comparing.ridges_apart, "Histograms side by side")
             .on_hover_text("Instead of outlines over the histograms of the track in focus; four tracks at most");
     }

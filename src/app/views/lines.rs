@@ -209,7 +209,9 @@ fn choose(
 ) -> Option<[u64; 2]> {
     let here = response.interact_pointer_pos().map(|at| x.unit(at.x.clamp(inner.left(), inner.right())));
     if response.drag_started() {
-        memory.selecting = here;
+        // A drag is one after some points; it began where the button went down.
+        let origin = ui.input(|input| input.pointer.press_origin());
+        memory.selecting = origin.map(|at| x.unit(at.x.clamp(inner.left(), inner.right()))).or(here);
     }
     let begun = memory.selecting?;
     if response.dragged() {

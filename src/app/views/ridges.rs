@@ -43,9 +43,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &RidgePlot) {
         let nearest = ((p.y - inner.top()) / row - OVERLAP + 0.5).round().max(0.0) as usize;
         nearest.min(count - 1)
     });
-    let over = plot.ridges.iter().flat_map(|ridge| &ridge.over).flat_map(|over| &over.shares);
-    let highest = plot.ridges.iter().flat_map(|ridge| &ridge.shares).chain(over).copied();
-    let highest = highest.filter(|s| s.is_finite()).fold(0.0, f32::max);
+    let highest = plot.highest();
     let stride = ((axes::row(ui) - 3.0) / row).ceil().max(1.0) as usize;
     for (i, ridge) in plot.ridges.iter().enumerate() {
         let alone = pointed.is_none_or(|p| p == i);

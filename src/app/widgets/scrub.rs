@@ -3,6 +3,7 @@
 use egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2};
 
 use crate::app::theme::{self, Tokens, size};
+pub use crate::base::digits::grouped;
 use crate::record::{Intervention, Note, TimeCommand, TimeCursor};
 use crate::run::{knobs, ledger};
 
@@ -37,19 +38,6 @@ pub fn describe(mark: &Intervention) -> String {
         return format!("Step {}: {knob}", grouped(mark.step));
     }
     format!("Step {}: {knob} {} → {}", grouped(mark.step), mark.from, mark.to)
-}
-
-/// A whole number with its thousands set apart: `12,345`.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Shows the bar over the available width; a click or drag asks for a step.

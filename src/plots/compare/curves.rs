@@ -69,8 +69,7 @@ pub fn overlaid(tracks: Vec<(&Drawn, &LinePlot)>, looks: &Looks, options: &PaneO
         }
         all.notes.insert(0, format!("{count} tracks"));
     } else {
-        // The track in focus lies on top.
-        all.lines = curves.into_iter().rev().flat_map(|(_, lines)| lines).collect();
+        all.lines = curves.into_iter().flat_map(|(_, lines)| lines).collect();
     }
     all.lines.extend(quantities.references);
     if let Some(strokes) = quantities.strokes.filter(|_| !many) {

@@ -36,6 +36,8 @@ pub struct Comparing {
     pub group_by: Option<String>,
     /// Where a pane has many curves a track: which is compared. None: their mean.
     pub line: BTreeMap<PaneId, String>,
+    /// Pictures of several tracks at once; none: unless they are branches, which the one in focus stands for.
+    pub pictures: Option<bool>,
     /// Histograms beside one another instead of over one another.
     pub ridges_apart: bool,
 }
@@ -83,14 +85,14 @@ pub(super) fn plots(pane: &Pane, recording: &Recording, cursor: TimeCursor, opti
     let focus = recording.focus();
     let mut order: Vec<&Look> = looks.tracks.iter().collect();
     order.sort_by_key(|look| look.track != focus);
-    let pictures = PICTURES.contains(&pane.id);
-    if pictures {
-        order.truncate(SIDE_BY_SIDE);
+    let beside = if shows_pictures(recording, options) { SIDE_BY_SIDE } else { 1 };
+    if PICTURES.contains(&pane.id) {
+        order.truncate(beside);
     }
     let tracks: Vec<Drawn> = order.into_iter().map(drawn).collect();
     let count = tracks.iter().map(|track| track.plots.len()).max().unwrap_or(0);
     let mut plots: Vec<Plot> =
-        (0..count).flat_map(|index| together(index, &tracks, &looks, pane.id, options)).collect();
+        (0..count).flat_map(|index| together(index, &tracks, &looks, pane.id, options, beside)).collect();
     for plot in &mut plots {
         if let Plot::Lines(plot) = plot
             && plot.x_axis == XAxis::Steps
@@ -101,16 +103,29 @@ pub(super) fn plots(pane: &Pane, recording: &Recording, cursor: TimeCursor, opti
     plots
 }
 
+/// Whether heat maps, surfaces and histograms are those of several tracks.
+pub fn shows_pictures(recording: &Recording, options: &PaneOptions) -> bool {
+    options.comparing.pictures.unwrap_or(!recording.is_branched())
+}
+
 /// Panes of which a few tracks at most can be seen at once: drawing more would be for nothing.
 const PICTURES: [PaneId; 2] = [PaneId::Landscape, PaneId::Activations];
 
 /// Plot `index` of all tracks, put together by its kind.
-fn together(index: usize, tracks: &[Drawn], looks: &Looks, id: PaneId, options: &PaneOptions) -> Vec<Plot> {
+fn together(
+    index: usize,
+    tracks: &[Drawn],
+    looks: &Looks,
+    id: PaneId,
+    options: &PaneOptions,
+    beside: usize,
+) -> Vec<Plot> {
     let plots = || tracks.iter().filter_map(|track| Some((track, track.plots.get(index)?)));
     let Some((_, first)) = plots().find(|(_, plot)| !matches!(plot, Plot::Empty { .. })) else {
         return plots().next().map(|(_, plot)| plot.clone()).into_iter().collect();
     };
     match first {
+        Plot::Field(_) | Plot::Surface(_) | Plot::Ridges(_) if beside == 1 => vec![first.clone()],
         Plot::Lines(_) => {
             let lines = plots().filter_map(|(track, plot)| match plot {
                 Plot::Lines(plot) => Some((track, plot)),
@@ -119,14 +134,14 @@ fn together(index: usize, tracks: &[Drawn], looks: &Looks, id: PaneId, options: 
             vec![Plot::Lines(curves::overlaid(lines.collect(), looks, options, id))]
         }
         Plot::Field(_) | Plot::Surface(_) => {
-            fields::side_by_side(plots().map(|(track, plot)| (&track.look, plot)).take(SIDE_BY_SIDE).collect())
+            fields::side_by_side(plots().map(|(track, plot)| (&track.look, plot)).take(beside).collect())
         }
         Plot::Ridges(_) => {
             let ridges = plots().filter_map(|(track, plot)| match plot {
                 Plot::Ridges(plot) => Some((&track.look, plot)),
                 _ => None,
             });
-            ridges::together(ridges.take(SIDE_BY_SIDE).collect(), options.comparing.ridges_apart)
+            ridges::together(ridges.take(beside).collect(), options.comparing.ridges_apart)
         }
         Plot::Empty { .. } => Vec::new(),
     }

@@ -117,6 +117,10 @@ fn a_branch_begins_where_it_forked() {
     let plots = of(&recording, PaneId::Loss, &options(Comparing::default()));
     let branch = lines(&plots[0]).lines.iter().filter(|line| line.label == "branch 1 at 120");
     assert!(branch.flat_map(|line| &line.points).all(|point| point[0] >= 120.0));
+    // Pictures are those of the branch until the reader asks for both.
+    assert_eq!(of(&recording, PaneId::Landscape, &options(Comparing::default())).len(), 1);
+    let both = options(Comparing { pictures: Some(true), ..Comparing::default() });
+    assert_eq!(of(&recording, PaneId::Landscape, &both).len(), 3);
     let parent = lines(&plots[0]).lines.iter().find(|line| line.label == "first run").unwrap();
     assert_eq!((parent.points[0][0], parent.points.last().unwrap()[0]), (1.0, 200.0));
 }

@@ -155,7 +155,8 @@ fn entropies(recording: &Recording, cursor: TimeCursor, options: &PaneOptions, s
         (style, index % COLORS)
     };
     let detail = plot.detail();
-    let curve = |column: usize| series.decimated(column, detail.first, detail.last, detail.columns);
+    let (first, last) = detail.reach(series.steps());
+    let curve = |column: usize| series.decimated(column, first, last, detail.columns);
     let mut rows_a_point = 1;
     match options.entropy_view {
         EntropyView::Layers => {

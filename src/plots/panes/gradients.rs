@@ -84,10 +84,11 @@ fn by_group(
     plot.y_log = options.gradients_log;
     let mut rows_a_point = 1;
     let detail = plot.detail();
+    let (first, last) = detail.reach(series.steps());
     for group in 0..series.width() {
         let name = recording.header.parameter_groups.get(group).cloned();
         let label = name.unwrap_or_else(|| format!("group {}", group + 1));
-        let (points, rows) = series.decimated(group, detail.first, detail.last, detail.columns);
+        let (points, rows) = series.decimated(group, first, last, detail.columns);
         rows_a_point = rows;
         let style = if (group / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
         plot.add(&label, points, style, group % COLORS);

@@ -205,9 +205,10 @@ fn over_steps(
     let at = series.latest_at(step);
     let mut rows_a_point = 1;
     let detail = plot.detail();
+    let (first, last) = detail.reach(series.steps());
     for layer in 0..series.width() {
         let label = layer_name(recording, layer);
-        let (points, rows) = series.decimated(layer, detail.first, detail.last, detail.columns);
+        let (points, rows) = series.decimated(layer, first, last, detail.columns);
         rows_a_point = rows;
         let style = if (layer / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
         plot.add(&label, points, style, layer % COLORS);

@@ -19,6 +19,9 @@ pub fn open(case: &mut Case<'_>, path: &Path) {
             return;
         }
     };
+    if !opened.recording.is_empty() {
+        case.taken();
+    }
     if case.random.random_bool(0.4) {
         look(case, &opened.recording);
     }
@@ -30,14 +33,30 @@ pub fn open(case: &mut Case<'_>, path: &Path) {
     }
 }
 
+/// The panes' switches, some of them turned.
+fn options(case: &mut Case<'_>) -> PaneOptions {
+    let Ok(mut options) = serde_json::to_value(PaneOptions::default()) else { return PaneOptions::default() };
+    let Some(table) = options.as_object_mut() else { return PaneOptions::default() };
+    for value in table.values_mut() {
+        if let Some(on) = value.as_bool().filter(|_| case.random.random_bool(0.3)) {
+            *value = (!on).into();
+        }
+        if value.is_u64() && case.random.random_bool(0.3) {
+            *value = [0_u64, 1, 7][case.random.random_range(0..3)].into();
+        }
+    }
+    serde_json::from_value(options).unwrap_or_default()
+}
+
 /// Draws every pane.
 pub fn look(case: &mut Case<'_>, recording: &Recording) {
     let newest = recording.newest_step();
     let at = case.random.random_range(0..=newest);
     let cursors = [TimeCursor::Following, TimeCursor::At(0), TimeCursor::At(at), TimeCursor::At(u64::MAX)];
     let cursor = cursors[case.random.random_range(0..cursors.len())];
+    let options = options(case);
     for id in pane::of(recording) {
-        pane::plots(recording, id, cursor, &PaneOptions::default()).iter().map(Plot::to_csv).for_each(drop);
+        pane::plots(recording, id, cursor, &options).iter().map(Plot::to_csv).for_each(drop);
         (pane::title(recording, id), pane::guide(recording, id), pane::slug(recording, id));
     }
 }

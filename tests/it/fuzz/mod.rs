@@ -13,14 +13,26 @@ mod texts;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use landscope::base::rng::{Stream, Streams};
 
+/// Cases whose input was taken for good in spite of its damage: a reader that refuses everything proves nothing.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
 /// What a case is drawn from, and where it may write.
 pub struct Case<'a> {
+    pub number: u64,
     pub random: Stream,
     pub place: &'a Path,
+}
+
+impl Case<'_> {
+    /// To be called once by a case whose input was read.
+    pub fn taken(&self) {
+        TAKEN.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 struct Target {
@@ -40,12 +52,26 @@ const TARGETS: &[Target] = &[
     Target { name: "sweeps", quick: 200, run: texts::sweep },
 ];
 
+/// What the harness itself has to notice.
+const CULPRIT: Target = Target {
+    name: "culprit",
+    quick: 8,
+    run: |case| match case.number {
+        2 => panic!("as planned"),
+        4 => std::process::abort(),
+        6 => {
+            let size = std::hint::black_box(usize::try_from(2 * MOST_BYTES).unwrap());
+            std::hint::black_box(vec![1_u8; size]);
+        }
+        _ => case.taken(),
+    },
+};
+
 /// Seconds of the processor that a case may take.
 const MOST_SECS: f64 = 10.0;
 /// Seconds by the clock after which a case that doesn't end is killed: the machine may be busy.
 const KILL_SECS: u64 = 60;
 /// Bytes of addresses that a case may use, beside what the program needs.
-#[cfg(unix)]
 const MOST_BYTES: u64 = 4 << 30;
 
 fn processor_secs() -> f64 {
@@ -77,7 +103,7 @@ fn child_of_the_tests_below() {
     let Ok(order) = std::env::var("LANDSCOPE_FUZZ_CHILD") else { return };
     let words: Vec<&str> = order.split(' ').collect();
     let [name, from, count, secs] = words[..] else { panic!("{order}") };
-    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let target = TARGETS.iter().chain([&CULPRIT]).find(|target| target.name == name).unwrap();
     let (from, count): (u64, u64) = (from.parse().unwrap(), count.parse().unwrap());
     let place = PathBuf::from(std::env::var("LANDSCOPE_FUZZ_PLACE").unwrap());
     limit_memory();
@@ -88,7 +114,7 @@ fn child_of_the_tests_below() {
     while number < from + count && Instant::now() < end {
         std::fs::write(place.join("number"), number.to_string()).unwrap();
         let began = processor_secs();
-        let mut case = Case { random: Streams::new(number).stream(name), place: &place };
+        let mut case = Case { number, random: Streams::new(number).stream(name), place: &place };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (target.run)(&mut case)));
         let took = processor_secs() - began;
         slowest = slowest.max(took);
@@ -101,21 +127,35 @@ fn child_of_the_tests_below() {
         }
         number += 1;
     }
-    std::fs::write(place.join("done"), format!("{} {slowest:.2}", number - from)).unwrap();
+    std::fs::write(place.join("done"), format!("{} {slowest:.2} {}", number - from, TAKEN.load(Ordering::Relaxed)))
+        .unwrap();
 }
 
 fn number(text: std::io::Result<String>) -> Option<u64> {
     text.ok()?.split(' ').next()?.parse().ok()
 }
 
-/// Runs a target for `count` cases or `secs` seconds, whatever its cases do; with the number of cases, the slowest one's seconds
-/// and the failures.
-fn fuzz(target: &Target, mut from: u64, count: u64, secs: f64) -> (u64, f64, Vec<String>) {
-    let folder = tempfile::tempdir().unwrap();
+/// A folder in memory where there is such a thing: SQLite waits for the disk.
+pub fn quick_place() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// What came of a target.
+#[derive(Default)]
+struct Found {
+    cases: u64,
+    /// Cases whose input was taken, of the last process.
+    taken: u64,
+    slowest_secs: f64,
+    failures: Vec<String>,
+}
+
+/// Runs a target for `count` cases or `secs` seconds, whatever its cases do.
+fn fuzz(target: &Target, mut from: u64, count: u64, secs: f64) -> Found {
+    let folder = quick_place();
     let place = folder.path();
     let (first, end) = (from, Instant::now() + Duration::from_secs_f64(secs));
-    let mut lost = Vec::new();
-    let mut slowest: f64 = 0.0;
+    let mut found = Found::default();
     while from < first + count && Instant::now() < end {
         let left = (end - Instant::now()).as_secs_f64();
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -147,18 +187,22 @@ fn fuzz(target: &Target, mut from: u64, count: u64, secs: f64) -> (u64, f64, Vec
             Ok(text) if !hangs => {
                 let mut words = text.split(' ');
                 from += words.next().unwrap().parse::<u64>().unwrap();
-                slowest = slowest.max(words.next().unwrap().parse().unwrap());
+                found.slowest_secs = words.next().unwrap().parse().unwrap();
+                found.taken = words.next().unwrap().parse().unwrap();
                 break;
             }
             _ => {
-                lost.push(format!("case {at} {}", if hangs { "hangs" } else { "aborts (or wants too much memory)" }));
+                found
+                    .failures
+                    .push(format!("case {at} {}", if hangs { "hangs" } else { "aborts (or wants too much memory)" }));
                 from = at + 1;
             }
         }
     }
     let told = std::fs::read_to_string(place.join("failures")).unwrap_or_default();
-    lost.extend(told.lines().map(str::to_owned));
-    (from - first, slowest, lost)
+    found.failures.extend(told.lines().map(str::to_owned));
+    found.cases = from - first;
+    found
 }
 
 /// The first case of the normal run, or the one that was asked for.
@@ -169,9 +213,21 @@ fn first() -> u64 {
 #[track_caller]
 fn quick(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
-    let (cases, _, failures) = fuzz(target, first(), target.quick, 120.0);
+    let Found { cases, taken, failures, .. } = fuzz(target, first(), target.quick, 120.0);
     assert!(failures.is_empty(), "{name}: {} of {cases} cases fail: {}", failures.len(), failures.join("\n"));
-    assert!(cases > 0);
+    assert!(cases > 0 && taken > cases / 50 && taken < cases, "{name}: {taken} of {cases} were taken");
+}
+
+#[test]
+fn panics_aborts_and_thirst_for_memory_are_noticed_and_the_rest_is_run() {
+    let found = fuzz(&CULPRIT, 0, CULPRIT.quick, 120.0);
+    let mut failures = found.failures;
+    failures.sort();
+    assert_eq!(found.cases, 8);
+    assert!(failures[0].contains("case 2 panics: as planned"), "{failures:?}");
+    assert!(failures[1].contains("case 4 aborts"), "{failures:?}");
+    #[cfg(unix)]
+    assert!(failures[2].contains("case 6 aborts"), "{failures:?}");
 }
 
 #[test]
@@ -206,8 +262,12 @@ fn for_so_many_minutes() {
     for target in TARGETS.iter().filter(|target| wanted.as_deref().is_none_or(|name| name == target.name)) {
         // Not the cases of the normal run again.
         let from = first().max(1_000_000);
-        let (cases, slowest, failures) = fuzz(target, from, u64::MAX / 2, 60.0 * minutes);
-        eprintln!("{}: {cases} cases, the slowest {slowest:.2} s, {} failures", target.name, failures.len());
+        let Found { cases, taken, slowest_secs, failures } = fuzz(target, from, u64::MAX / 2, 60.0 * minutes);
+        eprintln!(
+            "{}: {cases} cases, {taken} taken, the slowest {slowest_secs:.2} s, {} failures",
+            target.name,
+            failures.len()
+        );
         failures.iter().take(40).for_each(|failure| eprintln!("  {failure}"));
         failed += failures.len();
     }

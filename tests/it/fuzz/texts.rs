@@ -155,6 +155,7 @@ pub fn spec(case: &mut Case<'_>) {
     }
     let text = damage(&base.to_toml(), &mut case.random);
     let Ok(spec) = RunSpec::from_toml(&text, "case.toml") else { return };
+    case.taken();
     assert_eq!(RunSpec::from_toml(&spec.to_toml(), "again").as_ref().ok(), Some(&spec), "read back equal: {text}");
     for knob in knobs::all() {
         let value = knob.get(&spec);
@@ -174,6 +175,7 @@ pub fn model(case: &mut Case<'_>) {
     let base = MODELS[case.random.random_range(0..MODELS.len())];
     let text = damage(base, &mut case.random);
     let Ok(file) = ModelFile::from_toml(&text, "case.toml") else { return };
+    case.taken();
     // A network that would fill the memory is the user's wish; whether it can be described is another matter.
     let input = file.shapes().empty_split().inputs;
     let numbers = match &input {
@@ -196,6 +198,7 @@ pub fn lab(case: &mut Case<'_>) {
     if values.read_toml(&text).is_err() {
         return;
     }
+    case.taken();
     let mut again = Values::preset(lab.knobs(), preset);
     again.read_toml(&values.to_toml(lab.id())).unwrap();
     assert_eq!(again, values);
@@ -222,6 +225,7 @@ pub fn sweep(case: &mut Case<'_>) {
     fs::write(place.join("result.json"), hurt(result, 0.4)).unwrap();
     let Ok(found) = Folder::open(&folder) else { return };
     if let Ok(recording) = sweep::recording(&found) {
+        case.taken();
         exercise::look(case, &recording);
     }
 }

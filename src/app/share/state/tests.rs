@@ -1,0 +1,247 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::app::arrangement::{PaneLayout, Part, Place};
+use crate::app::views::Orbit;
+use crate::plots::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions, SignalStatistic};
+use crate::record::{ParamRole, SliceMetric};
+use crate::run::knobs::{Knob, KnobKind};
+
+fn playground(spec: RunSpec) -> SharedState {
+    SharedState { experiment: Experiment::Playground(Box::new(spec)), view: View::default() }
+}
+
+/// A value in a knob's range, from one number in [0, 1).
+fn value(knob: &Knob, at: f64) -> KnobValue {
+    match knob.kind {
+        KnobKind::Float { min, max, .. } => KnobValue::Float((min + at * (max - min)).clamp(min, max)),
+        KnobKind::Int { min, max, .. } => KnobValue::Int(min + (at * (max - min).min(1_000) as f64) as u64),
+        KnobKind::Choice(options) => KnobValue::Choice(options[(at * options.len() as f64) as usize].0.into()),
+        KnobKind::Toggle => KnobValue::Toggle(at < 0.5),
+        KnobKind::Path => KnobValue::Path(if at < 0.5 { String::new() } else { format!("data/é {at:.2}.csv") }),
+        KnobKind::Numbers { min, max, whole, most } => {
+            let top = (max - min).min(100.0);
+            let values = (0..most.min(3)).map(|i| min + (at + i as f64) / 3.0 * top);
+            let mut values: Vec<_> = values.map(|v| if whole { v.round() } else { v }).collect();
+            values.dedup();
+            KnobValue::Numbers(values)
+        }
+    }
+}
+
+/// Turns knobs one after the other, and back where the rules between knobs forbid it.
+fn turned(turns: &[(usize, f64)]) -> RunSpec {
+    let all: Vec<_> = knobs::all().collect();
+    let mut spec = RunSpec::default();
+    for (index, at) in turns {
+        let knob = all[index % all.len()];
+        let before = spec.clone();
+        if knob.set(&mut spec, &value(knob, *at)).is_err() || knobs::validate(&spec).is_err() {
+            spec = before;
+        }
+    }
+    spec
+}
+
+fn lab_turned(which: usize, seed: u64, turns: &[(usize, f64)]) -> Experiment {
+    let lab = labs::LABS[which % labs::LABS.len()];
+    let mut values = Values::preset(lab.knobs(), Preset::ALL[which % 3]);
+    values.seed = seed;
+    for (index, at) in turns {
+        let entry = &lab.knobs()[index % lab.knobs().len()];
+        let before = values.clone();
+        // As typed: what is written must be what is read.
+        let text = value(&entry.knob, *at).to_string();
+        if values.set_text(entry.knob.id, &text).is_err() || lab.check(&values).is_err() {
+            values = before;
+        }
+    }
+    Experiment::Lab { lab, values }
+}
+
+fn turns() -> impl Strategy<Value = Vec<(usize, f64)>> {
+    proptest::collection::vec((any::<usize>(), 0.0..1.0f64), 0..12)
+}
+
+fn experiments() -> impl Strategy<Value = Experiment> {
+    prop_oneof![
+        turns().prop_map(|turns| Experiment::Playground(Box::new(turned(&turns)))),
+        (any::<usize>(), 0..1_000u64, turns()).prop_map(|(which, seed, turns)| lab_turned(which, seed, &turns)),
+    ]
+}
+
+fn options() -> impl Strategy<Value = PaneOptions> {
+    (any::<[bool; 4]>(), 0..9usize, 0..9usize).prop_map(|(on, layer, pick)| PaneOptions {
+        loss_log: on[0],
+        landscape_view: if on[1] { LandscapeView::Profile } else { LandscapeView::Surface },
+        landscape_metric: if on[2] {
+            LandscapeMetric::Measured(SliceMetric::ALL[pick % SliceMetric::ALL.len()])
+        } else {
+            LandscapeMetric::Error
+        },
+        similarity_layer: if on[3] { usize::MAX } else { layer },
+        activation_view: if on[0] { ActivationView::Waterfall } else { ActivationView::Ridges },
+        gradient_role: on[1].then(|| ParamRole::ALL[pick % ParamRole::ALL.len()]),
+        signal_statistic: SignalStatistic::FAMILIES[pick % 5].1[0],
+        attention_head: layer,
+        signal_log: on[2],
+        ..PaneOptions::default()
+    })
+}
+
+/// An arrangement of all of these panes, some put away.
+fn arranged(panes: &[String], shape: &[(u8, u32)]) -> Option<PaneLayout> {
+    let mut left: Vec<_> = panes.iter().map(|name| Place::Pane(name.clone())).collect();
+    let hidden = if left.len() > 3 && shape.len() % 2 == 0 { vec![panes[2].clone()] } else { Vec::new() };
+    left.retain(|place| !place.panes().iter().any(|name| hidden.iter().any(|hidden| hidden == name)));
+    for (kind, share) in shape {
+        if left.len() < 2 {
+            break;
+        }
+        let (second, first) = (left.pop()?, left.pop()?);
+        left.insert(
+            0,
+            match kind % 3 {
+                0 => Place::Stack { places: vec![first, second], on_top: usize::from(kind % 2) },
+                k => {
+                    let parts = vec![Part { place: first, share: *share }, Part { place: second, share: 1_000 }];
+                    if k == 1 { Place::Row(parts) } else { Place::Column(parts) }
+                }
+            },
+        );
+    }
+    let root = match left.len() {
+        1 => left.pop()?,
+        _ => Place::Row(left.into_iter().map(|place| Part { place, share: 1_000 }).collect()),
+    };
+    Some(PaneLayout { root, hidden })
+}
+
+fn states() -> impl Strategy<Value = SharedState> {
+    let shape = proptest::option::of(proptest::collection::vec((any::<u8>(), 1u32..4_000), 0..8));
+    let angles = (-3.1..3.1f32, 0.1..1.4f32, 0.5..5.0f32);
+    let flags = any::<[bool; 6]>();
+    (experiments(), options(), shape, angles, flags, 0..1_000_000u64).prop_map(
+        |(experiment, options, shape, angles, on, number)| {
+            let panes = experiment.panes();
+            let round = |x: f32| ((f64::from(x) * 1_000.0).round() / 1_000.0) as f32;
+            let orbit = Orbit { yaw: round(angles.0), pitch: round(angles.1), zoom: round(angles.2) };
+            let knob = match &experiment {
+                Experiment::Playground(_) => "lr",
+                Experiment::Lab { lab, .. } => lab.knobs()[0].knob.id,
+            };
+            let view = View {
+                layout: shape.and_then(|shape| arranged(&panes, &shape)),
+                maximised: on[0].then(|| panes[0].clone()),
+                options,
+                cameras: if on[1] {
+                    BTreeMap::from([(panes[1 % panes.len()].clone(), orbit)])
+                } else {
+                    BTreeMap::new()
+                },
+                cursor: on[2].then_some(number),
+                light: on[3],
+                presenter: on[4],
+                knobs_folded: on[5],
+                lesson_folded: on[0],
+                lesson_step: number as usize % 5,
+                hidden_knobs: if on[1] { BTreeSet::from([knob.to_owned()]) } else { BTreeSet::new() },
+                speed_limit: on[2].then_some(0.5 + number as f64 / 3.0),
+                paused: on[3],
+            };
+            SharedState { experiment, view }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_state_sent_by_link_arrives_equal(state in states()) {
+        let text = state.to_toml().unwrap();
+        let (again, remarks) = SharedState::read(&text).unwrap();
+        prop_assert_eq!(&again, &state, "{}", text);
+        prop_assert!(remarks.is_empty(), "{:?}", remarks);
+        prop_assert_eq!(again.to_toml().unwrap(), text, "the text is canonical");
+        prop_assert_eq!(SharedState::read(&state.to_link().unwrap()).unwrap().0, state);
+    }
+
+    #[test]
+    fn a_mutated_link_or_text_is_refused_in_one_line_or_read(state in states(), at in any::<prop::sample::Index>(), byte in 32u8..127) {
+        let mutated = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let link = state.to_link().unwrap();
+        for text in [mutated(&link), mutated(&state.to_toml().unwrap()), link[..at.index(link.len())].to_owned()] {
+            match SharedState::read(&text) {
+                Err(error) => {
+                    let error = error.to_string();
+                    prop_assert!(!error.contains('\n') && error.len() > 20, "{}", error);
+                }
+                // What is read can be sent on.
+                Ok((state, _)) => prop_assert!(SharedState::read(&state.to_link().unwrap()).is_ok()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_default_state_is_a_short_link() {
+    let state = playground(RunSpec::default());
+    let text = state.to_toml().unwrap();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(state.to_link().unwrap().len() < 120, "{}", state.to_link().unwrap());
+}
+
+#[test]
+fn only_what_differs_is_written() {
+    let mut state = playground(RunSpec { batch_size: 16, ..RunSpec::default() });
+    state.view.options.loss_log = true;
+    let text = state.to_toml().unwrap();
+    assert!(text.contains("batch_size = 16") && text.contains("loss_log = true"), "{text}");
+    assert!(!text.contains("steps") && !text.contains("landscape"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (text, words) in [
+        ("", &["landscope = 1"][..]),
+        ("landscope = 1", &["experiment"]),
+        ("landscope = 2\nexperiment = 'x'", &["format 2", "newer"]),
+        ("landscope = 1\nexperiment = 'cooking'", &["cooking", "playground", "rank-collapse"]),
+        ("landscope = 1\nexperiment = 'playground'\nsede = 1", &["sede"]),
+        ("landscope = 1\nexperiment = 'playground'\n[spec]\nsede = 1", &["sede"]),
+        ("landscope = 1\nexperiment = 'playground'\n[spec.optimizer]\nmomentum = 3.0", &["momentum", "3", "0.999"]),
+        ("landscope = 1\nexperiment = 'playground'\n[knobs]\nlr = '1'", &["[spec]"]),
+        ("landscope = 1\nexperiment = 'rank-collapse'\n[knobs]\nlayers = '0'", &["layers", "from"]),
+        ("landscope = 1\nexperiment = 'rank-collapse'\n[spec]\nseed = 1", &["[knobs]"]),
+        ("landscope = 1\nexperiment = 'playground'\n[view]\npanes = '(a | '", &["view.panes", "character"]),
+        ("landscope = 1\nexperiment = 'playground'\n[view]\nspeed-limit = -1.0", &["speed-limit", "-1"]),
+        ("landscope = 1\nexperiment = 'playground'\n[view.options]\nloss_logg = true", &["loss_logg"]),
+        ("landscope = 1\nexperiment = 'playground'\n[view.cameras]\nlandscape = [9.0, 0.0, 1.0]", &["landscape", "9"]),
+        ("landscope = ", &["line 1"]),
+    ] {
+        let error = SharedState::read(text).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)) && !error.contains('\n'), "{text}: {error}");
+    }
+}
+
+#[test]
+fn strangers_and_other_defaults_are_remarked_and_files_are_listed() {
+    let text = "landscope = 1\nexperiment = 'playground'\ndefaults = '00000000'\n[spec]\ninit_weights = 'w.safetensors'\n\
+                [spec.task]\nkind = 'csv'\npath = '/data/x.csv'\n[spec.model]\nkind = 'mlp'\n\
+                [view]\npanes = '(loss | oracle)'\nhidden-knobs = ['lr', 'charm']";
+    let (state, remarks) = SharedState::read(text).unwrap();
+    assert_eq!(remarks.len(), 2);
+    assert!(remarks[0].contains("defaults") && remarks[1].contains("charm, oracle"), "{remarks:?}");
+    assert_eq!(state.experiment.paths(), [PathBuf::from("/data/x.csv"), PathBuf::from("w.safetensors")]);
+    assert_eq!(state.view.hidden_knobs, BTreeSet::from(["lr".to_owned()]));
+    let layout = state.view.layout.unwrap();
+    assert!(layout.root.panes().len() == PANES.len() && layout.root.panes()[0] == "loss");
+}
