@@ -56,8 +56,15 @@ fn set(knob: &'static Knob, value: KnobValue) -> Action {
     Action::SetKnob { id: knob.id, value }
 }
 
-/// What a name leaves to the number and the "?" beside it.
-const BESIDE: f32 = size::NUMBER + 36.0;
+/// What a name leaves to what stands beside it: the "?", and a number, a choice or a box to tick.
+fn beside(kind: KnobKind) -> f32 {
+    let value = match kind {
+        KnobKind::Float { .. } | KnobKind::Int { .. } | KnobKind::Choice(_) => size::NUMBER,
+        KnobKind::Toggle => 24.0,
+        KnobKind::Path | KnobKind::Numbers { .. } => 0.0,
+    };
+    value + 36.0
+}
 
 /// Name, liveness and at the right whatever `right` adds before the "?".
 fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl FnOnce(&mut Ui, &mut Vec<Action>)) {
@@ -78,7 +85,7 @@ fn head(ui: &mut Ui, knob: &'static Knob, actions: &mut Vec<Action>, right: impl
         }
         let font = egui::TextStyle::Body.resolve(ui.style());
         let width = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), tokens.text).size().x;
-        let room = (ui.available_width() - BESIDE).max(40.0);
+        let room = (ui.available_width() - beside(knob.kind)).max(40.0);
         let fits = width(knob.label) + width(note) + 5.0 <= room;
         ui.scope(|ui| {
             ui.set_max_width(room);
