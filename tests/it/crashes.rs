@@ -167,7 +167,7 @@ fn small_pages(path: &Path) -> Vec<u8> {
 /// Lengths to try: all of them where time is given, else all near the ends of pages and some between.
 fn lengths(whole: usize, random: &mut Stream) -> Vec<usize> {
     let all = std::env::var_os("LANDSCOPE_SLOW_TESTS").is_some();
-    let some = |length: usize| length % 1_024 < 2 || (length < 200 && length % 9 == 0);
+    let some = |length: usize| length % 1_024 < 2 || (length < 200 && length.is_multiple_of(9));
     (0..whole).filter(|length| all || some(*length) || random.random_range(0..200) == 0).collect()
 }
 

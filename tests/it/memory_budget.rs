@@ -29,7 +29,7 @@ fn snapshot(step: u64, ids: &[SeriesId], pictures: &[(SeriesId, Reading)]) -> Sn
     let mut readings: Vec<_> =
         ids[..NUMBERS].iter().enumerate().map(|(k, id)| (id.clone(), Reading::Scalar(value(k)))).collect();
     readings.push((ids[NUMBERS].clone(), Reading::Vector((0..10).map(|k| value(k) as f32).collect())));
-    if step % 500 == 0 {
+    if step.is_multiple_of(500) {
         // Copies of their own: a recording holds what it was given.
         let copy = |(id, reading): &(SeriesId, Reading)| match reading {
             Reading::Density(density) => (id.clone(), Reading::Density((**density).clone().into())),

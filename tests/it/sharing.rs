@@ -85,8 +85,7 @@ fn what_is_no_link_is_one_message_and_changes_nothing() {
 
 #[test]
 fn a_link_that_reads_files_or_ends_a_run_that_is_not_saved_asks_first() {
-    let mut spec = RunSpec::default();
-    spec.init_weights = Some("secret/w.safetensors".into());
+    let spec = RunSpec { init_weights: Some("secret/w.safetensors".into()), ..RunSpec::default() };
     let reads = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: None };
     let mut desk = kept_desk();
     apply(&mut desk, Action::Share(ShareAction::Open(reads.to_link().unwrap())));

@@ -57,6 +57,6 @@ pub fn look(case: &mut Case<'_>, recording: &Recording) {
     let options = options(case);
     for id in pane::of(recording) {
         pane::plots(recording, id, cursor, &options).iter().map(Plot::to_csv).for_each(drop);
-        (pane::title(recording, id), pane::guide(recording, id), pane::slug(recording, id));
+        let _ = (pane::title(recording, id), pane::guide(recording, id), pane::slug(recording, id));
     }
 }
