@@ -47,7 +47,6 @@ impl Follower {
         self.data_version = version;
         let mut entries = Vec::new();
         let Self { connection, rows, .. } = self;
-        // A commit in between costs nothing: what was missed comes with the next look.
         rows.read(connection, &mut |entry| {
             entries.push(entry);
             Ok(())

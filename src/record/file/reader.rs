@@ -109,6 +109,8 @@ impl Rows {
     /// Visits the rows that came since the last call, table by table, in the order in which they came; what went wrong, a
     /// line a table.
     pub fn read(&mut self, connection: &Connection, visit: &mut Visit<'_>) -> Vec<String> {
+        // All tables as they were at one moment: an end isn't told before what came before it.
+        let _moment = connection.unchecked_transaction().ok();
         let mut faults = Vec::new();
         let text = |row: &Row<'_>, column| row.get::<_, String>(column).map_err(|error| error.to_string());
         let track = |row: &Row<'_>, column| row.get(column).map(TrackId).map_err(|error| error.to_string());

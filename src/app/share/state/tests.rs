@@ -200,7 +200,7 @@ fn a_default_state_is_a_short_link() {
     assert!(
         !bare.to_toml().unwrap().contains("view") && SharedState::read(&bare.to_link().unwrap()).unwrap().0 == bare
     );
-    assert!(state.to_link().unwrap().len() < 120, "{}", state.to_link().unwrap());
+    assert!(state.to_link().unwrap().len() < 140, "{}", state.to_link().unwrap());
 }
 
 #[test]
