@@ -59,6 +59,8 @@ pub fn open_within(path: &Path, budget: usize) -> Result<Opened, FileError> {
     let path = whole.as_ref().map_or(path, WholePages::path);
     let connection = connect(path).map_err(|error| damaged(error.to_string()))?;
     let mut recording = Recording::new(header(&connection).map_err(damaged)?);
+    // A commit that a kill cut short is rolled back by now: what was behind what the header said then is whole again.
+    let claimed = check(path).ok().filter(|again| !again.is_cut()).unwrap_or(claimed);
     recording.set_memory_budget(budget);
     let mut branches = BTreeMap::new();
     let mut late = Vec::new();
