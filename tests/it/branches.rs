@@ -55,9 +55,10 @@ fn the_same(recording: &Recording) -> replay::Verdict {
 fn a_branch_with_nothing_changed_is_the_original_bit_for_bit_and_a_changed_one_parts_from_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.landscope");
-    let mut listener = Listener::with(spec(), options(Some(&path), true));
-    listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 120));
+    let mut listener = Listener::with(spec(), options(Some(&path), false));
+    listener.walk_to(120);
     listener.tell(Command::SetKnob { id: "momentum", value: KnobValue::Float(0.85) });
+    listener.tell(Command::Play);
     listener.until(|event| matches!(event, Event::State(RunState::Finished)));
     // Step 317 lies between checkpoints.
     for step in [300, 317] {
@@ -95,9 +96,10 @@ fn a_branch_with_nothing_changed_is_the_original_bit_for_bit_and_a_changed_one_p
 fn a_recording_that_was_opened_is_gone_on_with_in_its_own_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.landscope");
-    let mut listener = Listener::with(spec(), options(Some(&path), true));
-    listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 333));
+    let mut listener = Listener::with(spec(), options(Some(&path), false));
+    listener.walk_to(133);
     listener.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(0.002) });
+    listener.tell(Command::Play);
     listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 450));
     let past = |step| {
         // The file is begun by a thread of its own, which a busy machine may keep waiting.
@@ -130,14 +132,15 @@ fn a_recording_that_was_opened_is_gone_on_with_in_its_own_file() {
 fn a_recording_that_grows_is_followed_as_a_run_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.landscope");
-    let mut listener = Listener::with(spec(), options(Some(&path), true));
-    listener.until(|event| matches!(event, Event::Snapshot(s) if s.step >= 100));
+    let mut listener = Listener::with(spec(), options(Some(&path), false));
+    listener.walk_to(100);
     // The file is begun by a thread of its own, which a busy machine may keep waiting.
     while !file::is_being_written(&path) || file::read(&path).is_err() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let mut follower = Listener::listening(Session::follow(&path, std::sync::Arc::new(|| ())).unwrap());
     listener.tell(Command::SetKnob { id: "lr", value: KnobValue::Float(0.002) });
+    listener.tell(Command::Play);
     listener.until(|event| matches!(event, Event::State(RunState::Finished)));
     listener.tell(Command::Fork(fork(0, 250)));
     listener.until(|event| matches!(event, Event::State(RunState::Paused)));

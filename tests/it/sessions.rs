@@ -98,6 +98,17 @@ impl Listener {
         }
     }
 
+    /// Trains a paused run to a step, one update at a time: it stands exactly there, however busy the machine is.
+    #[track_caller]
+    pub fn walk_to(&mut self, step: u64) {
+        for at in 0..step {
+            self.tell(Command::Step);
+            self.until(
+                |event| matches!(event, Event::Snapshot(s) if s.step == at && s.scalar(&names::TRAIN_LOSS).is_some()),
+            );
+        }
+    }
+
     #[track_caller]
     fn until_rest(&mut self) {
         self.until(|event| matches!(event, Event::AtRest { .. }));
