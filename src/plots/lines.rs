@@ -72,11 +72,23 @@ pub struct Bundle {
     /// Whose each line is, by number and by name.
     pub tracks: Vec<TrackId>,
     pub names: Vec<String>,
+    /// Of all finite points: where they lie along x, and least and largest value. `INFINITY` first where there is none.
+    pub x_range: [f64; 2],
+    pub range: [f64; 2],
+    /// Least and largest value above zero.
+    pub range_above_zero: [f64; 2],
 }
 
 impl Bundle {
+    /// Looks at each point once: call it where no frame waits.
     pub fn new(lines: Vec<(TrackId, String, Line)>) -> Self {
         let mut all = Self::default();
+        let points = lines.iter().flat_map(|(_, _, line)| &line.points);
+        let finite = points.filter(|[x, y]| x.is_finite() && y.is_finite());
+        [all.x_range, all.range, all.range_above_zero] = finite.fold([EMPTY; 3], |[x, values, above], point| {
+            let above = if point[1] > 0.0 { widened(above, point[1]) } else { above };
+            [widened(x, point[0]), widened(values, point[1]), above]
+        });
         for (track, name, line) in lines {
             all.tracks.push(track);
             all.names.push(name);
@@ -84,6 +96,12 @@ impl Bundle {
         }
         all
     }
+}
+
+const EMPTY: [f64; 2] = [f64::INFINITY, f64::NEG_INFINITY];
+
+fn widened([low, high]: [f64; 2], value: f64) -> [f64; 2] {
+    [low.min(value), high.max(value)]
 }
 
 /// What the colours of many lines stand for.

@@ -54,14 +54,7 @@ impl Memory {
         if let Some(known) = known {
             return known.values;
         }
-        let inside = bundle.lines.iter().flat_map(|line| {
-            let from = line.points.partition_point(|p| p[0] < x[0]).saturating_sub(1);
-            line.points[from..]
-                .iter()
-                .take_while(move |p| p[0] <= x[1])
-                .map(move |p| super::lines::transform(p[1], log))
-        });
-        let range = inside.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)]);
+        let range = within(bundle, log, x).map(|value| super::lines::transform(value, log));
         self.range = Some(Range { bundle: bundle.clone(), log, steps: x, values: range });
         range
     }
@@ -134,6 +127,20 @@ impl Memory {
             Err(crossbeam::channel::TryRecvError::Disconnected) => {}
         }
     }
+}
+
+/// Least and largest value between two steps; above zero, if logarithms are drawn. Logarithms of a million values would
+/// take longer than a frame lasts.
+fn within(bundle: &Bundle, log: bool, x: [f64; 2]) -> [f64; 2] {
+    if x[0] <= bundle.x_range[0] && bundle.x_range[1] <= x[1] {
+        return if log { bundle.range_above_zero } else { bundle.range };
+    }
+    let inside = bundle.lines.iter().flat_map(|line| {
+        let from = line.points.partition_point(|p| p[0] < x[0]).saturating_sub(1);
+        line.points[from..].iter().take_while(move |p| p[0] <= x[1]).map(|p| p[1])
+    });
+    let shown = inside.filter(|value| value.is_finite() && (!log || *value > 0.0));
+    shown.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)])
 }
 
 /// Every curve over the ones before it, smooth at its edges, on nothing.
@@ -281,6 +288,22 @@ mod tests {
         assert!(image.pixels.iter().all(|pixel| pixel.a() == 0));
         let logs = draw(&source(bundle(&[&[[0.0, 0.0], [2.0, 1e5], [8.0, 1e5]]]), true), &[Color32::WHITE]);
         assert!(logs.pixels[10 * 20 + 10].a() > 0 || logs.pixels[9 * 20 + 10].a() > 0);
+    }
+
+    #[test]
+    fn the_range_is_that_of_what_is_drawn() {
+        let lines: [&[[f64; 2]]; 2] =
+            [&[[0.0, -3.0], [1.0, 0.01], [2.0, f64::INFINITY]], &[[0.0, 5.0], [1.0, f64::NAN], [4.0, 100.0]]];
+        let bundle = bundle(&lines);
+        let mut memory = Memory::default();
+        for (log, x, expected) in [
+            (false, [0.0, 4.0], [-3.0, 100.0]),
+            (true, [-1.0, 9.0], [-2.0, 2.0]),
+            (false, [0.5, 3.0], [-3.0, 5.0]),
+            (true, [0.0, 3.0], [-2.0, 5.0_f64.log10()]),
+        ] {
+            assert_eq!(memory.range(&bundle, log, x), expected, "{log} {x:?}");
+        }
     }
 
     #[test]
