@@ -1,7 +1,8 @@
-//! What measuring costs a live run, how soon the worker obeys, and whether its memory stays flat.
+//! What measuring and checkpoints cost a live run, how soon the worker obeys, and whether its memory stays flat.
 //!
 //! `cargo bench --bench live` prints a table for `docs/PERFORMANCE.md`.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use landscope::nn::spec::ModelKind;
@@ -11,14 +12,15 @@ use landscope::run::session::{Session, SessionOptions};
 use landscope::run::spec::RunSpec;
 use landscope::run::worker::WorkerOptions;
 
-fn session(spec: &RunSpec) -> Session {
+fn session(spec: &RunSpec, recording: Option<PathBuf>) -> Session {
     let worker = WorkerOptions { play: true, finest_slice: 65 };
-    Session::start(spec.clone(), SessionOptions { worker, ..SessionOptions::default() }).expect("threads can be made")
+    Session::start(spec.clone(), SessionOptions { worker, recording, ..SessionOptions::default() })
+        .expect("threads can be made")
 }
 
-/// Updates a second of a run of `spec` over `time`, without its first second.
-fn rate(spec: &RunSpec, time: Duration) -> f64 {
-    let session = session(spec);
+/// Updates a second of a run of `spec` over `time`, without its first second, recorded into a file or not.
+fn rate(spec: &RunSpec, time: Duration, recording: Option<PathBuf>) -> f64 {
+    let session = session(spec, recording);
     let (mut first, mut last) = (None, None);
     let started = Instant::now();
     while started.elapsed() < time + Duration::from_secs(1) {
@@ -42,33 +44,52 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Pairs of runs, one after the other, so that a noisy machine disturbs both alike.
+/// Pairs of runs, one after the other, so that a noisy machine disturbs both alike: medians of both and of their ratios.
+fn paired(mut a: impl FnMut() -> f64, mut b: impl FnMut() -> f64) -> [f64; 3] {
+    let (mut first, mut second, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..5 {
+        first.push(a());
+        second.push(b());
+        ratios.push(first[first.len() - 1] / second[second.len() - 1]);
+    }
+    [median(&mut first), median(&mut second), median(&mut ratios)]
+}
+
+const SPAN: Duration = Duration::from_secs(4);
+
 fn probes_against_none(name: &str, spec: &RunSpec) {
-    let without = {
+    let mut without = spec.clone();
+    without.probes.budget = 0.0;
+    let [with, alone, ratio] = paired(|| rate(spec, SPAN, None), || rate(&without, SPAN, None));
+    println!(
+        "{name}: {with:.0} steps/s with all probes at {:.0} % budget, {alone:.0} without, ratio {ratio:.2} (medians of 5 pairs)",
+        100.0 * spec.probes.budget,
+    );
+}
+
+/// Both recorded into files of a folder that goes away, without probes.
+fn checkpoints_against_none(name: &str, spec: &RunSpec) {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let mut files = 0;
+    let mut recorded = |every: u64| {
         let mut spec = spec.clone();
         spec.probes.budget = 0.0;
-        spec
+        spec.checkpoints.every = every;
+        files += 1;
+        rate(&spec, SPAN, Some(folder.path().join(format!("{files}.landscope"))))
     };
-    let (mut with_rates, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..5 {
-        let a = rate(spec, Duration::from_secs(4));
-        let b = rate(&without, Duration::from_secs(4));
-        with_rates.push(a);
-        rates.push(b);
-        ratios.push(a / b);
+    let recorded = std::cell::RefCell::new(&mut recorded);
+    for every in [100, 10] {
+        let [with, without, ratio] = paired(|| recorded.borrow_mut()(every), || recorded.borrow_mut()(0));
+        println!(
+            "{name}: {with:.0} steps/s with a checkpoint every {every} steps, {without:.0} without, ratio {ratio:.2} (medians of 5 pairs)"
+        );
     }
-    println!(
-        "{name}: {:.0} steps/s with all probes at {:.0} % budget, {:.0} without, ratio {:.2} (medians of 5 pairs)",
-        median(&mut with_rates),
-        100.0 * spec.probes.budget,
-        median(&mut rates),
-        median(&mut ratios)
-    );
 }
 
 /// Time from a command to the event that answers it, in the middle of measurements of many examples.
 fn obedience(spec: &RunSpec) {
-    let session = session(spec);
+    let session = session(spec, None);
     let mut waits = Vec::new();
     for round in 0..60 {
         let (command, state) =
@@ -103,7 +124,7 @@ fn memory() {
     let mut spec = RunSpec { steps: 50_000, ..RunSpec::default() };
     spec.model.kind = ModelKind::Mlp;
     spec.model.width = 64;
-    let session = session(&spec);
+    let session = session(&spec, None);
     let mut bytes = 0;
     let mut marks = Vec::new();
     while let Ok(event) = session.events().recv() {
@@ -139,6 +160,10 @@ fn main() {
     if wanted("probes") {
         probes_against_none("vision transformer (default)", &transformer);
         probes_against_none("MLP 64-256-256-10", &mlp);
+    }
+    if wanted("checkpoints") {
+        checkpoints_against_none("vision transformer (default)", &transformer);
+        checkpoints_against_none("MLP 64-256-256-10", &mlp);
     }
     if wanted("obedience") {
         let mut heavy = transformer.clone();
