@@ -137,7 +137,7 @@ pub fn options(matches: &ArgMatches, id: PaneId, recording: &Recording) -> anyho
     }
     for switch in SHARED {
         let Some(text) = matches.get_one::<String>(switch.name) else { continue };
-        if matches!(id, PaneId::Chart(_)) {
+        if !switch.belongs_to(id) {
             bail!("--{} doesn't belong to a chart of a lab, which chooses its tracks itself", switch.name);
         }
         switch.set(&mut options, id, text).map_err(|message| anyhow!("--{message}"))?;

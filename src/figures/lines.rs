@@ -167,7 +167,9 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
     let named = plot.lines.iter().enumerate().filter(|(i, line)| line.style != LineStyle::Faint && plot.is_named(*i));
     for (_, line) in named {
         let value = plot.at_cursor.iter().find(|(label, _)| *label == line.label);
-        let value = value.map(|(_, value)| ticks::number(*value)).unwrap_or_default();
+        let raw = plot.raw_at_cursor.iter().find(|(label, _)| *label == line.label);
+        let raw = raw.map(|(_, raw)| format!(" ({})", ticks::number(*raw))).unwrap_or_default();
+        let value = value.map(|(_, value)| ticks::number(*value) + &raw).unwrap_or_default();
         let label = text::elide(&line.label, font, area.width() - 2.0 * swatch);
         let label_width = text::width(&label, font);
         let wide = text::width(&value, font).max(canvas.room.value * font);

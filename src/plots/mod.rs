@@ -19,6 +19,7 @@ pub mod ranges;
 pub mod rebin;
 pub mod ridges;
 pub mod shared_switches;
+pub mod smoothing;
 pub mod steady;
 pub mod surface;
 pub mod switches;
@@ -29,10 +30,11 @@ pub use compare::Comparing;
 pub use field::{Colormap, FieldPlot};
 pub use lines::{Band, Bundle, Line, LineColor, LineKey, LinePlot, LineStyle, XAxis};
 pub use options::{
-    ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
+    ActivationView, CurvatureView, CurveView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
     SignalStatistic,
 };
 pub use pane::{Pane, PaneId};
+pub use smoothing::Smoothing;
 pub use ridges::{OverRidge, Ridge, RidgePlot};
 pub use surface::SurfacePlot;
 

@@ -18,6 +18,7 @@ mod panels;
 mod panes;
 mod settings;
 mod share;
+mod smoothing;
 mod stacks;
 mod time_line;
 mod time_window;

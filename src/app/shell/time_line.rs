@@ -2,13 +2,14 @@
 
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
-use super::{memory, time_window, tracks};
+use super::{memory, smoothing, time_window, tracks};
 use crate::app::action::Action;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::app::widgets::number;
-use crate::app::widgets::scrub::{self, Scrub, grouped};
+use crate::app::widgets::scrub::{self, Scrub, Wish, grouped};
+use crate::app::widgets::span::Span;
 use crate::plots::charts;
 use crate::record::{Intervention, Outcome, Recording, TimeCommand, TrackId};
 use crate::run::ledger;
@@ -65,6 +66,7 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             }
         }
         time_window::show(window, ui, actions);
+        smoothing::show(window, ui, actions);
         if tracks::has_several(recording) {
             tracks::toggle(window, ui, actions);
         }
@@ -97,10 +99,32 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         interventions: recording.interventions_of(focus).collect(),
         notes: recording.notes.iter().filter(|note| is_own(note.track, note.step)).collect(),
         checkpoints: recording.checkpoints.iter().filter(|at| is_own(at.track, at.step)).map(|at| at.step).collect(),
+        span: charts_choose(recording).then(|| span(window)),
         diverged: broke_off.or(window.divergence().map(|divergence| divergence.step)),
     };
-    if let Some(command) = scrub::show(ui, &scrub) {
-        actions.push(Action::Time(command));
+    match scrub::show(ui, &scrub) {
+        Some(Wish::Time(command)) => actions.push(Action::Time(command)),
+        Some(Wish::Window(command)) => actions.push(Action::Window(command)),
+        None => {}
+    }
+}
+
+/// The charts of labs show all steps.
+fn charts_choose(recording: &Recording) -> bool {
+    recording.header.charts.is_empty()
+}
+
+fn span(window: &Window) -> Span {
+    let newest = window.recording().newest_step();
+    let at = window.cursor.step(newest);
+    let shown = window.options.window;
+    let grows = window.has_transport() && window.live.state != RunState::Finished || window.is_following_a_file();
+    Span {
+        window: shown,
+        shown: shown.range(at, newest).unwrap_or([0, newest]),
+        newest,
+        at,
+        follows: grows && window.cursor.is_following(),
     }
 }
 

@@ -14,6 +14,16 @@ pub struct Entry<'a> {
     pub style: LineStyle,
     /// At the cursor, or under the pointer.
     pub value: Option<f64>,
+    /// Where the line is smoothed: what was measured.
+    pub raw: Option<f64>,
+}
+
+impl Entry<'_> {
+    /// The value, and in brackets what was measured.
+    fn words(&self) -> String {
+        let value = self.value.map(ticks::number).unwrap_or_default();
+        self.raw.map_or_else(|| value.clone(), |raw| format!("{value} ({})", ticks::number(raw)))
+    }
 }
 
 const SWATCH: f32 = 14.0;
@@ -48,10 +58,12 @@ pub fn show(
     }
     // A value keeps its room while it changes, so that the rows don't jump.
     let value_width = axes::text_width(ui, "0.0000") + 4.0;
+    let raw_width = axes::text_width(ui, " (0.0000)");
     let widths: Vec<_> = entries
         .iter()
         .map(|entry| {
             let value = if entry.value.is_some() { value_width } else { 0.0 };
+            let value = value + if entry.raw.is_some() { raw_width } else { 0.0 };
             (SWATCH + 4.0 + axes::text_width(ui, entry.label) + value).min(area.width()) + GAP
         })
         .collect();
@@ -81,8 +93,7 @@ pub fn show(
         ui.painter().text(place + vec2(0.0, 2.0), egui::Align2::LEFT_TOP, &text, axes::font(ui), tokens.text_faint);
         ui.interact(rect, id.with("legend rest"), Sense::hover()).on_hover_ui(|ui| {
             for entry in &entries[shown..] {
-                let value = entry.value.map(ticks::number).unwrap_or_default();
-                ui.colored_label(entry.color, format!("{}  {value}", entry.label));
+                ui.colored_label(entry.color, format!("{}  {}", entry.label, entry.words()));
             }
         });
     }
@@ -160,7 +171,7 @@ fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
         ui.painter().hline(left..=right, y, stroke);
     }
     let value =
-        entry.value.map(|value| galley(ui, ticks::number(value), f32::INFINITY, tokens.text.gamma_multiply(fade)));
+        entry.value.map(|_| galley(ui, entry.words(), f32::INFINITY, tokens.text.gamma_multiply(fade)));
     let of_value = value.as_ref().map_or(0.0, |value| value.size().x + 4.0);
     // A value of an odd length takes of the gap behind it before the name is cut.
     let room = (rect.right() + GAP - 2.0 - right - 4.0 - of_value).max(0.0);

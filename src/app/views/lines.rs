@@ -45,7 +45,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     // Noise behind a curve is named last.
     let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| plot.is_named(i)).collect();
     order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
-    let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
+    let entries: Vec<_> = order.iter().map(|&i| entry(i, plot, memory, tokens)).collect();
     let rows = legend::rows(area.size());
     let scale = plot.key.as_ref().map_or(0.0, |key| legend::scale(ui, area, key));
     let beside = Rect::from_min_max(area.min, pos2(area.right() - scale, area.bottom()));
@@ -235,14 +235,25 @@ fn equally(free: Rect, x: [f64; 2], y: [f64; 2]) -> Rect {
     Rect::from_center_size(free.center(), spans * unit)
 }
 
-fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
-    let value = match memory.hover {
-        Some(x) => nearest(&line.points, x).map(|[_, y]| y),
-        None => plot.at_cursor.iter().find(|(label, _)| *label == line.label).map(|(_, value)| *value),
+fn entry<'a>(i: usize, plot: &'a LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
+    let line = &plot.lines[i];
+    let value = |line: &Line, at_cursor: &[(String, f64)]| {
+        let value = match memory.hover {
+            Some(x) => nearest(&line.points, x).map(|[_, y]| y),
+            None => at_cursor.iter().find(|(label, _)| *label == line.label).map(|(_, value)| *value),
+        };
+        // Gaps between error bars are no values.
+        value.filter(|value| value.is_finite())
     };
-    // Gaps between error bars are no values.
-    let value = value.filter(|value| value.is_finite());
-    Entry { label: &line.label, color: tokens.line(line.color), style: line.style, value }
+    let smoothed = plot.smoothing.half_life().is_some();
+    let raw = plot.as_measured(i).filter(|_| smoothed).and_then(|raw| value(raw, &plot.raw_at_cursor));
+    Entry {
+        label: &line.label,
+        color: tokens.line(line.color),
+        style: line.style,
+        value: value(line, &plot.at_cursor),
+        raw,
+    }
 }
 
 /// The point whose x is nearest; points are in order of x.

@@ -41,7 +41,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
                 reference,
                 note,
                 absent: absent.into(),
-                window: options.window,
+                view: options.curves(),
             };
             draw(recording, cursor, &look, options.gradient_role)
         };
@@ -79,20 +79,15 @@ fn by_group(
     let Some(series) = recording.vector(id).filter(|series| !series.is_empty()) else {
         return Plot::Empty { title: title.into(), reason: UNMEASURED.into() };
     };
-    let at = series.latest_at(cursor.step(recording.newest_step()));
-    let mut plot = curves::over_steps(recording, cursor, options.window, title, y_label);
+    let at = cursor.step(recording.newest_step());
+    let mut plot = curves::over_steps(recording, cursor, options.curves(), title, y_label);
     plot.y_log = options.gradients_log;
     let mut rows_a_point = 1;
-    let detail = plot.detail();
-    let (first, last) = detail.reach(series.steps());
     for group in 0..series.width() {
         let name = recording.header.parameter_groups.get(group).cloned();
         let label = name.unwrap_or_else(|| format!("group {}", group + 1));
-        let (points, rows) = series.decimated(group, first, last, detail.columns);
-        rows_a_point = rows;
         let style = if (group / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
-        plot.add(&label, points, style, group % COLORS);
-        plot.add_value(&label, at.map(|(_, row)| f64::from(row[group])));
+        rows_a_point = plot.add_rows(series, &[group], &label, (style, group % COLORS), at);
     }
     if rows_a_point > 1 {
         plot.notes.push(format!("mean over {rows_a_point} measurements a point"));
