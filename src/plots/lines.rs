@@ -236,6 +236,16 @@ impl LinePlot {
         self.lines[..i].iter().all(|line| line.label != self.lines[i].label)
     }
 
+    /// Ends of an axis over steps that holds all lines. Runs begin at step 0 or 1; what begins far later begins at its own first
+    /// step.
+    pub fn step_range(&self) -> [f64; 2] {
+        let all = self.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
+        let (low, high) = all.fold((f64::INFINITY, self.x_max), |(low, high), x| (low.min(x), high.max(x)));
+        let low = if low.is_finite() && low > 0.1 * high { low } else { 0.0 };
+        let high = if high.is_finite() && high > low { high } else { low + 1.0 };
+        [low, high]
+    }
+
     /// Line `i`, before or after it was smoothed: of the lines of its name the pale one.
     pub fn as_measured(&self, i: usize) -> Option<&Line> {
         let line = &self.lines[i];

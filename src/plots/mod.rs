@@ -10,6 +10,7 @@ pub mod contour;
 mod csv_text;
 pub mod curves;
 pub mod field;
+pub mod growing;
 mod json_text;
 pub mod lines;
 pub mod options;

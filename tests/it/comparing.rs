@@ -1,6 +1,6 @@
 //! Several recordings in one window, and the steps that all panes show, driven as a person does it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use egui::{Key, Modifiers, Role, pos2};
 use egui_kittest::Harness;
@@ -27,7 +27,8 @@ fn recording(lr: f64, steps: u64) -> Recording {
 fn compared(count: usize) -> Harness<'static, App> {
     let part = |k: usize| (format!("run {k}"), recording(0.1 * (k + 1) as f64, 100 + 10 * k as u64));
     let all = Recording::combined((0..count).map(part).collect());
-    let mut harness = harness(Window::comparing_files(Path::new("run 0.landscope"), all, count - 1));
+    let files: Vec<PathBuf> = (0..count).map(|k| format!("run {k}.landscope").into()).collect();
+    let mut harness = harness(Window::comparing_files(&files, all));
     harness.run();
     harness
 }

@@ -24,14 +24,14 @@ fn has_curves(recording: &Recording) -> bool {
     recording.header.charts.is_empty() || charts::has_curves_over_steps(recording)
 }
 
-pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+pub fn show(window: &Window, narrow: bool, ui: &mut Ui, actions: &mut Vec<Action>) {
     if !has_curves(window.recording()) {
         return;
     }
     let now = window.options.smoothing;
     let shown = title(now);
     let combo = ComboBox::from_id_salt(LABEL)
-        .width(118.0)
+        .width(if narrow { 100.0 } else { 118.0 })
         .truncate()
         .selected_text(&shown)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside);

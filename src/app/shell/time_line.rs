@@ -17,12 +17,16 @@ use crate::run::messages::RunState;
 
 use super::branches;
 
+/// Points below which the row leaves out what is least needed: a window of 1280 pixels in presenter mode has 850.
+const NARROW: f32 = 1_000.0;
+
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let tokens = theme::of(ui.visuals());
     let recording = window.recording();
     let newest = recording.newest_step();
     let step = window.cursor.step(newest);
     ui.spacing_mut().item_spacing.y = 2.0;
+    let narrow = ui.available_width() < NARROW;
     ui.horizontal(|ui| {
         let following = window.cursor.is_following();
         let emphasis = if following { Emphasis::On } else { Emphasis::Plain };
@@ -41,12 +45,12 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             }
         }
         let planned = recording.header.planned_steps;
-        let of = if planned > newest {
-            format!("of {} recorded, {} planned", grouped(newest), grouped(planned))
-        } else {
-            format!("of {}", grouped(newest))
-        };
-        ui.label(RichText::new(of).color(tokens.text_weak));
+        let all = format!("of {} recorded, {} planned", grouped(newest), grouped(planned));
+        let of = if planned > newest && !narrow { all.clone() } else { format!("of {}", grouped(newest)) };
+        let label = ui.label(RichText::new(of).color(tokens.text_weak));
+        if planned > newest && narrow {
+            label.on_hover_text(capitalised(&all));
+        }
         if let Some(fork) = window.fork_here() {
             let tip = format!("Begin a branch at step {}, with other knobs or the same (B)", grouped(fork.step));
             if icon::button(ui, Icon::Branch, "Branch here", &tip, Emphasis::Plain).clicked() {
@@ -65,8 +69,8 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
                 actions.push(Action::Show(Dialog::Note { step, text: String::new() }));
             }
         }
-        time_window::show(window, ui, actions);
-        smoothing::show(window, ui, actions);
+        time_window::show(window, narrow, ui, actions);
+        smoothing::show(window, narrow, ui, actions);
         if tracks::has_several(recording) {
             tracks::toggle(window, ui, actions);
         }
@@ -79,7 +83,9 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             state_label(window, ui);
-            kept(recording, ui);
+            if !narrow {
+                kept(recording, ui);
+            }
         });
     });
     branches::show(recording, ui, actions);
@@ -128,6 +134,9 @@ fn span(window: &Window) -> Span {
     }
 }
 
+/// Points that the words on memory take.
+const MEMORY: f32 = 110.0;
+
 /// What the checkpoints cost.
 fn kept(recording: &Recording, ui: &mut Ui) {
     let count = recording.checkpoints.len();
@@ -166,7 +175,9 @@ fn state_label(window: &Window, ui: &mut Ui) {
     let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
     ui.add_space(10.0);
-    memory::show(window, ui);
+    if ui.available_width() > MEMORY {
+        memory::show(window, ui);
+    }
     let recording = window.recording();
     let turned = |mark: &&Intervention| ![ledger::FORK, ledger::RESTORE].contains(&mark.knob.as_str());
     let marks = recording.interventions_of(recording.focus()).filter(turned).count();

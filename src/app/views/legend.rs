@@ -35,6 +35,11 @@ pub fn rows(size: egui::Vec2) -> usize {
     ((size.y / a_row) as usize).clamp(1, most)
 }
 
+/// Whether a picture has hardly room for its curves: what surrounds them is cut to what they need to be read.
+pub fn is_low(area: Rect) -> bool {
+    area.height() < 110.0
+}
+
 /// Draws the name of the y axis and the entries into rows from `top_left`; returns the height used. At most
 /// `max_rows` rows: the rest is named on hover. A click hides or shows a line; the entry under the pointer is
 /// returned, to be brought out.
@@ -50,7 +55,10 @@ pub fn show(
     let tokens = theme::of(ui.visuals());
     let row = axes::row(ui) + 1.0;
     let mut at = area.min;
-    if !y_label.is_empty() {
+    let rest = axes::text_width(ui, &format!("{} more", entries.len()));
+    // In a low picture a name that pushes the entries into another row takes the place of the curves.
+    let crowded = |width: f32| !entries.is_empty() && is_low(area) && width + GAP + 4.0 + rest > area.width();
+    if !y_label.is_empty() && !crowded(axes::text_width(ui, y_label)) {
         let galley = ui.painter().layout_no_wrap(y_label.to_owned(), axes::font(ui), tokens.text_weak);
         let width = galley.size().x;
         ui.painter().galley(at + vec2(0.0, 2.0), galley, tokens.text_weak);
@@ -67,7 +75,6 @@ pub fn show(
             (SWATCH + 4.0 + axes::text_width(ui, entry.label) + value).min(area.width()) + GAP
         })
         .collect();
-    let rest = axes::text_width(ui, &format!("{} more", entries.len()));
     let (places, shown) = arrange(at, area, (max_rows.max(1), row), &widths, rest);
     let mut pointed = None;
     for (i, (entry, place)) in entries.iter().zip(&places).take(shown).enumerate() {

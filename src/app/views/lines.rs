@@ -66,12 +66,13 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     let fitted = y_range(plot, &visible, x_range, bundled);
     let y_range = zoomed(1).unwrap_or(fitted);
 
-    let inner_height = area.height() - head - axes::row(ui) * 2.0 - 2.0;
+    let below = if legend::is_low(area) { 1.0 } else { 2.0 };
+    let inner_height = area.height() - head - axes::row(ui) * below - 2.0;
     let y_ticks = y_ticks(plot.y_log, y_range, inner_height);
     let column = axes::labels_width(ui, y_ticks.iter().map(|t| t.label.as_str())).max(24.0);
     let inner = Rect::from_min_max(
         pos2(area.left() + column, area.top() + head + 2.0),
-        pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * 2.0),
+        pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * below),
     );
     let inner = if plot.equal_units { equally(inner, x_range, y_range) } else { inner };
     if inner.width() < 20.0 || inner.height() < 16.0 {
@@ -138,7 +139,9 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     axes::y_labels(ui, inner, &y, &y_ticks, tokens);
     let foot_right = if plot.equal_units { inner.right() + 6.0 } else { area.right() };
     let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), pos2(foot_right, area.bottom()));
-    axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
+    if !legend::is_low(area) {
+        axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
+    }
 
     for (line, _) in plot.lines.iter().zip(&visible).filter(|(line, on)| **on && line.style == LineStyle::Dashed) {
         let (color, width) = look(line.style, tokens.line(line.color), pointed.is_none_or(|p| p == line.label), em);

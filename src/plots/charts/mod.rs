@@ -163,8 +163,12 @@ impl<'a> Shown<'a> {
         } else if self.recording.outcome.is_some() {
             "Not part of this recording: its knobs left it out, or it ended before".into()
         } else if self.recording.tracks().all(|(_, track)| track.series().next().is_none()) {
-            let begun = self.recording.tracks().count();
-            format!("Getting ready: {begun} curves begun, the first readings take a few seconds")
+            let begun = match self.recording.tracks().count() {
+                0 => "",
+                1 => "1 curve begun, ",
+                several => &format!("{several} curves begun, "),
+            };
+            format!("Getting ready: {begun}the first readings take a few seconds")
         } else {
             "Not measured yet: it comes later in the experiment".into()
         };

@@ -240,7 +240,7 @@ fn a_theory_has_the_colour_of_what_it_is_about_and_what_has_no_number_its_own() 
         notes: vec![],
     };
     let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
-    let shown = Shown::new(&chart, &chart.panels[0], &recording, TimeCursor::Following);
+    let shown = Shown::new(&chart, &chart.panels[0], &recording, TimeCursor::Following, Smoothing::Usual);
     let color = |k| shown.color(LineColor::Palette(9), &named, k);
     assert_eq!([0, 1, 2, 3].map(color), [0, 1, 0, 1].map(LineColor::Palette));
 

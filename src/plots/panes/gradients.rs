@@ -102,6 +102,36 @@ mod tests {
     use crate::record::example;
 
     #[test]
+    fn rows_are_smoothed_as_numbers_are_wherever_one_looks() {
+        let recording = example::recording(3_000);
+        let shown = |window| {
+            let smoothing = crate::plots::Smoothing::HalfLife(40.0);
+            let options = PaneOptions { smoothing, window, ..PaneOptions::default() };
+            match plots(&recording, TimeCursor::At(1_234), &options).remove(0) {
+                Plot::Lines(plot) => plot,
+                other => panic!("{other:?}"),
+            }
+        };
+        let series = recording.vector(&names::GRADIENT_NORM).unwrap();
+        let mut slow = crate::record::Average::new(40.0);
+        let averages: Vec<_> = (0..series.len())
+            .map(|i| slow.after(series.steps()[i] as f64, f64::from(series.row(i)[3]), 1.0))
+            .collect();
+        let all = shown(crate::record::StepWindow::All);
+        let here = series.index_at(1_234).unwrap();
+        assert!((all.at_cursor[3].1 - averages[here]).abs() < 1e-9);
+        assert_eq!(all.raw_at_cursor[3].1, f64::from(series.row(here)[3]));
+        let part = shown(crate::record::StepWindow::Between { from: 1_000, to: 1_300 });
+        assert!(part.lines[6].points.len() > 100);
+        for [step, value] in &part.lines[6].points {
+            let i = series.index_at(*step as u64).unwrap();
+            assert!((value - averages[i]).abs() < 1e-9, "step {step}");
+        }
+        assert_eq!(part.lines[7].style, LineStyle::Faint);
+        assert_eq!(part.lines[6].label, part.lines[7].label);
+    }
+
+    #[test]
     fn every_group_is_a_line_of_its_own_look() {
         let recording = example::recording(3_000);
         let plots = plots(&recording, TimeCursor::At(1_234), &PaneOptions::default());

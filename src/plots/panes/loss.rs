@@ -137,6 +137,46 @@ mod tests {
     }
 
     #[test]
+    fn smoothing_has_a_strength_and_can_be_off() {
+        let recording = example::recording(2_000);
+        let shown = |smoothing| {
+            let options = PaneOptions { smoothing, ..PaneOptions::default() };
+            match plots(&recording, TimeCursor::At(700), &options).remove(0) {
+                Plot::Lines(plot) => plot,
+                other => panic!("{other:?}"),
+            }
+        };
+        let styles = |plot: &LinePlot| {
+            plot.lines.iter().map(|line| (line.label.clone(), line.style)).collect::<Vec<_>>()
+        };
+        let line = |label: &str, style| (label.to_owned(), style);
+        let off = shown(Smoothing::Off);
+        assert_eq!(styles(&off), [line("train", LineStyle::Solid), line("test", LineStyle::Solid)]);
+        assert!(off.raw_at_cursor.is_empty() && !off.notes.iter().any(|note| note.contains("average")));
+        let smooth = shown(Smoothing::HalfLife(30.0));
+        let both = ["train", "test"].map(|name| [line(name, LineStyle::Solid), line(name, LineStyle::Faint)]);
+        assert_eq!(styles(&smooth), both.concat());
+        let series = recording.scalar(&names::TRAIN_LOSS).unwrap();
+        let mut slow = crate::record::Average::new(30.0);
+        let averages: Vec<_> = (0..700)
+            .map(|i| slow.after(series.steps()[i] as f64, series.values()[i], 1.0))
+            .collect();
+        let [value, raw] = [&smooth.at_cursor, &smooth.raw_at_cursor].map(|of| of[0].1);
+        assert!((value - averages[699]).abs() < 1e-12);
+        assert_eq!((raw, smooth.raw_at_cursor.len()), (series.values()[699], 2));
+        assert!(smooth.notes.iter().any(|note| note.contains("half-life 30 steps (factor 0.977 a step)")));
+        // Zoomed in, the average is the same one.
+        let zoomed = PaneOptions {
+            smoothing: Smoothing::HalfLife(30.0),
+            window: crate::record::StepWindow::Between { from: 600, to: 700 },
+            ..PaneOptions::default()
+        };
+        let Plot::Lines(zoomed) = plots(&recording, TimeCursor::At(700), &zoomed).remove(0) else { panic!() };
+        let at_650 = zoomed.lines[0].points.iter().find(|point| point[0] == 650.0).unwrap();
+        assert!((at_650[1] - averages[649]).abs() < 1e-12);
+    }
+
+    #[test]
     fn an_explosion_is_cut_and_said_and_the_beginning_is_not() {
         let shown = |last: f64| {
             let mut recording = Recording::default();
