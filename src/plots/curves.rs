@@ -9,13 +9,7 @@ use super::{CurveView, Smoothing, words};
 pub const COLUMNS: usize = 300;
 
 /// A plot over the steps of the recording that are shown, with its cursor and marks, without lines yet.
-pub fn over_steps(
-    recording: &Recording,
-    cursor: TimeCursor,
-    view: CurveView,
-    title: &str,
-    y_label: &str,
-) -> LinePlot {
+pub fn over_steps(recording: &Recording, cursor: TimeCursor, view: CurveView, title: &str, y_label: &str) -> LinePlot {
     let newest = recording.newest_step();
     let shown = view.window.range(cursor.step(newest), newest);
     LinePlot {
@@ -50,12 +44,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The mean of some columns in equal parts of the rows, and the most rows behind one.
-fn means(
-    series: &VectorSeries,
-    columns: &[usize],
-    (first, last): (u64, u64),
-    parts: usize,
-) -> (Vec<[f64; 2]>, usize) {
+fn means(series: &VectorSeries, columns: &[usize], (first, last): (u64, u64), parts: usize) -> (Vec<[f64; 2]>, usize) {
     let curves: Vec<_> = columns.iter().map(|column| series.decimated(*column, first, last, parts)).collect();
     let Some((points, rows)) = curves.first() else { return (Vec::new(), 1) };
     let value = |i: usize| mean(curves.iter().filter_map(|(points, _)| points.get(i)).map(|point| point[1]));

@@ -35,8 +35,8 @@ pub use options::{
     SignalStatistic,
 };
 pub use pane::{Pane, PaneId};
-pub use smoothing::Smoothing;
 pub use ridges::{OverRidge, Ridge, RidgePlot};
+pub use smoothing::Smoothing;
 pub use surface::SurfacePlot;
 
 /// One picture.

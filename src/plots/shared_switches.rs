@@ -153,7 +153,11 @@ fn hidden(text: &str) -> Option<BTreeSet<TrackId>> {
 pub fn changed(pane: PaneId, options: &PaneOptions) -> Vec<(&'static str, String)> {
     let first = PaneOptions::default();
     let text = |switch: &SharedSwitch| (switch.name, (switch.text)(options, pane));
-    SHARED.iter().filter(|switch| switch.belongs_to(pane) && (switch.text)(options, pane) != (switch.text)(&first, pane)).map(text).collect()
+    SHARED
+        .iter()
+        .filter(|switch| switch.belongs_to(pane) && (switch.text)(options, pane) != (switch.text)(&first, pane))
+        .map(text)
+        .collect()
 }
 
 impl SharedSwitch {

@@ -43,10 +43,15 @@ impl Smoothing {
     pub(super) fn note(half_life: f64) -> String {
         format!(
             "smoothed, half-life {} steps (factor {} a step); pale and in brackets: as measured",
-            ticks::number(half_life),
+            steps_words(half_life),
             factor_words(half_life)
         )
     }
+}
+
+/// A half-life as a reader wants it: `20`, `13.51`.
+pub fn steps_words(half_life: f64) -> String {
+    if half_life.fract() == 0.0 { half_life.to_string() } else { ticks::number(half_life) }
 }
 
 /// `0.95`, `0.9993`: as many digits as tell it from 1.

@@ -9,13 +9,7 @@ use super::{contour, growing, pane, ranges, rebin};
 const LOOKS: usize = 257;
 
 /// What a pane shows at each of some steps, on axes that stand still. Curves grow with the steps, or are whole in all frames.
-pub fn frames(
-    recording: &Recording,
-    id: PaneId,
-    options: &PaneOptions,
-    steps: &[u64],
-    grows: bool,
-) -> Vec<Vec<Plot>> {
+pub fn frames(recording: &Recording, id: PaneId, options: &PaneOptions, steps: &[u64], grows: bool) -> Vec<Vec<Plot>> {
     let mut frames: Vec<_> =
         steps.iter().map(|step| pane::plots(recording, id, TimeCursor::At(*step), options)).collect();
     hold(&mut frames);

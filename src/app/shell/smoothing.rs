@@ -1,14 +1,14 @@
 //! In the time line's row: how strongly all curves are smoothed.
 
-use egui::{ComboBox, PopupCloseBehavior, RichText, Ui};
+use egui::{ComboBox, Label, PopupCloseBehavior, RichText, Ui};
 
 use crate::app::action::Action;
 use crate::app::state::Window;
 use crate::app::theme;
 use crate::app::widgets::number;
 use crate::app::widgets::rail::{self, RailEvent, RailScale};
-use crate::plots::smoothing::factor_words;
-use crate::plots::{Smoothing, charts, ticks};
+use crate::plots::smoothing::{factor_words, steps_words};
+use crate::plots::{Smoothing, charts};
 use crate::record::Recording;
 use crate::run::knobs::{KnobKind, Scale};
 
@@ -53,7 +53,7 @@ fn title(smoothing: Smoothing) -> String {
     match smoothing {
         Smoothing::Usual => "Smooth: usual".into(),
         Smoothing::Off => "Smooth: off".into(),
-        Smoothing::HalfLife(steps) => format!("Smooth: {}", ticks::number(steps)),
+        Smoothing::HalfLife(steps) => format!("Smooth: {}", steps_words(steps)),
     }
 }
 
@@ -70,7 +70,7 @@ fn form(ui: &mut Ui, chosen: &mut Smoothing, actions: &mut Vec<Action>) {
     }
     let half_life = chosen.half_life().unwrap_or(FIRST);
     ui.horizontal(|ui| {
-        let (_, typed) = number::field(ui, "Half-life of smoothing in steps", &ticks::number(half_life), 64.0, "");
+        let (_, typed) = number::field(ui, "Half-life of smoothing in steps", &steps_words(half_life), 64.0, "");
         if let Some(typed) = typed {
             match typed.parse() {
                 Ok(smoothing) => *chosen = smoothing,
@@ -92,7 +92,7 @@ fn form(ui: &mut Ui, chosen: &mut Smoothing, actions: &mut Vec<Action>) {
         "What lies so many steps back counts half: a factor of {} a step, TensorBoard's smoothing. The measurements lie pale behind, and their values stand in brackets.",
         factor_words(half_life)
     );
-    ui.label(RichText::new(about).small().color(tokens.text_weak));
+    ui.add(Label::new(RichText::new(about).small().color(tokens.text_weak)).wrap());
 }
 
 fn capitalised(words: &str) -> String {

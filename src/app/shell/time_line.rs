@@ -74,7 +74,8 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         if tracks::has_several(recording) {
             tracks::toggle(window, ui, actions);
         }
-        if !following && newest > step {
+        // Where there is no room, the button at the left does the same.
+        if !following && newest > step && (!narrow || ui.available_width() > BACK) {
             let end = if window.has_transport() { "live again" } else { "to the end" };
             let back = format!("{} steps back: {end}", grouped(newest - step));
             if ui.add(Button::new(RichText::new(back).color(tokens.accent)).fill(Color32::TRANSPARENT)).clicked() {
@@ -134,6 +135,10 @@ fn span(window: &Window) -> Span {
     }
 }
 
+/// Points that the dot of the state takes, and the way back to the end with the state beside it.
+const DOT: f32 = 24.0;
+const BACK: f32 = 300.0;
+
 /// Points that the words on memory take.
 const MEMORY: f32 = 110.0;
 
@@ -171,9 +176,14 @@ fn state_label(window: &Window, ui: &mut Ui) {
     } else {
         outcome(window, tokens)
     };
-    ui.label(RichText::new(text).color(tokens.text));
-    let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let room = ui.painter().layout_no_wrap(text.to_owned(), font, color).size().x + DOT;
+    if room < ui.available_width() {
+        ui.label(RichText::new(text).color(tokens.text));
+    }
+    let (dot, about) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
+    about.on_hover_text(text);
     ui.add_space(10.0);
     if ui.available_width() > MEMORY {
         memory::show(window, ui);

@@ -22,13 +22,20 @@ pub fn show(window: &Window, narrow: bool, ui: &mut Ui, actions: &mut Vec<Action
     let speeds = playback::SPEEDS.map(|speed| (speed, format!("{} steps/s", grouped(speed as u64))));
     let shown = format!("{} steps/s", grouped(window.playback_speed as u64));
     let shown = if narrow { shown.replace(" steps", "") } else { shown };
-    list(ui, "Playback speed", &shown, if narrow { 70.0 } else { 104.0 }, "Steps that the cursor moves in a second", |ui| {
-        for (speed, title) in &speeds {
-            if ui.selectable_label(*speed == window.playback_speed, title).clicked() {
-                actions.push(Action::PlaybackSpeed(*speed));
+    list(
+        ui,
+        "Playback speed",
+        &shown,
+        if narrow { 70.0 } else { 104.0 },
+        "Steps that the cursor moves in a second",
+        |ui| {
+            for (speed, title) in &speeds {
+                if ui.selectable_label(*speed == window.playback_speed, title).clicked() {
+                    actions.push(Action::PlaybackSpeed(*speed));
+                }
             }
-        }
-    });
+        },
+    );
     if !window.recording().header.charts.is_empty() {
         // The charts of labs show all steps.
         return;

@@ -177,8 +177,7 @@ fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
     } else {
         ui.painter().hline(left..=right, y, stroke);
     }
-    let value =
-        entry.value.map(|_| galley(ui, entry.words(), f32::INFINITY, tokens.text.gamma_multiply(fade)));
+    let value = entry.value.map(|_| galley(ui, entry.words(), f32::INFINITY, tokens.text.gamma_multiply(fade)));
     let of_value = value.as_ref().map_or(0.0, |value| value.size().x + 4.0);
     // A value of an odd length takes of the gap behind it before the name is cut.
     let room = (rect.right() + GAP - 2.0 - right - 4.0 - of_value).max(0.0);

@@ -151,7 +151,9 @@ fn choose(ui: &Ui, response: &Response, bar: Bar, span: &Span, tokens: &Tokens) 
     }
     if begun.is_none() && shift && response.hovered() {
         ui.set_cursor_icon(CursorIcon::Crosshair);
-        response.clone().on_hover_text_at_pointer("Drag to choose the steps that curves show; a double click shows all");
+        response
+            .clone()
+            .on_hover_text_at_pointer("Drag to choose the steps that curves show; a double click shows all");
         return Chosen::Choosing;
     }
     let Some(begun) = begun else { return Chosen::Nothing };
@@ -169,7 +171,7 @@ fn choose(ui: &Ui, response: &Response, bar: Bar, span: &Span, tokens: &Tokens) 
             egui::StrokeKind::Inside,
         );
         ui.set_cursor_icon(CursorIcon::Crosshair);
-        response.show_tooltip_text(format!("Show steps {} to {}", grouped(low), grouped(high)));
+        span::at_pointer(response, &format!("Show steps {} to {}", grouped(low), grouped(high)));
         return Chosen::Choosing;
     }
     ui.data_mut(|data| data.remove::<u64>(id));
@@ -184,7 +186,10 @@ fn paint_bar(ui: &Ui, tokens: &Tokens, bar: Rect, head: f32, (newest, strip): (u
     painter.rect_filled(past, 3.0, tokens.accent.gamma_multiply(0.55));
     for step in ticks(newest, (bar.width() / 110.0) as u64) {
         let x = bar.left() + step as f32 / newest.max(1) as f32 * bar.width();
-        painter.line_segment([pos2(x, bar.bottom()), pos2(x, bar.bottom() + 3.0 + strip)], Stroke::new(1.0, tokens.text_faint));
+        painter.line_segment(
+            [pos2(x, bar.bottom()), pos2(x, bar.bottom() + 3.0 + strip)],
+            Stroke::new(1.0, tokens.text_faint),
+        );
         let anchor = if step == 0 { Align2::LEFT_TOP } else { Align2::CENTER_TOP };
         let x = if step == 0 { bar.left() - 3.0 } else { x };
         painter.text(pos2(x, bar.bottom() + 2.0 + strip), anchor, grouped(step), theme::small(), tokens.text_faint);

@@ -1,6 +1,6 @@
 //! Below the time line's bar: which steps all curves show, with a handle at either end.
 
-use egui::{CursorIcon, Id, Rect, Response, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2};
+use egui::{CursorIcon, Id, Rect, Response, Sense, Stroke, Tooltip, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use super::scrub::grouped;
 use crate::app::theme::{self, Tokens};
@@ -180,7 +180,7 @@ fn tell(ui: &Ui, span: &Span, [first, last, middle]: [Response; 3]) {
     let shown = if chosen { format!("Curves show steps {from} to {to}") } else { "Curves show all steps".into() };
     if held {
         for response in [first, last, middle].into_iter().filter(Response::dragged) {
-            response.show_tooltip_text(&shown);
+            at_pointer(&response, &shown);
         }
         return;
     }
@@ -190,6 +190,11 @@ fn tell(ui: &Ui, span: &Span, [first, last, middle]: [Response; 3]) {
     if chosen {
         middle.on_hover_text(format!("{shown}. Drag to move{back}"));
     }
+}
+
+/// Words beside the pointer while something is dragged: the usual ones only show where nothing is held.
+pub fn at_pointer(response: &Response, words: &str) {
+    Tooltip::for_widget(response).at_pointer().gap(12.0).show(|ui| ui.label(words));
 }
 
 #[cfg(test)]

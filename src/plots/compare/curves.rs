@@ -141,7 +141,12 @@ impl Quantities {
     fn lines(&self, plot: &LinePlot, look: &Look, behind: bool) -> Vec<Line> {
         let colored = |points, style| Line { label: look.label.clone(), points, style, color: look.color };
         if self.chosen.is_empty() {
-            return vec![colored(self.mean(plot), LineStyle::Solid)];
+            let strong: Vec<_> = (0..plot.lines.len()).filter(|i| self.counts(plot, *i)).collect();
+            let raw: Vec<_> = strong.iter().filter_map(|i| plot.as_measured(*i)).collect();
+            let smoothed = behind && plot.smoothing.half_life().is_some() && !raw.is_empty();
+            let raw = smoothed.then(|| colored(self.mean(&raw), LineStyle::Faint));
+            let strong: Vec<_> = strong.into_iter().map(|i| &plot.lines[i]).collect();
+            return std::iter::once(colored(self.mean(&strong), LineStyle::Solid)).chain(raw).collect();
         }
         let found = self.chosen.iter().filter_map(|(label, style)| {
             let i = plot.lines.iter().position(|line| line.label == *label)?;
@@ -161,10 +166,13 @@ impl Quantities {
         }
     }
 
-    fn mean(&self, plot: &LinePlot) -> Vec<[f64; 2]> {
-        let is_reference = |line: &&Line| self.references.iter().any(|other| other.label == line.label);
-        let lines: Vec<_> =
-            plot.lines.iter().filter(|line| line.style != LineStyle::Faint && !is_reference(line)).collect();
+    /// Whether line `i` is one of the curves that a mean is taken of.
+    fn counts(&self, plot: &LinePlot, i: usize) -> bool {
+        let line = &plot.lines[i];
+        line.style != LineStyle::Faint && !self.references.iter().any(|other| other.label == line.label)
+    }
+
+    fn mean(&self, lines: &[&Line]) -> Vec<[f64; 2]> {
         let Some(first) = lines.first() else { return Vec::new() };
         let alike = || lines.iter().filter(|line| line.points.len() == first.points.len());
         let at = |i: usize| self.average(alike().map(|line| line.points[i][1])).unwrap_or(f64::NAN);

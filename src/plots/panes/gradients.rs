@@ -114,9 +114,8 @@ mod tests {
         };
         let series = recording.vector(&names::GRADIENT_NORM).unwrap();
         let mut slow = crate::record::Average::new(40.0);
-        let averages: Vec<_> = (0..series.len())
-            .map(|i| slow.after(series.steps()[i] as f64, f64::from(series.row(i)[3]), 1.0))
-            .collect();
+        let averages: Vec<_> =
+            (0..series.len()).map(|i| slow.after(series.steps()[i] as f64, f64::from(series.row(i)[3]), 1.0)).collect();
         let all = shown(crate::record::StepWindow::All);
         let here = series.index_at(1_234).unwrap();
         assert!((all.at_cursor[3].1 - averages[here]).abs() < 1e-9);

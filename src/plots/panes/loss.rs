@@ -146,9 +146,8 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        let styles = |plot: &LinePlot| {
-            plot.lines.iter().map(|line| (line.label.clone(), line.style)).collect::<Vec<_>>()
-        };
+        let styles =
+            |plot: &LinePlot| plot.lines.iter().map(|line| (line.label.clone(), line.style)).collect::<Vec<_>>();
         let line = |label: &str, style| (label.to_owned(), style);
         let off = shown(Smoothing::Off);
         assert_eq!(styles(&off), [line("train", LineStyle::Solid), line("test", LineStyle::Solid)]);
@@ -158,9 +157,8 @@ mod tests {
         assert_eq!(styles(&smooth), both.concat());
         let series = recording.scalar(&names::TRAIN_LOSS).unwrap();
         let mut slow = crate::record::Average::new(30.0);
-        let averages: Vec<_> = (0..700)
-            .map(|i| slow.after(series.steps()[i] as f64, series.values()[i], 1.0))
-            .collect();
+        let averages: Vec<_> =
+            (0..700).map(|i| slow.after(series.steps()[i] as f64, series.values()[i], 1.0)).collect();
         let [value, raw] = [&smooth.at_cursor, &smooth.raw_at_cursor].map(|of| of[0].1);
         assert!((value - averages[699]).abs() < 1e-12);
         assert_eq!((raw, smooth.raw_at_cursor.len()), (series.values()[699], 2));

@@ -160,16 +160,8 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
     let view = options.curves();
     let weights = |series, title, y_label| {
         let absent = words::absent(recording, Some(INT8_KNOB));
-        let look = RoleLook {
-            series,
-            title,
-            y_label,
-            log,
-            reference: Some(EVEN),
-            note: "mean over the layers",
-            absent,
-            view,
-        };
+        let look =
+            RoleLook { series, title, y_label, log, reference: Some(EVEN), note: "mean over the layers", absent, view };
         vec![by_role::over_steps(recording, cursor, &look, None), by_role::over_depth(recording, cursor, &look, None)]
     };
     match options.signal_statistic {
