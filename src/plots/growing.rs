@@ -39,11 +39,11 @@ fn cut_lines(plot: &mut LinePlot, step: f64) {
     }
 }
 
-/// Of a heat map over time, what begins after the step is missing.
+/// Of a heat map over time, columns that lie for the most part after the step are missing.
 fn cut_field(plot: &mut FieldPlot, step: f64) {
     let [left, right] = plot.x_range;
-    let begins = |column: usize| left + (right - left) * column as f64 / plot.columns as f64;
-    let later: Vec<_> = (0..plot.columns).map(|column| begins(column) > step).collect();
+    let middle = |column: usize| left + (right - left) * (column as f64 + 0.5) / plot.columns as f64;
+    let later: Vec<_> = (0..plot.columns).map(|column| middle(column) > step).collect();
     for (i, value) in plot.values.iter_mut().enumerate() {
         if later[i % plot.columns] {
             *value = f32::NAN;

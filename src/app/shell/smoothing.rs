@@ -1,6 +1,6 @@
 //! In the time line's row: how strongly all curves are smoothed.
 
-use egui::{ComboBox, Label, PopupCloseBehavior, RichText, Ui};
+use egui::{Align, ComboBox, Label, Layout, PopupCloseBehavior, RichText, Ui};
 
 use crate::app::action::Action;
 use crate::app::state::Window;
@@ -32,11 +32,15 @@ pub fn show(window: &Window, narrow: bool, ui: &mut Ui, actions: &mut Vec<Action
     let shown = title(now);
     let combo = ComboBox::from_id_salt(LABEL)
         .width(if narrow { 100.0 } else { 118.0 })
+        .height(320.0)
         .truncate()
         .selected_text(&shown)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside);
     let mut chosen = now;
-    let combo = combo.show_ui(ui, |ui| form(ui, &mut chosen, actions));
+    let combo = combo.show_ui(ui, |ui| {
+        // Lists spread their words over their width.
+        ui.with_layout(Layout::top_down(Align::Min), |ui| form(ui, &mut chosen, actions));
+    });
     combo.response.widget_info(|| egui::WidgetInfo {
         current_text_value: Some(shown.clone()),
         ..egui::WidgetInfo::labeled(egui::Role::ComboBox, true, LABEL)

@@ -59,7 +59,7 @@ pub fn show(
     // In a low picture a name that pushes the entries into another row takes the place of the curves.
     let crowded = |width: f32| !entries.is_empty() && is_low(area) && width + GAP + 4.0 + rest > area.width();
     if !y_label.is_empty() && !crowded(axes::text_width(ui, y_label)) {
-        let galley = ui.painter().layout_no_wrap(y_label.to_owned(), axes::font(ui), tokens.text_weak);
+        let galley = galley(ui, y_label.to_owned(), area.width(), tokens.text_weak);
         let width = galley.size().x;
         ui.painter().galley(at + vec2(0.0, 2.0), galley, tokens.text_weak);
         at.x += width + GAP + 4.0;
@@ -139,6 +139,9 @@ pub fn scale(ui: &Ui, area: Rect, key: &LineKey) -> f32 {
 fn arrange(start: Pos2, area: Rect, (max_rows, height): (usize, f32), widths: &[f32], rest: f32) -> (Vec<Pos2>, usize) {
     let mut places = Vec::with_capacity(widths.len());
     let (mut at, mut row) = (start, 1);
+    // Where not even how many there are fits beside what stands first, a row more is needed anyway: it is used.
+    let crowded = max_rows == 1 && start.x > area.left() && start.x + rest > area.right() + 0.5;
+    let max_rows = if crowded { 2 } else { max_rows };
     for (i, &width) in widths.iter().enumerate() {
         let last = i + 1 == widths.len();
         if at.x + width - GAP > area.right() && at.x > area.left() && row < max_rows {
@@ -215,7 +218,7 @@ mod tests {
         assert_eq!((shown, places.len()), (1, 2));
         assert!(places[1].x + 60.0 <= 200.0);
         let (places, shown) = arrange(pos2(170.0, 0.0), area, (1, 17.0), &[72.0; 5], 60.0);
-        assert_eq!((shown, places.as_slice()), (0, &[pos2(0.0, 17.0)][..]));
+        assert_eq!((shown, places.as_slice()), (1, &[pos2(0.0, 17.0), pos2(72.0, 17.0)][..]));
     }
 
     #[test]
