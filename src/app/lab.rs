@@ -57,8 +57,7 @@ impl Window {
     /// As [`Self::open_lab`], with knobs that were set before.
     pub fn begin(&mut self, front: Option<LabInFront>) {
         let ring = self.wake.clone();
-        // A lab is written when it is saved: it begins anew with every knob that is turned.
-        let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
+        let recording = self.new_recording.and_then(|name| name());
         let file = recording.clone();
         let options = SessionOptions {
             wake: Arc::new(move || ring.ring()),
