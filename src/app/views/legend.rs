@@ -70,8 +70,8 @@ pub fn show(
     let widths: Vec<_> = entries
         .iter()
         .map(|entry| {
-            let value = if entry.value.is_some() { value_width } else { 0.0 };
-            let value = value + if entry.raw.is_some() { raw_width } else { 0.0 };
+            let room = if entry.raw.is_some() { value_width + raw_width } else { value_width };
+            let value = entry.value.map_or(0.0, |_| room.max(axes::text_width(ui, &entry.words()) + 4.0));
             (SWATCH + 4.0 + axes::text_width(ui, entry.label) + value).min(area.width()) + GAP
         })
         .collect();

@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn averages_of_a_summarised_series_are_near_those_of_the_whole() {
-        let value = |i: u64| 2.0 + (i as f64 * 0.001).sin() + if i % 2 == 0 { 0.5 } else { -0.5 };
+        let value = |i: u64| 2.0 + (i as f64 * 0.001).sin() + if i.is_multiple_of(2) { 0.5 } else { -0.5 };
         let (mut whole, mut summarised) = (ScalarSeries::default(), ScalarSeries::default());
         for i in 0..60_000 {
             whole.push(i, value(i), None);
