@@ -188,7 +188,7 @@ fn tell(ui: &Ui, span: &Span, [first, last, middle]: [Response; 3]) {
     first.on_hover_text(format!("{shown}. Drag to begin elsewhere{back}"));
     last.on_hover_text(format!("{shown}. Drag to end elsewhere{back}"));
     if chosen {
-        middle.on_hover_text(format!("{shown}. Drag to move{back}"));
+        middle.on_hover_text_at_pointer(format!("{shown}. Drag to move{back}"));
     }
 }
 
