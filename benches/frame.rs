@@ -9,7 +9,7 @@
 //! `cargo bench --bench frame -- 1000 120 1000` draws a recording of 1,000 tracks of 1,000 steps each, all of them in every
 //! curve. `choose` then changes the colours in every thirtieth frame, so that all curves are drawn anew.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use egui::{Rect, pos2, vec2};
 use egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConfiguration, WgpuSetup};
@@ -40,8 +40,8 @@ fn main() {
         &[Case::Still, Case::Live, Case::Scrub, Case::Orbit]
     };
     for case in cases {
-        let others = tracks as usize - 1;
-        let mut app = App::new(Window::comparing_files(Path::new("example"), recording.clone(), others));
+        let files = vec![PathBuf::from("example"); tracks as usize];
+        let mut app = App::new(Window::comparing_files(&files, recording.clone()));
         measure(*case, steps, frames, &mut app, device.as_ref());
     }
 }

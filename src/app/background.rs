@@ -56,6 +56,8 @@ pub enum Finished {
         result: Result<Box<Opened>, String>,
         /// Recordings that were read beside it.
         others: usize,
+        /// All of them, if each has a file.
+        files: Vec<PathBuf>,
     },
     Filmed {
         path: PathBuf,
@@ -139,19 +141,27 @@ impl Background {
 
     /// Reads a recording, to hold at most `budget` bytes of it.
     pub fn read(&self, path: PathBuf, budget: usize) {
-        self.read_all(None, vec![path], budget);
+        self.read_all(None, vec![path.clone()], vec![path], budget);
     }
 
     /// Reads recordings whose tracks are shown beside one another, and beside those of `before`.
-    pub fn read_all(&self, before: Option<(PathBuf, Recording)>, paths: Vec<PathBuf>, budget: usize) {
+    /// `files` are all that is then shown.
+    pub fn read_all(
+        &self,
+        before: Option<(PathBuf, Recording)>,
+        paths: Vec<PathBuf>,
+        files: Vec<PathBuf>,
+        budget: usize,
+    ) {
         let others = (paths.len() + usize::from(before.is_some())).saturating_sub(1);
         let first = before.as_ref().map(|(path, _)| path).or(paths.first()).cloned().unwrap_or_default();
         let place = first.clone();
         let work = move || {
             let result = comparison::read(before, &paths, budget).map(Box::new).map_err(|error| error.to_string());
-            Finished::Read { path: first, result, others }
+            Finished::Read { path: first, result, others, files }
         };
-        self.spawn("read recording", work, move |message| Finished::Read { path: place, result: Err(message), others });
+        let failed = move |message| Finished::Read { path: place, result: Err(message), others, files: Vec::new() };
+        self.spawn("read recording", work, failed);
     }
 
     /// Measures at a step of a recording and adds what it finds to its file.

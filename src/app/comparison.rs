@@ -44,12 +44,14 @@ pub fn read_beside(paths: &[PathBuf], budget: usize) -> Result<Recording, file::
 }
 
 impl Window {
-    /// The tracks of several files beside one another; `others` is the number of files after the first.
-    pub fn comparing_files(path: &Path, recording: Recording, others: usize) -> Self {
-        let mut window = Self::viewing(path, recording);
+    /// The tracks of several files beside one another.
+    pub fn comparing_files(files: &[PathBuf], recording: Recording) -> Self {
+        let first = files.first().cloned().unwrap_or_default();
+        let mut window = Self::viewing(&first, recording);
         if let Some(viewed) = &mut window.viewed {
-            viewed.others = others;
-            window.tracks_open = others > 0;
+            viewed.others = files.len().saturating_sub(1);
+            viewed.files = files.to_vec();
+            window.tracks_open = viewed.others > 0;
         }
         window
     }
@@ -60,6 +62,14 @@ impl Window {
             let path = self.viewed.as_ref().map_or_else(|| PathBuf::from("this run"), |viewed| viewed.path.clone());
             (path, self.recording().clone())
         });
-        self.background.read_all(before, paths, self.memory_budget);
+        // A run that is still in memory has no file, so that no command can name it.
+        let shown = match (&self.viewed, with_shown) {
+            (Some(viewed), true) => viewed.files.clone(),
+            (None, true) => Vec::new(),
+            (_, false) => paths[..0].to_vec(),
+        };
+        let all_have_files = !with_shown || !shown.is_empty();
+        let files = if all_have_files { [shown, paths.clone()].concat() } else { Vec::new() };
+        self.background.read_all(before, paths, files, self.memory_budget);
     }
 }

@@ -8,6 +8,7 @@ use crate::figures::{Camera, FigureSize, Ground, Paper};
 use crate::labs::caption::caption;
 use crate::labs::reproduce::{self, Origin};
 use crate::plots::{PaneId, Plot, pane, switches};
+use crate::record::Recording;
 use crate::run::recording_of_run;
 
 use super::state::Window;
@@ -57,6 +58,9 @@ pub enum ExportAction {
     CopyCaption(Export),
 }
 
+/// Pixels in all that a figure needs for its text not to crowd its picture.
+const ROOMY: f64 = 900.0 * 700.0;
+
 /// What waits for the clipboard, which only a frame can reach.
 pub enum Clip {
     Text(String),
@@ -65,9 +69,18 @@ pub enum Clip {
 
 impl Export {
     pub fn size(&self) -> FigureSize {
-        let [width, height] =
-            self.screen.map(|side| side.clamp(*crate::figures::SIZES.start(), *crate::figures::SIZES.end()));
-        self.choice.size.unwrap_or(FigureSize::Pixels { width, height })
+        self.choice.size.unwrap_or_else(|| self.as_on_screen())
+    }
+
+    /// The proportions that the pane has on screen, and its size; of a small pane more, as a figure has text about its picture.
+    pub fn as_on_screen(&self) -> FigureSize {
+        let [width, height] = self.screen.map(f64::from);
+        let enlarged = (ROOMY / (width * height).max(1.0)).sqrt().max(1.0);
+        let side = |side: f64| {
+            let side = (side * enlarged).round() as u32;
+            side.clamp(*crate::figures::SIZES.start(), *crate::figures::SIZES.end())
+        };
+        FigureSize::Pixels { width: side(width), height: side(height) }
     }
 
     /// The same in another format, with the path's ending changed as well.
@@ -84,7 +97,7 @@ impl Export {
         if !window.cursor.is_following() {
             words.extend(["--step".into(), window.cursor.step(recording.newest_step()).to_string()]);
         }
-        if recording.is_branched() {
+        if chooses_a_track(recording) {
             words.extend(["--track".into(), recording.focus().0.to_string()]);
         }
         for (name, text) in switches::changed(self.pane, &window.options, recording) {
@@ -109,6 +122,11 @@ impl Export {
         words.extend(camera_words(&self.camera));
         words
     }
+}
+
+/// Whether a command has to say which track is in focus.
+pub fn chooses_a_track(recording: &Recording) -> bool {
+    recording.header.charts.is_empty() && recording.tracks().nth(1).is_some()
 }
 
 /// The camera's flags, where it was turned.
@@ -174,18 +192,18 @@ impl Window {
     /// file that it is recorded in.
     fn origin(&self) -> Result<Origin<'_>, String> {
         if let Some(viewed) = &self.viewed {
-            if viewed.others > 0 {
-                return Err("No command draws several files: open one of them alone, and copy the command there".into());
+            if viewed.files.is_empty() {
+                return Err("One of the recordings here has no file, so no command can name it: save it, and open the files together".into());
             }
-            return Ok(Origin::File(viewed.path.clone()));
+            return Ok(Origin::Files(viewed.files.clone()));
         }
         if let Some(path) = &self.followed {
-            return Ok(Origin::File(path.clone()));
+            return Ok(Origin::Files(vec![path.clone()]));
         }
         let recording = self.recording();
         let turned = recording.is_branched() || !recording.interventions.is_empty();
         match &self.recorded {
-            Some((first, runs)) if turned => Ok(Origin::File(recording_of_run(first, *runs))),
+            Some((first, runs)) if turned => Ok(Origin::Files(vec![recording_of_run(first, *runs)])),
             _ => Ok(Origin::Run(recording)),
         }
     }

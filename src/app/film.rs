@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::figures::film::{FPS, FRAMES, Film, Target};
 use crate::figures::{Camera, FigureSize, Ground, Paper};
 use crate::labs::caption::caption;
-use crate::plots::{PaneId, PaneOptions, Plot, pane, steady, switches};
+use crate::plots::{PaneId, PaneOptions, Plot, XAxis, pane, steady, switches};
 use crate::record::Recording;
 
-use super::export::camera_words;
+use super::export::{camera_words, chooses_a_track};
 use super::state::Window;
 use super::toasts::Notice;
 
@@ -27,6 +27,8 @@ pub struct FilmDraft {
     pub fps: f64,
     pub size: FigureSize,
     pub ground: Ground,
+    /// Curves grow with the steps; otherwise they are whole in every frame.
+    pub grows: bool,
     /// Degrees that the camera turns around a surface.
     pub turn: f64,
     pub camera: Camera,
@@ -91,9 +93,9 @@ impl FilmOrder {
     /// # Errors
     /// One sentence that says what went wrong.
     pub fn draw(&self, threads: usize, told: &(dyn Fn() + Sync)) -> Result<(), String> {
-        let FilmDraft { pane: id, from, to, frames, fps, size, ground, turn, camera, .. } = self.draft;
+        let FilmDraft { pane: id, from, to, frames, fps, size, ground, grows, turn, camera, .. } = self.draft;
         let steps = steady::steps(from, to, frames);
-        let plots = steady::frames(&self.recording, id, &self.options, &steps);
+        let plots = steady::frames(&self.recording, id, &self.options, &steps, grows);
         let words = caption(&self.recording, pane::title(&self.recording, id));
         let paper = Paper { ground, camera, description: words.clone(), caption: Some(words), ..Paper::of(size) };
         let film = Film::new(plots, steps, paper, turn.to_radians()).map_err(|error| error.to_string())?;
@@ -132,7 +134,7 @@ impl FilmDraft {
         for (name, text) in switches::changed(self.pane, options, recording) {
             say(name, text);
         }
-        if recording.is_branched() {
+        if chooses_a_track(recording) {
             say("track", recording.focus().0.to_string());
         }
         say("from", self.from.to_string());
@@ -146,6 +148,9 @@ impl FilmDraft {
         words.extend(camera_words(&self.camera));
         if self.ground == Ground::Dark {
             words.push("--dark".into());
+        }
+        if !self.grows {
+            words.push("--whole".into());
         }
         words.extend(["--out".into(), self.path.clone()]);
         words
@@ -186,6 +191,7 @@ impl Window {
             fps: 15.0,
             size: FigureSize::Pixels { width: 960, height: 640 },
             ground: if self.dark { Ground::Dark } else { Ground::Light },
+            grows: true,
             turn: 0.0,
             camera,
             path: self.place(&format!("landscope-{}.gif", pane::slug(recording, id))),
@@ -214,6 +220,15 @@ impl Window {
     /// Whether a pane shows a surface now, which a camera can go around.
     pub fn shows_surface(&self, id: PaneId) -> bool {
         self.plots(id).iter().any(|plot| matches!(plot, Plot::Surface(_)))
+    }
+
+    /// Whether a pane has curves over steps, which can grow.
+    pub fn shows_curves(&self, id: PaneId) -> bool {
+        self.plots(id).iter().any(|plot| match plot {
+            Plot::Lines(plot) => plot.x_axis == XAxis::Steps,
+            Plot::Field(plot) => plot.cursor.is_some(),
+            _ => false,
+        })
     }
 
     /// A film has ended, well or not.

@@ -46,6 +46,8 @@ pub struct Viewed {
     pub spec: RunSpec,
     /// Files beside the first whose tracks are shown, too.
     pub others: usize,
+    /// All of them, where each has a file.
+    pub files: Vec<PathBuf>,
 }
 
 /// The window's state.
@@ -360,7 +362,7 @@ impl Window {
                 }
             }
             Finished::Picked { purpose, path: Some(path) } => self.picked(purpose, path),
-            Finished::Read { path, result: Ok(opened), others } => {
+            Finished::Read { path, result: Ok(opened), others, files } => {
                 let place = super::full_path(&path);
                 match opened.damage {
                     None => self.toasts.push(Notice::done(format!("Opened {place}"))),
@@ -370,6 +372,7 @@ impl Window {
                 self.view(path, opened.recording);
                 if let Some(viewed) = &mut self.viewed {
                     viewed.others = others;
+                    viewed.files = files;
                     self.tracks_open = others > 0;
                 }
             }
@@ -434,7 +437,7 @@ impl Window {
         }
         let spec = RunSpec::from_toml(&recording.header.spec, "of the recording").unwrap_or_default();
         self.draft = spec.clone();
-        self.viewed = Some(Viewed { path, recording, spec, others: 0 });
+        self.viewed = Some(Viewed { files: vec![path.clone()], path, recording, spec, others: 0 });
         self.archive = None;
         self.shown_generation += 1;
         self.cursor = TimeCursor::Following;

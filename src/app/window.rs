@@ -107,8 +107,8 @@ pub enum Source {
     Sweep(PathBuf),
     /// What a link, a saved state or a specification holds, with remarks for the user: it begins, or is asked about.
     Shared { state: Box<SharedState>, remarks: Vec<String> },
-    /// A recording, or the tracks of several: `others` is their number after the first.
-    File { path: PathBuf, recording: Box<Recording>, others: usize },
+    /// A recording, or the tracks of several.
+    File { files: Vec<PathBuf>, recording: Box<Recording> },
 }
 
 /// Why there is no window.
@@ -185,7 +185,7 @@ pub fn run(source: Source, places: Places) -> Result<(), WindowError> {
                     window.watch_sweep(&path);
                     window
                 }
-                Source::File { path, recording, others } => Window::comparing_files(&path, *recording, others),
+                Source::File { files, recording } => Window::comparing_files(&files, *recording),
             };
             window.set_memory_budget(places.memory_budget);
             window.new_recording = places.new_recording;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::figures::Paper;
@@ -34,6 +34,10 @@ pub fn command() -> Command {
         .default_value("15")
         .help("Frames a second, 1 to 50");
     let orbit = shown::degrees("orbit", "Degrees that the camera turns around a surface in the course of the film");
+    let whole = Arg::new("whole")
+        .long("whole")
+        .action(ArgAction::SetTrue)
+        .help("Curves are whole in every frame, and the cursor moves along them; they grow otherwise");
     let caption = Arg::new("caption")
         .long("caption")
         .value_name("PLACE")
@@ -47,7 +51,7 @@ pub fn command() -> Command {
         .value_parser(value_parser!(PathBuf))
         .help("film.gif, film.mp4 (through ffmpeg), or a folder for PNG files, such as frames/");
     let about = "Film a pane of a recording, on axes and colours that stand still";
-    shown::add(Command::new("film").about(about), "960x640").args([from, to, frames, fps, orbit, caption, out])
+    shown::add(Command::new("film").about(about), "960x640").args([from, to, frames, fps, orbit, whole, caption, out])
 }
 
 pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
@@ -84,7 +88,8 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let words = caption(&recording, pane::title(&recording, id));
     let under = matches.get_one::<String>("caption").is_none_or(|place| place == "under");
     let paper = Paper { caption: under.then(|| words.clone()), description: words, ..paper };
-    let film = Film::new(steady::frames(&recording, id, &options, &steps), steps, paper, turn.to_radians())?;
+    let plots = steady::frames(&recording, id, &options, &steps, !matches.get_flag("whole"));
+    let film = Film::new(plots, steps, paper, turn.to_radians())?;
 
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} frames  {eta} left");
     let bar = ProgressBar::new(frames as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

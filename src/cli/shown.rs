@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::app;
 use crate::figures::{Camera, FigureSize, Ground, Paper};
 use crate::plots::shared_switches::SHARED;
 use crate::plots::{PaneId, PaneOptions, pane, switches};
@@ -13,7 +14,7 @@ use crate::run::sweep::{self, Folder};
 
 /// Adds FILE, `--pane`, a flag for every switch, `--size`, `--light`, `--dark` and the camera's flags.
 pub fn add(command: Command, default_size: &'static str) -> Command {
-    let file = file_argument("A recording, or the folder of a sweep");
+    let file = file_argument("A recording, or the folder of a sweep; several recordings are compared").num_args(1..);
     let pane = Arg::new("pane").long("pane").value_name("PANE").required(true).help(format!(
         "Which pane: {}; of a lab or a sweep, the name of a chart",
         pane::PANES.iter().map(|pane| pane.slug).collect::<Vec<_>>().join(", ")
@@ -73,26 +74,39 @@ fn switch_flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).value_name("WORD").help_heading("Switches of the panes").help(about.join("; "))
 }
 
-/// The recording, read; what is missing of a damaged one is said.
+/// The recording, read, or several beside one another; what is missing of a damaged one is said.
 ///
 /// # Errors
 /// What the file isn't.
 pub fn recording(matches: &ArgMatches) -> anyhow::Result<(PathBuf, Recording)> {
-    let Some(path) = matches.get_one::<PathBuf>("file") else { bail!("give the recording's path") };
-    if Folder::is_one(path) {
-        return Ok((path.clone(), sweep::recording(&Folder::open(path)?)?));
-    }
-    // All of it: what memory can't hold would be missing from what leaves the program.
-    let opened = file::open_within(path, usize::MAX)?;
-    if let Some(damage) = opened.damage {
-        eprintln!("{}, not whole: {damage}", path.display());
-    }
-    let mut recording = opened.recording;
+    let paths: Vec<PathBuf> = matches.get_many("file").into_iter().flatten().cloned().collect();
+    let Some(path) = paths.first().cloned() else { bail!("give the recording's path") };
+    let mut recording = read(&paths)?;
     if let Ok(Some(name)) = matches.try_get_one::<String>("track") {
         let track = track(name, &recording)?;
         recording.set_focus(track);
     }
-    Ok((path.clone(), recording))
+    Ok((path, recording))
+}
+
+fn read(paths: &[PathBuf]) -> anyhow::Result<Recording> {
+    match paths {
+        [folder] if Folder::is_one(folder) => Ok(sweep::recording(&Folder::open(folder)?)?),
+        [path] => {
+            // All of it: what memory can't hold would be missing from what leaves the program.
+            let opened = file::open_within(path, usize::MAX)?;
+            if let Some(damage) = opened.damage {
+                eprintln!("{}, not whole: {damage}", path.display());
+            }
+            Ok(opened.recording)
+        }
+        several => {
+            if let Some(folder) = several.iter().find(|path| Folder::is_one(path)) {
+                bail!("{} is the folder of a sweep; give it alone, or the recordings of its cells", folder.display());
+            }
+            Ok(app::read_beside(several, usize::MAX)?)
+        }
+    }
 }
 
 /// The track of this name or number.
@@ -137,7 +151,7 @@ pub fn options(matches: &ArgMatches, id: PaneId, recording: &Recording) -> anyho
     }
     for switch in SHARED {
         let Some(text) = matches.get_one::<String>(switch.name) else { continue };
-        if matches!(id, PaneId::Chart(_)) {
+        if !switch.belongs_to(id) {
             bail!("--{} doesn't belong to a chart of a lab, which chooses its tracks itself", switch.name);
         }
         switch.set(&mut options, id, text).map_err(|message| anyhow!("--{message}"))?;

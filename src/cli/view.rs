@@ -72,8 +72,7 @@ pub fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         println!("figures: {}", folder.display());
         return Ok(());
     }
-    let others = paths.len() - 1;
-    window(app::Source::File { path: path.clone(), recording: Box::new(recording), others }, memory)
+    window(app::Source::File { files: paths, recording: Box::new(recording) }, memory)
 }
 
 /// The link, or the text of the file, if that is what was named.

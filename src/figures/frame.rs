@@ -46,6 +46,15 @@ pub fn note_lines(notes: &[String], font: f64, room: f64) -> Vec<String> {
     lines
 }
 
+/// Lines of notes in a picture so many times as high as its text: in a low one they would take the place of the curves.
+fn notes_of(height: f64) -> usize {
+    match height {
+        ..16.0 => 0,
+        16.0..20.0 => 1,
+        _ => NOTE_LINES,
+    }
+}
+
 /// Title above, notes below; returns what is left between them.
 pub fn title_and_notes(canvas: &mut Canvas<'_>, title: &str, notes: &[String], area: Rect, font: f64) -> Rect {
     let mut inner = area;
@@ -55,8 +64,15 @@ pub fn title_and_notes(canvas: &mut Canvas<'_>, title: &str, notes: &[String], a
         canvas.text([area.left, area.top], &text::elide(title, size, area.width()), style);
         inner.top += 2.0 * size;
     }
-    let lines = note_lines(notes, font, area.width());
-    let kept = lines.len().max(canvas.room.note_lines);
+    let mut lines = note_lines(notes, font, area.width());
+    let most = notes_of(area.height() / font);
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            *last = text::elide(&format!("{last} …"), font, area.width());
+        }
+    }
+    let kept = lines.len().max(canvas.room.note_lines).min(most);
     // In a film the first line stands still, however many follow.
     for (i, line) in lines.iter().enumerate() {
         let at = [area.left, area.bottom - 1.35 * font * (kept - 1 - i) as f64];

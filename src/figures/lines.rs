@@ -167,7 +167,9 @@ fn legend(canvas: &mut Canvas<'_>, plot: &LinePlot, area: Rect, font: f64) -> f6
     let named = plot.lines.iter().enumerate().filter(|(i, line)| line.style != LineStyle::Faint && plot.is_named(*i));
     for (_, line) in named {
         let value = plot.at_cursor.iter().find(|(label, _)| *label == line.label);
-        let value = value.map(|(_, value)| ticks::number(*value)).unwrap_or_default();
+        let raw = plot.raw_at_cursor.iter().find(|(label, _)| *label == line.label);
+        let raw = raw.map(|(_, raw)| format!(" ({})", ticks::number(*raw))).unwrap_or_default();
+        let value = value.map(|(_, value)| ticks::number(*value) + &raw).unwrap_or_default();
         let label = text::elide(&line.label, font, area.width() - 2.0 * swatch);
         let label_width = text::width(&label, font);
         let wide = text::width(&value, font).max(canvas.room.value * font);
@@ -255,15 +257,7 @@ fn verticals(canvas: &mut Canvas<'_>, plot: &LinePlot, inner: Rect, x: &Scale, f
 }
 
 fn x_range(plot: &LinePlot) -> [f64; 2] {
-    if let Some(range) = plot.x_axis.range().or(plot.x_window) {
-        return range;
-    }
-    let all = plot.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
-    let (low, high) = all.fold((f64::INFINITY, plot.x_max), |(low, high), x| (low.min(x), high.max(x)));
-    // Runs begin at step 0 or 1; what begins far later begins at its own first step.
-    let low = if low.is_finite() && low > 0.1 * high { low } else { 0.0 };
-    let high = if high.is_finite() && high > low { high } else { low + 1.0 };
-    [low, high]
+    plot.x_axis.range().or(plot.x_window).unwrap_or_else(|| plot.step_range())
 }
 
 /// Range of y, in decimal logarithms on a logarithmic axis: the fixed one, or what the curves need and some air.

@@ -14,8 +14,8 @@ const FOLDER: &str = "landscope-again";
 
 /// Where the numbers of a picture are, or come from.
 pub enum Origin<'a> {
-    /// A recording's file.
-    File(PathBuf),
+    /// A recording's file, or several whose tracks are compared.
+    Files(Vec<PathBuf>),
     /// A run of the Playground, or a lab, that has no file of its own.
     Run(&'a Recording),
 }
@@ -27,7 +27,10 @@ pub enum Origin<'a> {
 pub fn command(subcommand: &str, origin: &Origin<'_>, words: &[String]) -> Result<String, String> {
     let words = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     match origin {
-        Origin::File(path) => Ok(format!("landscope {subcommand} {} {words}", quoted(&path.to_string_lossy()))),
+        Origin::Files(paths) => {
+            let paths: Vec<_> = paths.iter().map(|path| quoted(&path.to_string_lossy())).collect();
+            Ok(format!("landscope {subcommand} {} {words}", paths.join(" ")))
+        }
         Origin::Run(recording) => {
             let run = run_command(recording)?;
             Ok(format!("{run} && landscope {subcommand} {FOLDER}/recording.landscope {words}"))
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn a_file_is_named_and_what_has_none_is_run_first() {
         let words = ["--pane".to_owned(), "loss".to_owned()];
-        let line = command("figure", &Origin::File("my run.landscope".into()), &words).unwrap();
+        let line = command("figure", &Origin::Files(vec!["my run.landscope".into()]), &words).unwrap();
         assert_eq!(line, "landscope figure 'my run.landscope' --pane loss");
         let mut recording = Recording::default();
         recording.header.spec = RunSpec { seed: 2, ..RunSpec::default() }.to_toml();

@@ -1,9 +1,9 @@
 //! Numbers of parts of a network, by what their parameters do: over steps and over depth.
 
-use crate::record::{ParamPart, ParamRole, Recording, SeriesId, StepWindow, TimeCursor, VectorSeries};
+use crate::record::{ParamPart, ParamRole, Recording, SeriesId, TimeCursor, VectorSeries};
 
 use super::lines::{LinePlot, LineStyle, XAxis};
-use super::{Plot, curves, words};
+use super::{CurveView, Plot, curves, words};
 
 /// What is drawn, and how.
 pub(super) struct RoleLook<'a> {
@@ -17,7 +17,7 @@ pub(super) struct RoleLook<'a> {
     pub note: &'a str,
     /// Instead of a picture.
     pub absent: String,
-    pub window: StepWindow,
+    pub view: CurveView,
 }
 
 /// Colours before dashes tell two curves apart; the last is kept for the reference.
@@ -55,41 +55,24 @@ fn place(role: ParamRole) -> usize {
 /// A curve a role, the mean over its layers; or of one role a curve a layer.
 pub(super) fn over_steps(recording: &Recording, cursor: TimeCursor, look: &RoleLook, only: Option<ParamRole>) -> Plot {
     let Some((series, parts)) = told(recording, look) else { return empty(look) };
-    let mut plot = curves::over_steps(recording, cursor, look.window, look.title, look.y_label);
+    let mut plot = curves::over_steps(recording, cursor, look.view, look.title, look.y_label);
     plot.y_log = look.log;
-    let at = series.latest_at(cursor.step(recording.newest_step()));
+    let at = cursor.step(recording.newest_step());
     let known = roles(parts, series);
     let only = only.filter(|role| known.contains(role));
     let mut rows_a_point = 1;
-    let detail = plot.detail();
-    let (first, last) = detail.reach(series.steps());
-    let mut curve = |columns: &[usize]| {
-        let curves: Vec<_> = columns.iter().map(|&c| series.decimated(c, first, last, detail.columns)).collect();
-        rows_a_point = curves.first().map_or(1, |(_, rows)| *rows);
-        let points = |i: usize| curves.iter().map(move |(points, _)| points[i][1]);
-        let lengths = curves.iter().map(|(points, _)| points.len()).min().unwrap_or(0);
-        let averaged = (0..lengths).map(|i| [curves[0].0[i][0], mean(points(i))]).collect::<Vec<_>>();
-        let value = at.map(|(_, row)| mean(columns.iter().map(|&c| f64::from(row[c]))));
-        (averaged, value)
-    };
     let columns_of = |role: ParamRole| -> Vec<usize> {
         (0..parts.len().min(series.width())).filter(|&c| parts[c].role == role).collect()
     };
     match only {
         None => {
             for role in known {
-                let (points, value) = curve(&columns_of(role));
-                let (style, color) = look_of(place(role));
-                plot.add(role.label(), points, style, color);
-                plot.add_value(role.label(), value);
+                rows_a_point = plot.add_rows(series, &columns_of(role), role.label(), look_of(place(role)), at);
             }
         }
         Some(role) => {
             for (i, column) in columns_of(role).into_iter().enumerate() {
-                let (points, value) = curve(&[column]);
-                let (style, color) = look_of(i);
-                plot.add(&parts[column].layer, points, style, color);
-                plot.add_value(&parts[column].layer, value);
+                rows_a_point = plot.add_rows(series, &[column], &parts[column].layer, look_of(i), at);
             }
         }
     }
@@ -156,16 +139,6 @@ fn empty(look: &RoleLook) -> Plot {
     Plot::Empty { title: look.title.into(), reason: look.absent.clone() }
 }
 
-/// Of the values that are numbers.
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut count) = (0.0, 0);
-    for value in values.filter(|value| value.is_finite()) {
-        sum += value;
-        count += 1;
-    }
-    sum / f64::from(count)
-}
-
 fn reference(plot: &mut LinePlot, look: &RoleLook, [left, right]: [f64; 2]) {
     if let Some((value, meaning)) = look.reference {
         plot.add(meaning, vec![[left, value], [right, value]], LineStyle::Dashed, REFERENCE);
@@ -186,7 +159,7 @@ mod tests {
             reference: Some((0.1, "a tenth")),
             note: "mean over the layers",
             absent: "an older version made it".into(),
-            window: StepWindow::All,
+            view: CurveView::default(),
         }
     }
 

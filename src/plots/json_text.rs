@@ -44,8 +44,8 @@ fn numbers<T: Into<Number>>(values: impl IntoIterator<Item = T>) -> Vec<Number> 
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
-    label: &'a str,
+struct Line {
+    label: String,
     x: Vec<Number>,
     y: Vec<Number>,
 }
@@ -89,7 +89,7 @@ enum Picture<'a> {
         title: &'a str,
         x_label: &'a str,
         y_label: &'a str,
-        lines: Vec<Line<'a>>,
+        lines: Vec<Line>,
         bands: Vec<Band<'a>>,
         marks: Vec<Mark<'a>>,
         notes: &'a [String],
@@ -147,17 +147,15 @@ fn picture(plot: &Plot) -> Picture<'_> {
 
 fn lines(plot: &LinePlot) -> Picture<'_> {
     let column = |line: &super::Line, k: usize| numbers(line.numbers().map(|point| point[k]));
+    let line = |line, label| Line { label, x: column(line, 0), y: column(line, 1) };
+    let own = plot.lines.iter().enumerate().map(|(i, one)| line(one, plot.distinct_name(i)));
+    let bundled = plot.bundle.iter().flat_map(|bundle| &bundle.lines).map(|one| line(one, one.label.clone()));
     let edge = |band: &super::Band, k: usize| numbers(band.points.iter().map(|point| point[k]));
     Picture::Lines {
         title: &plot.title,
         x_label: &plot.x_label,
         y_label: &plot.y_label,
-        lines: plot
-            .lines
-            .iter()
-            .chain(plot.bundle.iter().flat_map(|bundle| &bundle.lines))
-            .map(|line| Line { label: &line.label, x: column(line, 0), y: column(line, 1) })
-            .collect(),
+        lines: own.chain(bundled).collect(),
         bands: plot
             .bands
             .iter()

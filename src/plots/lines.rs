@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Smoothing;
 use super::csv_text;
 use super::ticks::{self, Tick};
 use crate::record::TrackId;
@@ -15,6 +16,18 @@ pub enum LineStyle {
     Marked,
     /// Thin and pale: the minibatch noise behind a smoothed curve.
     Faint,
+}
+
+impl LineStyle {
+    /// In words, as the notes of a comparison say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Solid => "solid",
+            Self::Dashed => "dashed",
+            Self::Marked => "dotted",
+            Self::Faint => "pale",
+        }
+    }
 }
 
 /// A line's colour.
@@ -209,6 +222,10 @@ pub struct LinePlot {
     pub marks: Vec<(f64, String)>,
     /// (label, value) at the cursor, one for each line that has one: the legend's numbers.
     pub at_cursor: Vec<(String, f64)>,
+    /// Where a line is smoothed, the same as it was measured. A pale line of its name lies behind it then.
+    pub raw_at_cursor: Vec<(String, f64)>,
+    /// How lines that are added are smoothed.
+    pub smoothing: Smoothing,
     /// Circumstances and warnings, printed small in the corner.
     pub notes: Vec<String>,
 }
@@ -217,6 +234,35 @@ impl LinePlot {
     /// Whether line `i` is the first of its name: several lines of one name are one thing, named once.
     pub fn is_named(&self, i: usize) -> bool {
         self.lines[..i].iter().all(|line| line.label != self.lines[i].label)
+    }
+
+    /// Ends of an axis over steps that holds all lines. Runs begin at step 0 or 1; what begins far later begins at its own first
+    /// step.
+    pub fn step_range(&self) -> [f64; 2] {
+        let all = self.lines.iter().flat_map(|line| &line.points).map(|p| p[0]).filter(|x| x.is_finite());
+        let (low, high) = all.fold((f64::INFINITY, self.x_max), |(low, high), x| (low.min(x), high.max(x)));
+        let low = if low.is_finite() && low > 0.1 * high { low } else { 0.0 };
+        let high = if high.is_finite() && high > low { high } else { low + 1.0 };
+        [low, high]
+    }
+
+    /// Line `i`, before or after it was smoothed: of the lines of its name the pale one.
+    pub fn as_measured(&self, i: usize) -> Option<&Line> {
+        let line = &self.lines[i];
+        let is_it = |other: &&Line| other.style == LineStyle::Faint && other.label == line.label;
+        self.lines[i + 1..].iter().find(is_it).filter(|_| line.style != LineStyle::Faint)
+    }
+
+    /// What tells line `i` from all others: its name; where several have it, with how they are drawn.
+    pub fn distinct_name(&self, i: usize) -> String {
+        let line = &self.lines[i];
+        let strong = |other: &Line| other.label == line.label && other.style != LineStyle::Faint;
+        if line.style == LineStyle::Faint {
+            let of = self.lines[..i].iter().rposition(strong);
+            return of.map_or_else(|| line.label.clone(), |of| format!("{}, as measured", self.distinct_name(of)));
+        }
+        let differs = self.lines.iter().any(|other| strong(other) && other.style != line.style);
+        if differs { format!("{}, {}", line.label, line.style.word()) } else { line.label.clone() }
     }
 
     pub fn to_csv(&self) -> String {
@@ -229,8 +275,10 @@ impl LinePlot {
                 }
             }
         }
-        for line in self.lines.iter().chain(self.bundle.iter().flat_map(|bundle| &bundle.lines)) {
-            let label = csv_text::quoted(&line.label);
+        let own = self.lines.iter().enumerate().map(|(i, line)| (line, self.distinct_name(i)));
+        let bundled = self.bundle.iter().flat_map(|bundle| &bundle.lines).map(|line| (line, line.label.clone()));
+        for (line, label) in own.chain(bundled) {
+            let label = csv_text::quoted(&label);
             for [x, y] in line.numbers() {
                 text.push_str(&format!("{label},{x},{y}\n"));
             }

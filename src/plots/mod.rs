@@ -10,6 +10,7 @@ pub mod contour;
 mod csv_text;
 pub mod curves;
 pub mod field;
+pub mod growing;
 mod json_text;
 pub mod lines;
 pub mod options;
@@ -19,6 +20,7 @@ pub mod ranges;
 pub mod rebin;
 pub mod ridges;
 pub mod shared_switches;
+pub mod smoothing;
 pub mod steady;
 pub mod surface;
 pub mod switches;
@@ -29,11 +31,12 @@ pub use compare::Comparing;
 pub use field::{Colormap, FieldPlot};
 pub use lines::{Band, Bundle, Line, LineColor, LineKey, LinePlot, LineStyle, XAxis};
 pub use options::{
-    ActivationView, CurvatureView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
+    ActivationView, CurvatureView, CurveView, EntropyView, GradientView, LandscapeMetric, LandscapeView, PaneOptions,
     SignalStatistic,
 };
 pub use pane::{Pane, PaneId};
 pub use ridges::{OverRidge, Ridge, RidgePlot};
+pub use smoothing::Smoothing;
 pub use surface::SurfacePlot;
 
 /// One picture.

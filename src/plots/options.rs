@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{ParamRole, SliceMetric, StepWindow};
 
+use super::Smoothing;
 use super::compare::Comparing;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,8 +170,23 @@ pub struct PaneOptions {
     pub entropy_view: EntropyView,
     /// The steps that all curves show.
     pub window: StepWindow,
+    /// How all curves over steps are smoothed.
+    pub smoothing: Smoothing,
     /// Of recordings with several tracks.
     pub comparing: Comparing,
+}
+
+/// How curves over steps are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CurveView {
+    pub window: StepWindow,
+    pub smoothing: Smoothing,
+}
+
+impl PaneOptions {
+    pub fn curves(&self) -> CurveView {
+        CurveView { window: self.window, smoothing: self.smoothing }
+    }
 }
 
 impl Default for PaneOptions {
@@ -194,6 +210,7 @@ impl Default for PaneOptions {
             attention_head: 1,
             entropy_view: EntropyView::Layers,
             window: StepWindow::All,
+            smoothing: Smoothing::Usual,
             comparing: Comparing::default(),
         }
     }

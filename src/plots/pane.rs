@@ -96,7 +96,7 @@ pub fn told(recording: &Recording, id: PaneId, plots: &[Plot], cursor: TimeCurso
 /// What to draw of a recording at a cursor.
 pub fn plots(recording: &Recording, id: PaneId, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     match (chart(recording, id), find(id)) {
-        (Some(chart), _) => charts::plots(chart, recording, cursor),
+        (Some(chart), _) => charts::plots(chart, recording, cursor, options.smoothing),
         (None, Some(pane)) if compare::is_comparing(recording, options) => {
             compare::plots(pane, recording, cursor, options)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::record::{StepWindow, TrackId};
 
-use super::{PaneId, PaneOptions};
+use super::{PaneId, PaneOptions, Smoothing};
 
 /// One of them; [`super::switches`] has those of single panes.
 pub struct SharedSwitch {
@@ -17,6 +17,8 @@ pub struct SharedSwitch {
     set: fn(&mut PaneOptions, PaneId, &str) -> Option<()>,
     text: fn(&PaneOptions, PaneId) -> String,
 }
+
+const SMOOTH: &str = "smooth";
 
 /// All of them.
 pub const SHARED: &[SharedSwitch] = &[
@@ -33,6 +35,16 @@ pub const SHARED: &[SharedSwitch] = &[
             StepWindow::Last(steps) => format!("last:{steps}"),
             StepWindow::Between { from, to } => format!("{from}..{to}"),
         },
+    },
+    SharedSwitch {
+        name: SMOOTH,
+        about: "How strongly curves are smoothed",
+        allowed: Smoothing::ALLOWED,
+        set: |options, _, text| {
+            options.smoothing = text.parse().ok()?;
+            Some(())
+        },
+        text: |options, _| options.smoothing.to_string(),
     },
     SharedSwitch {
         name: "solo",
@@ -141,10 +153,19 @@ fn hidden(text: &str) -> Option<BTreeSet<TrackId>> {
 pub fn changed(pane: PaneId, options: &PaneOptions) -> Vec<(&'static str, String)> {
     let first = PaneOptions::default();
     let text = |switch: &SharedSwitch| (switch.name, (switch.text)(options, pane));
-    SHARED.iter().filter(|switch| (switch.text)(options, pane) != (switch.text)(&first, pane)).map(text).collect()
+    SHARED
+        .iter()
+        .filter(|switch| switch.belongs_to(pane) && (switch.text)(options, pane) != (switch.text)(&first, pane))
+        .map(text)
+        .collect()
 }
 
 impl SharedSwitch {
+    /// Whether a pane has it: the charts of labs choose their steps and tracks themselves.
+    pub fn belongs_to(&self, pane: PaneId) -> bool {
+        !matches!(pane, PaneId::Chart(_)) || self.name == SMOOTH
+    }
+
     /// Sets what was typed.
     ///
     /// # Errors
@@ -162,7 +183,7 @@ mod tests {
     fn every_shared_option_is_written_as_it_is_read() {
         let mut options = PaneOptions::default();
         let pane = PaneId::Gradients;
-        let texts = ["120..400", "yes", "0,3", "lr", "seed", "block 1", "yes"];
+        let texts = ["120..400", "20", "yes", "0,3", "lr", "seed", "block 1", "yes"];
         for (switch, text) in SHARED.iter().zip(texts) {
             switch.set(&mut options, pane, text).unwrap();
         }

@@ -3,16 +3,19 @@
 use crate::record::{Recording, TimeCursor};
 
 use super::{FieldPlot, LinePlot, PaneId, PaneOptions, Plot, RidgePlot, SurfacePlot, XAxis};
-use super::{contour, pane, ranges, rebin};
+use super::{contour, growing, pane, ranges, rebin};
 
 /// Steps that are looked at for a pane's first measurement.
 const LOOKS: usize = 257;
 
-/// What a pane shows at each of some steps, on axes that stand still.
-pub fn frames(recording: &Recording, id: PaneId, options: &PaneOptions, steps: &[u64]) -> Vec<Vec<Plot>> {
+/// What a pane shows at each of some steps, on axes that stand still. Curves grow with the steps, or are whole in all frames.
+pub fn frames(recording: &Recording, id: PaneId, options: &PaneOptions, steps: &[u64], grows: bool) -> Vec<Vec<Plot>> {
     let mut frames: Vec<_> =
         steps.iter().map(|step| pane::plots(recording, id, TimeCursor::At(*step), options)).collect();
     hold(&mut frames);
+    if grows {
+        growing::grow(&mut frames, steps);
+    }
     frames
 }
 

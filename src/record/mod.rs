@@ -36,7 +36,7 @@ pub use reading::{Circumstances, Density, Estimate, Matrix, PathPoint, Reading, 
 pub use recording::{
     Divergence, Header, Intervention, LabHeader, LayerInfo, Note, Outcome, Recording, TokenKind, Track, TrackInfo,
 };
-pub use series::{Column, HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
+pub use series::{Average, Column, HeavySeries, SMOOTHING, ScalarSeries, Series, VectorSeries};
 pub use slice_metric::{SliceExtent, SliceMetric};
 pub use spectrum::{Eigenvalue, Spectrum};
 pub use step_window::{StepWindow, WindowCommand};

@@ -1,6 +1,6 @@
 //! Several recordings in one window, and the steps that all panes show, driven as a person does it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use egui::{Key, Modifiers, Role, pos2};
 use egui_kittest::Harness;
@@ -8,7 +8,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use landscope::app::action::Action;
 use landscope::app::{App, Window};
-use landscope::plots::{PaneId, Plot};
+use landscope::plots::{LineStyle, PaneId, Plot, Smoothing};
 use landscope::record::{Header, Reading, Recording, StepWindow, TimeCursor, TrackId, file, names};
 
 use super::window::{harness, header, snapshot};
@@ -27,7 +27,8 @@ fn recording(lr: f64, steps: u64) -> Recording {
 fn compared(count: usize) -> Harness<'static, App> {
     let part = |k: usize| (format!("run {k}"), recording(0.1 * (k + 1) as f64, 100 + 10 * k as u64));
     let all = Recording::combined((0..count).map(part).collect());
-    let mut harness = harness(Window::comparing_files(Path::new("run 0.landscope"), all, count - 1));
+    let files: Vec<PathBuf> = (0..count).map(|k| format!("run {k}.landscope").into()).collect();
+    let mut harness = harness(Window::comparing_files(&files, all));
     harness.run();
     harness
 }
@@ -139,6 +140,92 @@ fn a_drag_with_shift_shows_these_steps_in_every_pane() {
     let plots = harness.state().window.plots(PaneId::Gradients);
     let Plot::Lines(plot) = &plots[0] else { panic!() };
     assert_eq!(plot.x_window, Some([from as f64, to as f64]));
+}
+
+/// A drag of the first button along some points, with keys held.
+fn drag(harness: &mut Harness<'static, App>, path: &[egui::Pos2], modifiers: Modifiers) {
+    let press = |harness: &mut Harness<'static, App>, pos, pressed| {
+        let event = egui::Event::PointerButton { pos, button: egui::PointerButton::Primary, pressed, modifiers };
+        harness.event_modifiers(event, modifiers);
+        harness.step();
+    };
+    harness.event_modifiers(egui::Event::PointerMoved(path[0]), modifiers);
+    harness.run();
+    press(harness, path[0], true);
+    for at in path {
+        harness.event_modifiers(egui::Event::PointerMoved(*at), modifiers);
+        harness.step();
+    }
+    press(harness, path[path.len() - 1], false);
+    harness.run();
+}
+
+#[test]
+fn the_steps_shown_are_chosen_on_the_time_line() {
+    let mut harness = compared(2);
+    let newest = harness.state().window.recording().newest_step();
+    assert_eq!(newest, 110);
+    let shown = |harness: &Harness<'static, App>| harness.state().window.options.window;
+    let handle =
+        |harness: &Harness<'static, App>, name| harness.get_by_role_and_label(Role::Slider, name).rect().center();
+    let [left, right] = ["First step shown", "Last step shown"].map(|name| handle(&harness, name));
+    let along = |step: f32| pos2(left.x + step / 110.0 * (right.x - left.x), left.y);
+    // A handle moves its end, what lies between them moves both.
+    drag(&mut harness, &[left, along(10.0), along(20.0), along(30.0)], Modifiers::NONE);
+    let StepWindow::Between { from, to } = shown(&harness) else { panic!("{:?}", shown(&harness)) };
+    assert!((28..=32).contains(&from) && to == 110, "{from} {to}");
+    let right = handle(&harness, "Last step shown");
+    drag(&mut harness, &[right, along(90.0), along(70.0)], Modifiers::NONE);
+    let StepWindow::Between { from, to } = shown(&harness) else { panic!() };
+    assert!((28..=32).contains(&from) && (68..=72).contains(&to), "{from} {to}");
+    drag(&mut harness, &[along(50.0), along(60.0), along(70.0)], Modifiers::NONE);
+    let StepWindow::Between { from: moved, to: end } = shown(&harness) else { panic!() };
+    assert!((18..=22).contains(&(moved - from)) && moved - from == end - to, "{moved} {end}");
+    let Plot::Lines(plot) = &harness.state().window.plots(PaneId::Gradients)[0] else { panic!() };
+    assert_eq!(plot.x_window, Some([moved as f64, end as f64]), "all panes follow");
+    // With Shift the bar itself chooses; the cursor stays.
+    let bar = harness.get_by_role_and_label(Role::Slider, "Time line").rect();
+    let on_bar = |step: f32| pos2(along(step).x, bar.top() + 14.0);
+    drag(&mut harness, &[on_bar(80.0), on_bar(50.0), on_bar(40.0)], Modifiers::SHIFT);
+    let StepWindow::Between { from, to } = shown(&harness) else { panic!() };
+    assert!((38..=42).contains(&from) && (78..=82).contains(&to), "{from} {to}");
+    assert!(harness.state().window.cursor.is_following());
+    // Two clicks show all again.
+    let middle = along(60.0);
+    for pressed in [true, false, true, false] {
+        harness.event(egui::Event::PointerMoved(middle));
+        let button = egui::PointerButton::Primary;
+        harness.event(egui::Event::PointerButton { pos: middle, button, pressed, modifiers: Modifiers::NONE });
+        harness.step();
+    }
+    harness.run();
+    assert_eq!(shown(&harness), StepWindow::All);
+}
+
+#[test]
+fn smoothing_is_chosen_for_all_curves_and_undone() {
+    let mut harness = compared(2);
+    harness.get_by_role_and_label(Role::ComboBox, "Smoothing").click();
+    harness.run();
+    harness.get_by_role_and_label(Role::RadioButton, "Every curve, with a half-life of").click();
+    harness.run();
+    assert_eq!(harness.state().window.options.smoothing, Smoothing::HalfLife(20.0));
+    let field = "Half-life of smoothing in steps";
+    harness.get_by_role_and_label(Role::TextInput, field).click();
+    harness.run();
+    harness.get_by_role_and_label(Role::TextInput, field).type_text("ema:0.5");
+    harness.run();
+    harness.key_press(Key::Enter);
+    harness.run();
+    assert_eq!(harness.state().window.options.smoothing, Smoothing::HalfLife(1.0));
+    let Plot::Lines(plot) = &harness.state().window.plots(PaneId::Loss)[0] else { panic!() };
+    assert!(plot.lines.iter().any(|line| line.style == LineStyle::Faint && line.label == "run 1"));
+    // A link has it, and the command that draws the pane.
+    let link = harness.state().window.shared_state().unwrap().to_toml().unwrap();
+    assert!(link.contains("smoothing = \"1\""), "{link}");
+    harness.state_mut().window.apply(Action::Undo);
+    harness.run();
+    assert_ne!(harness.state().window.options.smoothing, Smoothing::HalfLife(1.0));
 }
 
 #[test]

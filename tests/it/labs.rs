@@ -42,7 +42,7 @@ fn every_lab_runs_shows_something_and_judges_its_claims() {
     for lab in LABS {
         let recording = run(*lab, Values::preset(lab.knobs(), Preset::Instant));
         for chart in &recording.header.charts {
-            let plots = landscope::plots::charts::plots(chart, &recording, TimeCursor::Following);
+            let plots = landscope::plots::charts::plots(chart, &recording, TimeCursor::Following, Default::default());
             assert_eq!(plots.len(), chart.panels.len());
             for plot in plots {
                 assert!(!plot.to_csv().is_empty());

@@ -311,10 +311,13 @@ fn a_picture_on_the_clipboard_is_the_figure_without_caption() {
     harness.run();
     let window = &mut harness.state_mut().window;
     let export = window.export_of(PaneId::Loss, figures::file::FileFormat::Png, [500, 400], Camera::default());
+    // Shaped as on screen, and so large that text doesn't crowd the curves.
+    let size = FigureSize::Pixels { width: 887, height: 710 };
+    assert_eq!(export.size(), size);
     let plots = window.plots(PaneId::Loss);
     let words = caption(window.recording(), "Loss and accuracy at step 120");
     window.apply(landscope::app::action::Action::Export(landscope::app::export::ExportAction::CopyPicture(export)));
-    let paper = Paper { description: words, ..Paper::of(FigureSize::Pixels { width: 500, height: 400 }) };
+    let paper = Paper { description: words, ..Paper::of(size) };
     let expected = figures::pixels_on(&plots, &paper).unwrap();
     let mut picture = None;
     for _ in 0..500 {

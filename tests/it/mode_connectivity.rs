@@ -134,7 +134,12 @@ fn a_small_lab_comes_to_its_end_and_says_what_it_lacks() {
     let planes = recording.tracks().filter(|(_, track)| track.heavy("plane").is_some()).count();
     assert_eq!(planes, 2, "of copies and of starts");
     for chart in &recording.header.charts {
-        let plots = landscope::plots::charts::plots(chart, &recording, landscope::record::TimeCursor::default());
+        let plots = landscope::plots::charts::plots(
+            chart,
+            &recording,
+            landscope::record::TimeCursor::default(),
+            Default::default(),
+        );
         for plot in plots {
             assert!(!matches!(plot, landscope::plots::Plot::Empty { .. }), "{} is empty", chart.id);
         }

@@ -90,10 +90,7 @@ pub fn show(export: &Export, ui: &mut Ui, actions: &mut Vec<Action>) {
 
 fn choices(ui: &mut Ui, export: &Export, choice: &mut Choice) {
     ui.label("Size");
-    let on_screen = format!(
-        "as on screen, {}",
-        Export { choice: Choice { size: None, ..*choice }, ..export.clone() }.size().text()
-    );
+    let on_screen = format!("shaped as on screen, {}", export.as_on_screen().text());
     let words = |size: Option<FigureSize>| match size {
         None => on_screen.clone(),
         Some(size) => size_words(size),

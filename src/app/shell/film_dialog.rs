@@ -103,6 +103,14 @@ fn form(ui: &mut Ui, window: &Window, draft: &mut FilmDraft) {
         ui.label("Ground");
         grounds(ui, &mut draft.ground);
         ui.end_row();
+        if window.shows_curves(draft.pane) {
+            ui.label("Curves");
+            ui.horizontal(|ui| {
+                ui.radio_value(&mut draft.grows, true, "grow with the steps");
+                ui.radio_value(&mut draft.grows, false, "are whole, with the cursor on them");
+            });
+            ui.end_row();
+        }
         if window.shows_surface(draft.pane) {
             ui.label("Camera turns");
             ui.horizontal(|ui| {

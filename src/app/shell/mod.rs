@@ -18,6 +18,8 @@ mod panels;
 mod panes;
 mod settings;
 mod share;
+mod sides;
+mod smoothing;
 mod stacks;
 mod time_line;
 mod time_window;
@@ -51,6 +53,7 @@ pub struct Shell {
     sharing: share::Memory,
     lesson: lesson_panel::Memory,
     tracks: tracks::Memory,
+    sides: sides::Memory,
 }
 
 impl Shell {
@@ -102,6 +105,7 @@ impl Shell {
                 .frame(bar(0))
                 .show(ui, |ui| tracks::show(window, &mut self.tracks, ui, &mut actions));
         }
+        self.sides.make_room(window, ui.ctx().content_rect().width(), &mut actions);
         banners::show(window, ui, &mut actions);
         let centre = Frame::new().fill(tokens.background).inner_margin(Margin::same(size::GAP as i8));
         egui::CentralPanel::default().frame(centre).show(ui, |ui| self.panes(window, ui, &mut actions));

@@ -2,13 +2,14 @@
 
 use egui::{Align, Button, Color32, Layout, RichText, Ui};
 
-use super::{memory, time_window, tracks};
+use super::{memory, smoothing, time_window, tracks};
 use crate::app::action::Action;
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::icon::{self, Emphasis, Icon};
 use crate::app::widgets::number;
-use crate::app::widgets::scrub::{self, Scrub, grouped};
+use crate::app::widgets::scrub::{self, Scrub, Wish, grouped};
+use crate::app::widgets::span::Span;
 use crate::plots::charts;
 use crate::record::{Intervention, Outcome, Recording, TimeCommand, TrackId};
 use crate::run::ledger;
@@ -16,12 +17,16 @@ use crate::run::messages::RunState;
 
 use super::branches;
 
+/// Points below which the row leaves out what is least needed: a window of 1280 pixels in presenter mode has 850.
+const NARROW: f32 = 1_000.0;
+
 pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     let tokens = theme::of(ui.visuals());
     let recording = window.recording();
     let newest = recording.newest_step();
     let step = window.cursor.step(newest);
     ui.spacing_mut().item_spacing.y = 2.0;
+    let narrow = ui.available_width() < NARROW;
     ui.horizontal(|ui| {
         let following = window.cursor.is_following();
         let emphasis = if following { Emphasis::On } else { Emphasis::Plain };
@@ -40,12 +45,12 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
             }
         }
         let planned = recording.header.planned_steps;
-        let of = if planned > newest {
-            format!("of {} recorded, {} planned", grouped(newest), grouped(planned))
-        } else {
-            format!("of {}", grouped(newest))
-        };
-        ui.label(RichText::new(of).color(tokens.text_weak));
+        let all = format!("of {} recorded, {} planned", grouped(newest), grouped(planned));
+        let of = if planned > newest && !narrow { all.clone() } else { format!("of {}", grouped(newest)) };
+        let label = ui.label(RichText::new(of).color(tokens.text_weak));
+        if planned > newest && narrow {
+            label.on_hover_text(capitalised(&all));
+        }
         if let Some(fork) = window.fork_here() {
             let tip = format!("Begin a branch at step {}, with other knobs or the same (B)", grouped(fork.step));
             if icon::button(ui, Icon::Branch, "Branch here", &tip, Emphasis::Plain).clicked() {
@@ -64,11 +69,13 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
                 actions.push(Action::Show(Dialog::Note { step, text: String::new() }));
             }
         }
-        time_window::show(window, ui, actions);
+        time_window::show(window, narrow, ui, actions);
+        smoothing::show(window, narrow, ui, actions);
         if tracks::has_several(recording) {
             tracks::toggle(window, ui, actions);
         }
-        if !following && newest > step {
+        // Where there is no room, the button at the left does the same.
+        if !following && newest > step && (!narrow || ui.available_width() > BACK) {
             let end = if window.has_transport() { "live again" } else { "to the end" };
             let back = format!("{} steps back: {end}", grouped(newest - step));
             if ui.add(Button::new(RichText::new(back).color(tokens.accent)).fill(Color32::TRANSPARENT)).clicked() {
@@ -77,7 +84,9 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             state_label(window, ui);
-            kept(recording, ui);
+            if !narrow {
+                kept(recording, ui);
+            }
         });
     });
     branches::show(recording, ui, actions);
@@ -97,12 +106,41 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
         interventions: recording.interventions_of(focus).collect(),
         notes: recording.notes.iter().filter(|note| is_own(note.track, note.step)).collect(),
         checkpoints: recording.checkpoints.iter().filter(|at| is_own(at.track, at.step)).map(|at| at.step).collect(),
+        span: charts_choose(recording).then(|| span(window)),
         diverged: broke_off.or(window.divergence().map(|divergence| divergence.step)),
     };
-    if let Some(command) = scrub::show(ui, &scrub) {
-        actions.push(Action::Time(command));
+    match scrub::show(ui, &scrub) {
+        Some(Wish::Time(command)) => actions.push(Action::Time(command)),
+        Some(Wish::Window(command)) => actions.push(Action::Window(command)),
+        None => {}
     }
 }
+
+/// The charts of labs show all steps.
+fn charts_choose(recording: &Recording) -> bool {
+    recording.header.charts.is_empty()
+}
+
+fn span(window: &Window) -> Span {
+    let newest = window.recording().newest_step();
+    let at = window.cursor.step(newest);
+    let shown = window.options.window;
+    let grows = window.has_transport() && window.live.state != RunState::Finished || window.is_following_a_file();
+    Span {
+        window: shown,
+        shown: shown.range(at, newest).unwrap_or([0, newest]),
+        newest,
+        at,
+        follows: grows && window.cursor.is_following(),
+    }
+}
+
+/// Points that the dot of the state takes, and the way back to the end with the state beside it.
+const DOT: f32 = 24.0;
+const BACK: f32 = 300.0;
+
+/// Points that the words on memory take.
+const MEMORY: f32 = 110.0;
 
 /// What the checkpoints cost.
 fn kept(recording: &Recording, ui: &mut Ui) {
@@ -138,11 +176,18 @@ fn state_label(window: &Window, ui: &mut Ui) {
     } else {
         outcome(window, tokens)
     };
-    ui.label(RichText::new(text).color(tokens.text));
-    let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let room = ui.painter().layout_no_wrap(text.to_owned(), font, color).size().x + DOT;
+    if room < ui.available_width() {
+        ui.label(RichText::new(text).color(tokens.text));
+    }
+    let (dot, about) = ui.allocate_exact_size(egui::vec2(10.0, 20.0), egui::Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
+    about.on_hover_text(text);
     ui.add_space(10.0);
-    memory::show(window, ui);
+    if ui.available_width() > MEMORY {
+        memory::show(window, ui);
+    }
     let recording = window.recording();
     let turned = |mark: &&Intervention| ![ledger::FORK, ledger::RESTORE].contains(&mark.knob.as_str());
     let marks = recording.interventions_of(recording.focus()).filter(turned).count();

@@ -11,7 +11,7 @@ use crate::record::{StepWindow, WindowCommand, playback};
 /// Widths of a window that moves with the cursor.
 const WIDTHS: [u64; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
 
-pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
+pub fn show(window: &Window, narrow: bool, ui: &mut Ui, actions: &mut Vec<Action>) {
     let playing = window.playback.is_some();
     let (sign, label) = if playing { (Icon::Pause, "Stop playback") } else { (Icon::Play, "Play the recording") };
     let emphasis = if playing { Emphasis::On } else { Emphasis::Plain };
@@ -21,17 +21,29 @@ pub fn show(window: &Window, ui: &mut Ui, actions: &mut Vec<Action>) {
     }
     let speeds = playback::SPEEDS.map(|speed| (speed, format!("{} steps/s", grouped(speed as u64))));
     let shown = format!("{} steps/s", grouped(window.playback_speed as u64));
-    list(ui, "Playback speed", &shown, 104.0, "Steps that the cursor moves in a second", |ui| {
-        for (speed, title) in &speeds {
-            if ui.selectable_label(*speed == window.playback_speed, title).clicked() {
-                actions.push(Action::PlaybackSpeed(*speed));
+    let shown = if narrow { shown.replace(" steps", "") } else { shown };
+    list(
+        ui,
+        "Playback speed",
+        &shown,
+        if narrow { 70.0 } else { 104.0 },
+        "Steps that the cursor moves in a second",
+        |ui| {
+            for (speed, title) in &speeds {
+                if ui.selectable_label(*speed == window.playback_speed, title).clicked() {
+                    actions.push(Action::PlaybackSpeed(*speed));
+                }
             }
-        }
-    });
+        },
+    );
+    if !window.recording().header.charts.is_empty() {
+        // The charts of labs show all steps.
+        return;
+    }
     let now = window.options.window;
     let newest = window.recording().newest_step();
-    let tip = "The steps that all curves show; drag over a curve with Shift held to choose some";
-    list(ui, "Steps shown", &title(now), 150.0, tip, |ui| {
+    let tip = "The steps that all curves show; drag the handles below the time line, or over a curve with Shift held, to choose some";
+    list(ui, "Steps shown", &title(now), if narrow { 116.0 } else { 150.0 }, tip, |ui| {
         let mut entry = |window: StepWindow, command: WindowCommand| {
             if ui.selectable_label(now == window, title(window)).clicked() {
                 actions.push(Action::Window(command));

@@ -65,12 +65,16 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Optio
     let label_right = (bar.left() + bar_width).max(bar.left() + axes::text_width(ui, key.label)).min(area.right());
     // A square picture in a high pane takes its names along.
     let head = inner.top() - axes::row(ui) - 2.0;
-    let top_right = pos2(label_right, head);
-    let of_bar = ui.painter().text(top_right, Align2::RIGHT_TOP, key.label, axes::font(ui), tokens.text_weak);
+    let cut = |text: &str, most: f32| {
+        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), axes::font(ui), tokens.text_weak);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(most.max(0.0));
+        ui.painter().layout_job(job)
+    };
+    let of_bar = cut(key.label, label_right - area.left());
+    let from = label_right - of_bar.size().x;
+    ui.painter().galley(pos2(from, head), of_bar, tokens.text_weak);
     let left = inner.left() - column.min(inner.left() - area.left());
-    let mut job = egui::text::LayoutJob::simple_singleline(plot.y_label.clone(), axes::font(ui), tokens.text_weak);
-    job.wrap = egui::text::TextWrapping::truncate_at_width((of_bar.left() - 10.0 - left).max(0.0));
-    ui.painter().galley(pos2(left, head), ui.painter().layout_job(job), tokens.text_weak);
+    ui.painter().galley(pos2(left, head), cut(&plot.y_label, from - 10.0 - left), tokens.text_weak);
 
     let mut pointed = response.hover_pos().filter(|p| inner.contains(*p));
     let mut under = pointed.and_then(|p| plot.value_at(x.unit(p.x), y.unit(p.y)));

@@ -14,6 +14,16 @@ pub struct Entry<'a> {
     pub style: LineStyle,
     /// At the cursor, or under the pointer.
     pub value: Option<f64>,
+    /// Where the line is smoothed: what was measured.
+    pub raw: Option<f64>,
+}
+
+impl Entry<'_> {
+    /// The value, and in brackets what was measured.
+    fn words(&self) -> String {
+        let value = self.value.map(ticks::number).unwrap_or_default();
+        self.raw.map_or_else(|| value.clone(), |raw| format!("{value} ({})", ticks::number(raw)))
+    }
 }
 
 const SWATCH: f32 = 14.0;
@@ -23,6 +33,11 @@ const GAP: f32 = 12.0;
 pub fn rows(size: egui::Vec2) -> usize {
     let (a_row, most) = if size.x < 220.0 { (55.0, 6) } else { (75.0, 4) };
     ((size.y / a_row) as usize).clamp(1, most)
+}
+
+/// Whether a picture has hardly room for its curves: what surrounds them is cut to what they need to be read.
+pub fn is_low(area: Rect) -> bool {
+    area.height() < 110.0
 }
 
 /// Draws the name of the y axis and the entries into rows from `top_left`; returns the height used. At most
@@ -40,22 +55,26 @@ pub fn show(
     let tokens = theme::of(ui.visuals());
     let row = axes::row(ui) + 1.0;
     let mut at = area.min;
-    if !y_label.is_empty() {
-        let galley = ui.painter().layout_no_wrap(y_label.to_owned(), axes::font(ui), tokens.text_weak);
+    let rest = axes::text_width(ui, &format!("{} more", entries.len()));
+    // In a low picture a name that pushes the entries into another row takes the place of the curves.
+    let crowded = |width: f32| !entries.is_empty() && is_low(area) && width + GAP + 4.0 + rest > area.width();
+    if !y_label.is_empty() && !crowded(axes::text_width(ui, y_label)) {
+        let galley = galley(ui, y_label.to_owned(), area.width(), tokens.text_weak);
         let width = galley.size().x;
         ui.painter().galley(at + vec2(0.0, 2.0), galley, tokens.text_weak);
         at.x += width + GAP + 4.0;
     }
     // A value keeps its room while it changes, so that the rows don't jump.
     let value_width = axes::text_width(ui, "0.0000") + 4.0;
+    let raw_width = axes::text_width(ui, " (0.0000)");
     let widths: Vec<_> = entries
         .iter()
         .map(|entry| {
-            let value = if entry.value.is_some() { value_width } else { 0.0 };
+            let room = if entry.raw.is_some() { value_width + raw_width } else { value_width };
+            let value = entry.value.map_or(0.0, |_| room.max(axes::text_width(ui, &entry.words()) + 4.0));
             (SWATCH + 4.0 + axes::text_width(ui, entry.label) + value).min(area.width()) + GAP
         })
         .collect();
-    let rest = axes::text_width(ui, &format!("{} more", entries.len()));
     let (places, shown) = arrange(at, area, (max_rows.max(1), row), &widths, rest);
     let mut pointed = None;
     for (i, (entry, place)) in entries.iter().zip(&places).take(shown).enumerate() {
@@ -81,8 +100,7 @@ pub fn show(
         ui.painter().text(place + vec2(0.0, 2.0), egui::Align2::LEFT_TOP, &text, axes::font(ui), tokens.text_faint);
         ui.interact(rect, id.with("legend rest"), Sense::hover()).on_hover_ui(|ui| {
             for entry in &entries[shown..] {
-                let value = entry.value.map(ticks::number).unwrap_or_default();
-                ui.colored_label(entry.color, format!("{}  {value}", entry.label));
+                ui.colored_label(entry.color, format!("{}  {}", entry.label, entry.words()));
             }
         });
     }
@@ -121,6 +139,9 @@ pub fn scale(ui: &Ui, area: Rect, key: &LineKey) -> f32 {
 fn arrange(start: Pos2, area: Rect, (max_rows, height): (usize, f32), widths: &[f32], rest: f32) -> (Vec<Pos2>, usize) {
     let mut places = Vec::with_capacity(widths.len());
     let (mut at, mut row) = (start, 1);
+    // Where not even how many there are fits beside what stands first, a row more is needed anyway: it is used.
+    let crowded = max_rows == 1 && start.x > area.left() && start.x + rest > area.right() + 0.5;
+    let max_rows = if crowded { 2 } else { max_rows };
     for (i, &width) in widths.iter().enumerate() {
         let last = i + 1 == widths.len();
         if at.x + width - GAP > area.right() && at.x > area.left() && row < max_rows {
@@ -159,8 +180,7 @@ fn paint(ui: &Ui, rect: Rect, entry: &Entry, hidden: bool) {
     } else {
         ui.painter().hline(left..=right, y, stroke);
     }
-    let value =
-        entry.value.map(|value| galley(ui, ticks::number(value), f32::INFINITY, tokens.text.gamma_multiply(fade)));
+    let value = entry.value.map(|_| galley(ui, entry.words(), f32::INFINITY, tokens.text.gamma_multiply(fade)));
     let of_value = value.as_ref().map_or(0.0, |value| value.size().x + 4.0);
     // A value of an odd length takes of the gap behind it before the name is cut.
     let room = (rect.right() + GAP - 2.0 - right - 4.0 - of_value).max(0.0);
@@ -198,7 +218,7 @@ mod tests {
         assert_eq!((shown, places.len()), (1, 2));
         assert!(places[1].x + 60.0 <= 200.0);
         let (places, shown) = arrange(pos2(170.0, 0.0), area, (1, 17.0), &[72.0; 5], 60.0);
-        assert_eq!((shown, places.as_slice()), (0, &[pos2(0.0, 17.0)][..]));
+        assert_eq!((shown, places.as_slice()), (1, &[pos2(0.0, 17.0), pos2(72.0, 17.0)][..]));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     // Noise behind a curve is named last.
     let mut order: Vec<_> = (0..plot.lines.len()).filter(|&i| plot.is_named(i)).collect();
     order.sort_by_key(|&i| plot.lines[i].style == LineStyle::Faint);
-    let entries: Vec<_> = order.iter().map(|&i| entry(&plot.lines[i], plot, memory, tokens)).collect();
+    let entries: Vec<_> = order.iter().map(|&i| entry(i, plot, memory, tokens)).collect();
     let rows = legend::rows(area.size());
     let scale = plot.key.as_ref().map_or(0.0, |key| legend::scale(ui, area, key));
     let beside = Rect::from_min_max(area.min, pos2(area.right() - scale, area.bottom()));
@@ -66,12 +66,13 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     let fitted = y_range(plot, &visible, x_range, bundled);
     let y_range = zoomed(1).unwrap_or(fitted);
 
-    let inner_height = area.height() - head - axes::row(ui) * 2.0 - 2.0;
+    let below = if legend::is_low(area) { 1.0 } else { 2.0 };
+    let inner_height = area.height() - head - axes::row(ui) * below - 2.0;
     let y_ticks = y_ticks(plot.y_log, y_range, inner_height);
     let column = axes::labels_width(ui, y_ticks.iter().map(|t| t.label.as_str())).max(24.0);
     let inner = Rect::from_min_max(
         pos2(area.left() + column, area.top() + head + 2.0),
-        pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * 2.0),
+        pos2(area.right() - 6.0, area.bottom() - axes::row(ui) * below),
     );
     let inner = if plot.equal_units { equally(inner, x_range, y_range) } else { inner };
     if inner.width() < 20.0 || inner.height() < 16.0 {
@@ -138,7 +139,9 @@ pub fn show(ui: &mut Ui, id: Id, plot: &LinePlot, memory: &mut Memory) -> Done {
     axes::y_labels(ui, inner, &y, &y_ticks, tokens);
     let foot_right = if plot.equal_units { inner.right() + 6.0 } else { area.right() };
     let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), pos2(foot_right, area.bottom()));
-    axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
+    if !legend::is_low(area) {
+        axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
+    }
 
     for (line, _) in plot.lines.iter().zip(&visible).filter(|(line, on)| **on && line.style == LineStyle::Dashed) {
         let (color, width) = look(line.style, tokens.line(line.color), pointed.is_none_or(|p| p == line.label), em);
@@ -235,14 +238,25 @@ fn equally(free: Rect, x: [f64; 2], y: [f64; 2]) -> Rect {
     Rect::from_center_size(free.center(), spans * unit)
 }
 
-fn entry<'a>(line: &'a Line, plot: &LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
-    let value = match memory.hover {
-        Some(x) => nearest(&line.points, x).map(|[_, y]| y),
-        None => plot.at_cursor.iter().find(|(label, _)| *label == line.label).map(|(_, value)| *value),
+fn entry<'a>(i: usize, plot: &'a LinePlot, memory: &Memory, tokens: &Tokens) -> Entry<'a> {
+    let line = &plot.lines[i];
+    let value = |line: &Line, at_cursor: &[(String, f64)]| {
+        let value = match memory.hover {
+            Some(x) => nearest(&line.points, x).map(|[_, y]| y),
+            None => at_cursor.iter().find(|(label, _)| *label == line.label).map(|(_, value)| *value),
+        };
+        // Gaps between error bars are no values.
+        value.filter(|value| value.is_finite())
     };
-    // Gaps between error bars are no values.
-    let value = value.filter(|value| value.is_finite());
-    Entry { label: &line.label, color: tokens.line(line.color), style: line.style, value }
+    let smoothed = plot.smoothing.half_life().is_some();
+    let raw = plot.as_measured(i).filter(|_| smoothed).and_then(|raw| value(raw, &plot.raw_at_cursor));
+    Entry {
+        label: &line.label,
+        color: tokens.line(line.color),
+        style: line.style,
+        value: value(line, &plot.at_cursor),
+        raw,
+    }
 }
 
 /// The point whose x is nearest; points are in order of x.

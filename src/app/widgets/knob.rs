@@ -133,7 +133,11 @@ fn numeric(ui: &mut Ui, at: &Standing, actions: &mut Vec<Action>) {
 
 /// The number as text, to be typed over.
 fn entry(ui: &mut Ui, knob: &'static Knob, value: &KnobValue, actions: &mut Vec<Action>) {
-    let (_, entered) = number::field(ui, knob.label, &text_of(knob, value), size::NUMBER, "");
+    let text = text_of(knob, value);
+    // A word for zero, such as "the width", needs more room than a number.
+    let width = ui.painter().layout_no_wrap(text.clone(), theme::mono(), egui::Color32::WHITE).size().x + 12.0;
+    let width = width.clamp(size::NUMBER, ui.available_width().max(size::NUMBER));
+    let (_, entered) = number::field(ui, knob.label, &text, width, "");
     if let Some(entered) = entered {
         match knob.parse(meaning(knob, &entered)) {
             Ok(value) => actions.push(set(knob, value)),

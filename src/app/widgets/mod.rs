@@ -6,3 +6,4 @@ pub mod number;
 pub mod path;
 pub mod rail;
 pub mod scrub;
+pub mod span;

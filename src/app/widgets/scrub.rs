@@ -1,11 +1,13 @@
 //! The time line's bar: the steps recorded, where the cursor stands, what was done when.
 
-use egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2};
+use egui::{Align2, CursorIcon, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2};
 
 use crate::app::theme::{self, Tokens, size};
 pub use crate::base::digits::grouped;
-use crate::record::{Intervention, Note, TimeCommand, TimeCursor};
+use crate::record::{Intervention, Note, TimeCommand, TimeCursor, WindowCommand};
 use crate::run::{knobs, ledger};
+
+use super::span::{self, Bar, Span};
 
 /// What the bar shows.
 pub struct Scrub<'a> {
@@ -19,6 +21,15 @@ pub struct Scrub<'a> {
     pub checkpoints: Vec<u64>,
     /// Step at which the run diverged.
     pub diverged: Option<u64>,
+    /// Which steps all curves show; none where they aren't chosen here.
+    pub span: Option<Span>,
+}
+
+/// What a reader asks of the bar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wish {
+    Time(TimeCommand),
+    Window(WindowCommand),
 }
 
 /// Nearest distance in points at which a mark answers to the pointer.
@@ -40,9 +51,11 @@ pub fn describe(mark: &Intervention) -> String {
     format!("Step {}: {knob} {} → {}", grouped(mark.step), mark.from, mark.to)
 }
 
-/// Shows the bar over the available width; a click or drag asks for a step.
-pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 36.0), Sense::click_and_drag());
+/// Shows the bar over the available width; a click or drag asks for a step, a drag with Shift for steps to show.
+pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<Wish> {
+    let strip = if scrub.span.is_some() { span::HEIGHT } else { 0.0 };
+    let size = Vec2::new(ui.available_width(), 36.0 + strip);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     let step = scrub.cursor.step(scrub.end);
     response.widget_info(|| WidgetInfo::slider(true, step as f64, "Time line"));
     ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -50,13 +63,13 @@ pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
         node.set_max_numeric_value(scrub.newest as f64);
         node.add_action(accesskit::Action::SetValue);
     });
-    let bar = Rect::from_min_max(rect.min + Vec2::new(8.0, 10.0), rect.max - Vec2::new(8.0, NUMBERS));
-    let last = scrub.newest.max(1) as f32;
-    let x_of = |step: u64| bar.left() + step as f32 / last * bar.width();
-    let step_at = |x: f32| ((x - bar.left()) / bar.width() * last).round().max(0.0) as u64;
+    let bar = Rect::from_min_max(rect.min + Vec2::new(8.0, 10.0), rect.max - Vec2::new(8.0, NUMBERS + strip));
+    let scale = Bar { rect: bar, last: scrub.newest };
+    let x_of = |step: u64| scale.x(step);
+    let step_at = |x: f32| scale.step(x);
 
     let tokens = theme::of(ui.visuals());
-    paint_bar(ui, tokens, bar, x_of(step), scrub.newest);
+    paint_bar(ui, tokens, bar, x_of(step), (scrub.newest, strip));
     paint_checkpoints(ui, tokens, bar, &scrub.checkpoints, &x_of);
     for note in &scrub.notes {
         paint_note(ui, tokens, pos2(x_of(note.step), bar.top()));
@@ -70,6 +83,16 @@ pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
     }
     paint_head(ui, tokens, pos2(x_of(step), bar.center().y), scrub.cursor.is_following());
 
+    if let Some(span) = &scrub.span {
+        if let Some(command) = span::show(ui, scale, span) {
+            return Some(Wish::Window(command));
+        }
+        match choose(ui, &response, scale, span, tokens) {
+            Chosen::Nothing => {}
+            Chosen::Choosing => return None,
+            Chosen::Steps(command) => return Some(Wish::Window(command)),
+        }
+    }
     if let Some(pointer) = response.hover_pos().filter(|_| !response.dragged()) {
         let near: Vec<_> =
             scrub.interventions.iter().filter(|mark| (x_of(mark.step) - pointer.x).abs() <= REACH).collect();
@@ -91,7 +114,7 @@ pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
         response.clone().on_hover_text_at_pointer(text);
     }
     if response.dragged() || response.clicked() || response.drag_stopped() {
-        return response.interact_pointer_pos().map(|at| TimeCommand::ScrubTo(step_at(at.x)));
+        return response.interact_pointer_pos().map(|at| Wish::Time(TimeCommand::ScrubTo(step_at(at.x))));
     }
     let wanted = ui.input(|input| {
         let requests = input.accesskit_action_requests(response.id, accesskit::Action::SetValue);
@@ -102,20 +125,74 @@ pub fn show(ui: &mut Ui, scrub: &Scrub<'_>) -> Option<TimeCommand> {
             })
             .last()
     });
-    wanted.map(TimeCommand::ScrubTo)
+    wanted.map(TimeCommand::ScrubTo).map(Wish::Time)
 }
 
-fn paint_bar(ui: &Ui, tokens: &Tokens, bar: Rect, head: f32, newest: u64) {
+enum Chosen {
+    Nothing,
+    /// A drag with Shift goes on, or may begin.
+    Choosing,
+    Steps(WindowCommand),
+}
+
+/// A drag over the bar with Shift held chooses the steps to show; a double click shows all.
+fn choose(ui: &Ui, response: &Response, bar: Bar, span: &Span, tokens: &Tokens) -> Chosen {
+    let id = response.id.with("choosing");
+    let begun: Option<u64> = ui.data(|data| data.get_temp(id));
+    let shift = ui.input(|input| input.modifiers.shift);
+    if response.double_clicked() {
+        return Chosen::Steps(WindowCommand::ShowAll);
+    }
+    if shift && response.drag_started() {
+        // A drag is one after some points; it began where the button went down.
+        let origin = ui.input(|input| input.pointer.press_origin()).map(|at| bar.step(at.x).min(span.newest));
+        ui.data_mut(|data| origin.map(|origin| data.insert_temp(id, origin)));
+        return Chosen::Choosing;
+    }
+    if begun.is_none() && shift && response.hovered() {
+        ui.set_cursor_icon(CursorIcon::Crosshair);
+        response
+            .clone()
+            .on_hover_text_at_pointer("Drag to choose the steps that curves show; a double click shows all");
+        return Chosen::Choosing;
+    }
+    let Some(begun) = begun else { return Chosen::Nothing };
+    let here = response.interact_pointer_pos().map(|at| bar.step(at.x).min(span.newest));
+    if response.dragged()
+        && let Some(here) = here
+    {
+        let [low, high] = [begun.min(here), begun.max(here)];
+        let stretch = Rect::from_x_y_ranges(bar.x(low)..=bar.x(high), bar.rect.y_range());
+        ui.painter().rect(
+            stretch,
+            2.0,
+            tokens.text.gamma_multiply(0.25),
+            Stroke::new(1.5, tokens.text),
+            egui::StrokeKind::Inside,
+        );
+        ui.set_cursor_icon(CursorIcon::Crosshair);
+        span::at_pointer(response, &format!("Show steps {} to {}", grouped(low), grouped(high)));
+        return Chosen::Choosing;
+    }
+    ui.data_mut(|data| data.remove::<u64>(id));
+    let end = here.or_else(|| ui.input(|input| input.pointer.latest_pos()).map(|at| bar.step(at.x)));
+    end.map_or(Chosen::Choosing, |end| Chosen::Steps(WindowCommand::Select(begun, end)))
+}
+
+fn paint_bar(ui: &Ui, tokens: &Tokens, bar: Rect, head: f32, (newest, strip): (u64, f32)) {
     let painter = ui.painter();
     painter.rect_filled(bar, 3.0, tokens.button);
     let past = Rect::from_min_max(bar.min, pos2(head.max(bar.left()), bar.max.y));
     painter.rect_filled(past, 3.0, tokens.accent.gamma_multiply(0.55));
     for step in ticks(newest, (bar.width() / 110.0) as u64) {
         let x = bar.left() + step as f32 / newest.max(1) as f32 * bar.width();
-        painter.line_segment([pos2(x, bar.bottom()), pos2(x, bar.bottom() + 3.0)], Stroke::new(1.0, tokens.text_faint));
+        painter.line_segment(
+            [pos2(x, bar.bottom()), pos2(x, bar.bottom() + 3.0 + strip)],
+            Stroke::new(1.0, tokens.text_faint),
+        );
         let anchor = if step == 0 { Align2::LEFT_TOP } else { Align2::CENTER_TOP };
         let x = if step == 0 { bar.left() - 3.0 } else { x };
-        painter.text(pos2(x, bar.bottom() + 2.0), anchor, grouped(step), theme::small(), tokens.text_faint);
+        painter.text(pos2(x, bar.bottom() + 2.0 + strip), anchor, grouped(step), theme::small(), tokens.text_faint);
     }
 }
 

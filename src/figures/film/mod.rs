@@ -190,8 +190,12 @@ fn room(frames: &[Vec<Plot>], paper: &Paper) -> Result<Room, FigureError> {
             };
             room.note_lines = room.note_lines.max(frame::note_lines(notes, sheet.font, width).len());
             if let Plot::Lines(plot) = plot {
-                let values = plot.at_cursor.iter().map(|(_, value)| text::width(&ticks::number(*value), 1.0));
-                room.value = values.fold(room.value, f64::max);
+                let widest = |values: &[(String, f64)], around: &str| {
+                    let words = values.iter().map(|(_, value)| format!("{}{around}", ticks::number(*value)));
+                    words.map(|words| text::width(&words, 1.0)).fold(0.0, f64::max)
+                };
+                let raw = if plot.raw_at_cursor.is_empty() { 0.0 } else { widest(&plot.raw_at_cursor, " ()") };
+                room.value = room.value.max(widest(&plot.at_cursor, "") + raw);
             }
             if let Plot::Ridges(plot) = plot {
                 let words = plot.ridges.iter().map(|ridge| text::width(&ridge.summary, 1.0));

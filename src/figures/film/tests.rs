@@ -13,7 +13,7 @@ fn film(pane: PaneId, view: LandscapeView, turn: f64) -> Film {
     let steps = steady::steps(60, 120, 7);
     let mut paper = Paper::of(SIZE);
     paper.ground = Ground::Dark;
-    Film::new(steady::frames(&recording, pane, &options, &steps), steps, paper, turn).unwrap()
+    Film::new(steady::frames(&recording, pane, &options, &steps, true), steps, paper, turn).unwrap()
 }
 
 fn write(film: &Film, path: &Path, threads: usize) {

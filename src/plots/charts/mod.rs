@@ -13,12 +13,12 @@ use crate::record::chart::{Axis, Chart, ColorBy, Panel, PanelKind, SeriesLine, S
 use crate::record::{Recording, TimeCursor, Track};
 
 use super::lines::{LineColor, LinePlot, LineStyle, XAxis};
-use super::{Plot, ranges, words};
+use super::{Plot, Smoothing, ranges, words};
 
 /// What to draw of a chart: its panels side by side.
-pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor) -> Vec<Plot> {
+pub fn plots(chart: &Chart, recording: &Recording, cursor: TimeCursor, smoothing: Smoothing) -> Vec<Plot> {
     let mut plots: Vec<_> =
-        chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor).plot()).collect();
+        chart.panels.iter().map(|panel| Shown::new(chart, panel, recording, cursor, smoothing).plot()).collect();
     if chart.panels.iter().all(|panel| panel.kind == chart.panels[0].kind) {
         share_heights(&mut plots);
     }
@@ -98,12 +98,19 @@ pub fn step_words(recording: &Recording) -> String {
     if words.is_empty() { "step".into() } else { words.join(" or ") }
 }
 
+/// Whether any chart has curves over the updates of a training.
+pub fn has_curves_over_steps(recording: &Recording) -> bool {
+    let mut panels = recording.header.charts.iter().flat_map(|chart| &chart.panels);
+    panels.any(|panel| matches!(&panel.kind, PanelKind::Steps { x_label, .. } if steps::is_smoothable(x_label)))
+}
+
 /// A panel with all that it is drawn from.
 struct Shown<'a> {
     title: String,
     panel: &'a Panel,
     recording: &'a Recording,
     cursor: TimeCursor,
+    smoothing: Smoothing,
     /// The step that the cursor is at.
     at: u64,
     /// The tracks that the panel takes, with their colours.
@@ -111,7 +118,13 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(chart: &Chart, panel: &'a Panel, recording: &'a Recording, cursor: TimeCursor) -> Self {
+    fn new(
+        chart: &Chart,
+        panel: &'a Panel,
+        recording: &'a Recording,
+        cursor: TimeCursor,
+        smoothing: Smoothing,
+    ) -> Self {
         let tracks: Vec<_> =
             recording.tracks().map(|(_, track)| track).filter(|track| panel.tracks.takes(&track.attributes)).collect();
         let colors = colors(&panel.color, &tracks);
@@ -120,6 +133,7 @@ impl<'a> Shown<'a> {
             panel,
             recording,
             cursor,
+            smoothing,
             at: cursor.step(recording.newest_step()),
             tracks: tracks.into_iter().zip(colors).collect(),
         }
@@ -149,8 +163,12 @@ impl<'a> Shown<'a> {
         } else if self.recording.outcome.is_some() {
             "Not part of this recording: its knobs left it out, or it ended before".into()
         } else if self.recording.tracks().all(|(_, track)| track.series().next().is_none()) {
-            let begun = self.recording.tracks().count();
-            format!("Getting ready: {begun} curves begun, the first readings take a few seconds")
+            let begun = match self.recording.tracks().count() {
+                0 => "",
+                1 => "1 curve begun, ",
+                several => &format!("{several} curves begun, "),
+            };
+            format!("Getting ready: {begun}the first readings take a few seconds")
         } else {
             "Not measured yet: it comes later in the experiment".into()
         };

@@ -1,20 +1,32 @@
 //! Scalars over steps.
 
 use crate::plots::Plot;
-use crate::plots::curves::COLUMNS;
 use crate::plots::words;
-use crate::record::chart::{Axis, SeriesLine};
+use crate::record::chart::{Axis, SeriesLine, Stroke};
 
 use super::{Shown, style};
 
+/// Whether what is along the axis are updates of a training.
+pub fn is_smoothable(x_label: &str) -> bool {
+    x_label.starts_with("step")
+}
+
 pub fn plot(shown: &Shown<'_>, lines: &[SeriesLine], x_label: &str, y: &Axis) -> Plot {
     let mut plot = shown.lines(x_label, y);
+    // What runs over layers is no noise.
+    if is_smoothable(x_label) {
+        plot.smoothing = shown.smoothing;
+    }
     for (track, color) in &shown.tracks {
         for (k, line) in lines.iter().enumerate() {
             let Some(series) = track.scalar(&line.series).filter(|series| !series.is_empty()) else { continue };
             let label = shown.label(track, line);
-            plot.add(&label, series.decimated(0, u64::MAX, COLUMNS), style(line.stroke), shown.color(*color, lines, k));
-            plot.add_value(&label, series.latest_at(shown.at).map(|(_, value)| value));
+            let color = shown.color(*color, lines, k);
+            match line.stroke {
+                Stroke::Solid | Stroke::Marked => plot.add_series(series, &label, style(line.stroke), color, shown.at),
+                // A theory's, or noise that the lab has smoothed itself.
+                Stroke::Dashed | Stroke::Faint => plot.add_raw(series, &label, style(line.stroke), color, shown.at),
+            }
             plot.x_max = plot.x_max.max(series.steps().last().map_or(0.0, |step| *step as f64));
         }
     }

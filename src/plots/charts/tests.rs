@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::plots::Smoothing;
 use crate::record::chart::{Best, Heat, TrackFilter};
 use crate::record::{Density, Matrix, Reading, SeriesId, Snapshot, TrackId, TrackInfo};
 
@@ -44,7 +45,7 @@ fn density() -> Density {
 fn drawn(tracks: TrackFilter, color: ColorBy, kind: PanelKind, cursor: TimeCursor) -> Plot {
     let panel = Panel { title: String::new(), tracks, color, kind, notes: vec![] };
     let chart = Chart { id: "c".into(), title: "Chart".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
-    plots(&chart, &recording(), cursor).remove(0)
+    plots(&chart, &recording(), cursor, Smoothing::Usual).remove(0)
 }
 
 fn lines(plot: Plot) -> LinePlot {
@@ -84,7 +85,7 @@ fn panels_that_ask_one_question_share_their_heights() {
     let drawn = |second: PanelKind| {
         let panels = vec![panel("16", steps()), panel("64", second)];
         let chart = Chart { id: "c".into(), title: "Chart".into(), guide: "g".into(), stack: 0, panels };
-        plots(&chart, &recording(), TimeCursor::Following).into_iter().map(lines).collect::<Vec<_>>()
+        plots(&chart, &recording(), TimeCursor::Following, Smoothing::Usual).into_iter().map(lines).collect::<Vec<_>>()
     };
     let shared = drawn(steps());
     let [low, high] = shared[0].y_range.unwrap();
@@ -199,7 +200,7 @@ fn all_points_of_a_summary_are_in_sight() {
             notes: vec![],
         };
         let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
-        lines(plots(&chart, &recording, TimeCursor::Following).remove(0))
+        lines(plots(&chart, &recording, TimeCursor::Following, Smoothing::Usual).remove(0))
     };
     for (low, log) in [(0.01, true), (0.2, false), (0.0, false), (-1e-3, false)] {
         let plot = far(low);
@@ -222,7 +223,7 @@ fn before_its_first_reading_a_panel_says_where_it_is() {
         notes: vec![],
     };
     let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
-    let at = |cursor| plots(&chart, &recording, cursor).remove(0);
+    let at = |cursor| plots(&chart, &recording, cursor, Smoothing::Usual).remove(0);
     assert!(matches!(at(TimeCursor::At(29)), Plot::Empty { reason, .. } if reason == "Measured from step 30 on"));
     assert!(matches!(at(TimeCursor::At(30)), Plot::Lines(_)));
 }
@@ -239,7 +240,7 @@ fn a_theory_has_the_colour_of_what_it_is_about_and_what_has_no_number_its_own() 
         notes: vec![],
     };
     let chart = Chart { id: "c".into(), title: "C".into(), guide: "g".into(), stack: 0, panels: vec![panel] };
-    let shown = Shown::new(&chart, &chart.panels[0], &recording, TimeCursor::Following);
+    let shown = Shown::new(&chart, &chart.panels[0], &recording, TimeCursor::Following, Smoothing::Usual);
     let color = |k| shown.color(LineColor::Palette(9), &named, k);
     assert_eq!([0, 1, 2, 3].map(color), [0, 1, 0, 1].map(LineColor::Palette));
 

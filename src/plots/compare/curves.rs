@@ -26,6 +26,7 @@ pub fn overlaid(tracks: Vec<(&Drawn, &LinePlot)>, looks: &Looks, options: &PaneO
         bands: Vec::new(),
         spots: Vec::new(),
         at_cursor: Vec::new(),
+        raw_at_cursor: Vec::new(),
         x_max,
         ..(*first).clone()
     };
@@ -36,13 +37,14 @@ pub fn overlaid(tracks: Vec<(&Drawn, &LinePlot)>, looks: &Looks, options: &PaneO
     all.choice = quantities.choice.clone();
     let mut curves: Vec<(&Look, Vec<Line>)> = Vec::with_capacity(tracks.len());
     for (track, plot) in &tracks {
-        let mut lines = quantities.lines(plot, &track.look);
+        let mut lines = quantities.lines(plot, &track.look, !many);
         if let Some(begins) = track.begins {
             lines.iter_mut().for_each(|line| line.points.retain(|point| point[0] >= begins as f64));
         }
         lines.retain(|line| !line.points.is_empty());
-        if let Some(value) = quantities.value(plot) {
-            all.at_cursor.push((track.look.label.clone(), value));
+        let values = [(&mut all.at_cursor, &plot.at_cursor), (&mut all.raw_at_cursor, &plot.raw_at_cursor)];
+        for (of_all, own) in values {
+            of_all.extend(quantities.value(own).map(|value| (track.look.label.clone(), value)));
         }
         curves.push((&track.look, lines));
     }
@@ -61,8 +63,10 @@ pub fn overlaid(tracks: Vec<(&Drawn, &LinePlot)>, looks: &Looks, options: &PaneO
                 color: LineColor::Palette(4),
                 ..line
             }));
-            all.at_cursor.retain(|(label, _)| *label == look.label);
-            all.at_cursor.iter_mut().for_each(|(label, _)| label.clone_from(&look.name));
+            for values in [&mut all.at_cursor, &mut all.raw_at_cursor] {
+                values.retain(|(label, _)| *label == look.label);
+                values.iter_mut().for_each(|(label, _)| label.clone_from(&look.name));
+            }
         }
         if let Key::Scale(key) = &looks.key {
             all.key = Some(key.clone());
@@ -133,32 +137,42 @@ impl Quantities {
         all
     }
 
-    /// A track's curves, in its colour.
-    fn lines(&self, plot: &LinePlot, look: &Look) -> Vec<Line> {
+    /// A track's curves, in its colour; `behind` them what was smoothed.
+    fn lines(&self, plot: &LinePlot, look: &Look, behind: bool) -> Vec<Line> {
         let colored = |points, style| Line { label: look.label.clone(), points, style, color: look.color };
         if self.chosen.is_empty() {
-            return vec![colored(self.mean(plot), LineStyle::Solid)];
+            let strong: Vec<_> = (0..plot.lines.len()).filter(|i| self.counts(plot, *i)).collect();
+            let raw: Vec<_> = strong.iter().filter_map(|i| plot.as_measured(*i)).collect();
+            let smoothed = behind && plot.smoothing.half_life().is_some() && !raw.is_empty();
+            let raw = smoothed.then(|| colored(self.mean(&raw), LineStyle::Faint));
+            let strong: Vec<_> = strong.into_iter().map(|i| &plot.lines[i]).collect();
+            return std::iter::once(colored(self.mean(&strong), LineStyle::Solid)).chain(raw).collect();
         }
         let found = self.chosen.iter().filter_map(|(label, style)| {
-            let line = plot.lines.iter().find(|line| line.label == *label)?;
-            Some(colored(line.points.clone(), *style))
+            let i = plot.lines.iter().position(|line| line.label == *label)?;
+            let raw = plot.as_measured(i).filter(|_| behind && plot.smoothing.half_life().is_some());
+            let raw = raw.map(|line| colored(line.points.clone(), LineStyle::Faint));
+            Some(std::iter::once(colored(plot.lines[i].points.clone(), *style)).chain(raw))
         });
-        found.collect()
+        found.flatten().collect()
     }
 
     /// What a track's legend entry says at the cursor.
-    fn value(&self, plot: &LinePlot) -> Option<f64> {
-        let of = |label: &String| plot.at_cursor.iter().find(|(other, _)| other == label).map(|(_, value)| *value);
+    fn value(&self, values: &[(String, f64)]) -> Option<f64> {
+        let of = |label: &String| values.iter().find(|(other, _)| other == label).map(|(_, value)| *value);
         match self.chosen.first() {
             Some((label, _)) => of(label),
-            None => self.average(plot.at_cursor.iter().map(|(_, value)| *value)),
+            None => self.average(values.iter().map(|(_, value)| *value)),
         }
     }
 
-    fn mean(&self, plot: &LinePlot) -> Vec<[f64; 2]> {
-        let is_reference = |line: &&Line| self.references.iter().any(|other| other.label == line.label);
-        let lines: Vec<_> =
-            plot.lines.iter().filter(|line| line.style != LineStyle::Faint && !is_reference(line)).collect();
+    /// Whether line `i` is one of the curves that a mean is taken of.
+    fn counts(&self, plot: &LinePlot, i: usize) -> bool {
+        let line = &plot.lines[i];
+        line.style != LineStyle::Faint && !self.references.iter().any(|other| other.label == line.label)
+    }
+
+    fn mean(&self, lines: &[&Line]) -> Vec<[f64; 2]> {
         let Some(first) = lines.first() else { return Vec::new() };
         let alike = || lines.iter().filter(|line| line.points.len() == first.points.len());
         let at = |i: usize| self.average(alike().map(|line| line.points[i][1])).unwrap_or(f64::NAN);

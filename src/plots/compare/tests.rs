@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::plots::lines::{LineColor, LinePlot, LineStyle};
 use crate::plots::pane::{self, PANES};
-use crate::plots::{ActivationView, Colormap, LandscapeView};
+use crate::plots::{ActivationView, Colormap, LandscapeView, Smoothing};
 use crate::record::{Fork, Reading, Snapshot, TrackInfo, example, names};
 
 /// The example under several names, with a learning rate each.
@@ -82,6 +82,28 @@ fn curves_of_two_tracks_have_a_colour_a_track_and_a_stroke_a_quantity() {
     let train = recording.track(TrackId(1)).unwrap().scalar("train_loss").unwrap();
     let value = train.smoothed()[train.index_at(100).unwrap()];
     assert!(loss.at_cursor.contains(&("run 1".into(), value)), "{:?}", loss.at_cursor);
+}
+
+#[test]
+fn smoothed_tracks_have_what_was_measured_behind_them_in_their_colour() {
+    let recording = several(2, 200);
+    let smoothed = PaneOptions { smoothing: Smoothing::HalfLife(12.0), ..PaneOptions::default() };
+    let plots = of(&recording, PaneId::Loss, &smoothed);
+    let loss = lines(&plots[0]);
+    let styles: Vec<_> = loss.lines.iter().filter(|line| line.label == "run 1").map(|line| line.style).collect();
+    assert_eq!(styles, [LineStyle::Solid, LineStyle::Faint, LineStyle::Dashed, LineStyle::Faint]);
+    assert!(loss.lines.iter().filter(|line| line.label == "run 1").all(|line| line.color == LineColor::Palette(1)));
+    let train = recording.track(TrackId(1)).unwrap().scalar("train_loss").unwrap();
+    let (_, average) = train.averaged(12.0, (0, u64::MAX), 100, 100);
+    assert!(loss.at_cursor.contains(&("run 1".into(), average.unwrap())));
+    assert!(loss.raw_at_cursor.contains(&("run 1".into(), train.latest_at(100).unwrap().1)));
+    let named: Vec<_> = (0..loss.lines.len()).map(|i| loss.distinct_name(i)).collect();
+    assert_eq!(named[1..4], ["run 0, solid, as measured", "run 0, dashed", "run 0, dashed, as measured"]);
+    assert_eq!(named.iter().collect::<BTreeSet<_>>().len(), named.len(), "a table tells them apart: {named:?}");
+    // Of very many tracks only the averages are a bundle.
+    let crowd = many(20);
+    let bundle = lines(&of(&crowd, PaneId::Loss, &smoothed)[0]).bundle.clone().unwrap();
+    assert!(bundle.lines.iter().all(|line| line.style != LineStyle::Faint));
 }
 
 #[test]

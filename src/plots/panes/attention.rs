@@ -133,13 +133,12 @@ fn entropies(recording: &Recording, cursor: TimeCursor, options: &PaneOptions, s
     let (heads, layers) = shape(recording, series);
     let layer = options.attention_layer.min(layers.saturating_sub(1));
     let at = series.latest_at(step);
-    let mean = |values: &[f32]| values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64;
     let y_label = "nats";
     let mut plot = match options.entropy_view {
-        EntropyView::Layers => curves::over_steps(recording, cursor, options.window, "Entropy of attention", y_label),
+        EntropyView::Layers => curves::over_steps(recording, cursor, options.curves(), "Entropy of attention", y_label),
         EntropyView::Heads => {
             let title = format!("Entropy of attention: block {}", layer + 1);
-            curves::over_steps(recording, cursor, options.window, &title, y_label)
+            curves::over_steps(recording, cursor, options.curves(), &title, y_label)
         }
         EntropyView::Depth => LinePlot {
             title: format!("Entropy of attention by layer, step {}", at.map_or(step, |(measured, _)| measured)),
@@ -154,33 +153,20 @@ fn entropies(recording: &Recording, cursor: TimeCursor, options: &PaneOptions, s
         let style = if (index / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
         (style, index % COLORS)
     };
-    let detail = plot.detail();
-    let (first, last) = detail.reach(series.steps());
-    let curve = |column: usize| series.decimated(column, first, last, detail.columns);
     let mut rows_a_point = 1;
     match options.entropy_view {
         EntropyView::Layers => {
             for layer in 0..layers {
-                let of_heads: Vec<_> = (0..heads).map(|head| curve(layer * heads + head).0).collect();
-                let points = (0..of_heads[0].len()).map(|i| {
-                    [of_heads[0][i][0], of_heads.iter().map(|points| points[i][1]).sum::<f64>() / heads as f64]
-                });
-                rows_a_point = curve(layer * heads).1;
-                let (style, color) = look(layer);
+                let columns: Vec<_> = (layer * heads..(layer + 1) * heads).collect();
                 let label = format!("block {}", layer + 1);
-                plot.add(&label, points.collect(), style, color);
-                plot.add_value(&label, at.map(|(_, row)| mean(&row[layer * heads..(layer + 1) * heads])));
+                rows_a_point = plot.add_rows(series, &columns, &label, look(layer), step);
             }
             plot.notes.push("mean over heads".into());
         }
         EntropyView::Heads => {
             for head in 0..heads {
-                let (points, rows) = curve(layer * heads + head);
-                rows_a_point = rows;
-                let (style, color) = look(head);
                 let label = format!("head {}", head + 1);
-                plot.add(&label, points, style, color);
-                plot.add_value(&label, at.map(|(_, row)| f64::from(row[layer * heads + head])));
+                rows_a_point = plot.add_rows(series, &[layer * heads + head], &label, look(head), step);
             }
         }
         EntropyView::Depth => {

@@ -1,8 +1,8 @@
 //! Curvature: both ends of the Hessian's spectrum, its density and its trace.
 
 use crate::plots::lines::{LineStyle, XAxis};
-use crate::plots::{CurvatureView, LinePlot, Pane, PaneId, PaneOptions, Plot, curves, words};
-use crate::record::{Eigenvalue, HeavySeries, Reading, Recording, Spectrum, StepWindow, TimeCursor, names};
+use crate::plots::{CurvatureView, CurveView, LinePlot, Pane, PaneId, PaneOptions, Plot, curves, words};
+use crate::record::{Eigenvalue, HeavySeries, Reading, Recording, Spectrum, TimeCursor, names};
 
 pub(crate) const PANE: Pane = Pane {
     id: PaneId::Curvature,
@@ -38,8 +38,8 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         _ => Plot::Empty { title: "Spectral density".into(), reason: "Not measured yet at the cursor".into() },
     };
     let history = match options.curvature_view {
-        CurvatureView::Eigenvalues => eigenvalues(recording, cursor, options.window, series, at),
-        CurvatureView::Trace => trace(recording, cursor, options.window, series, at),
+        CurvatureView::Eigenvalues => eigenvalues(recording, cursor, options.curves(), series, at),
+        CurvatureView::Trace => trace(recording, cursor, options.curves(), series, at),
     };
     vec![history, density]
 }
@@ -61,10 +61,10 @@ fn style(count: usize) -> LineStyle {
     if count <= MARKED { LineStyle::Marked } else { LineStyle::Solid }
 }
 
-fn eigenvalues(recording: &Recording, cursor: TimeCursor, window: StepWindow, series: &HeavySeries, at: u64) -> Plot {
+fn eigenvalues(recording: &Recording, cursor: TimeCursor, view: CurveView, series: &HeavySeries, at: u64) -> Plot {
     let about = spectrum_at(series, at).map(|(_, spectrum)| &*spectrum.circumstances);
     let label = words::with_statistics("eigenvalue", about);
-    let mut plot = curves::over_steps(recording, cursor, window, "Ends of the spectrum", &label);
+    let mut plot = curves::over_steps(recording, cursor, view, "Ends of the spectrum", &label);
     let spectra = thinned(series);
     let most = |end: fn(&Spectrum) -> &Vec<Eigenvalue>| spectra.iter().map(|(_, s)| end(s).len()).max().unwrap_or(0);
     let (top, bottom) = (most(|s| &s.top), most(|s| &s.bottom));
@@ -132,8 +132,8 @@ fn spectrum_at(series: &HeavySeries, at: u64) -> Option<(u64, &Spectrum)> {
     }
 }
 
-fn trace(recording: &Recording, cursor: TimeCursor, window: StepWindow, series: &HeavySeries, at: u64) -> Plot {
-    let mut plot = curves::over_steps(recording, cursor, window, "Trace", "sum of the eigenvalues");
+fn trace(recording: &Recording, cursor: TimeCursor, view: CurveView, series: &HeavySeries, at: u64) -> Plot {
+    let mut plot = curves::over_steps(recording, cursor, view, "Trace", "sum of the eigenvalues");
     let spectra = thinned(series);
     let points = spectra.iter().map(|(step, spectrum)| [*step, spectrum.trace]).collect();
     let bars = spectra

@@ -41,7 +41,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
                 reference,
                 note,
                 absent: absent.into(),
-                window: options.window,
+                view: options.curves(),
             };
             draw(recording, cursor, &look, options.gradient_role)
         };
@@ -79,20 +79,15 @@ fn by_group(
     let Some(series) = recording.vector(id).filter(|series| !series.is_empty()) else {
         return Plot::Empty { title: title.into(), reason: UNMEASURED.into() };
     };
-    let at = series.latest_at(cursor.step(recording.newest_step()));
-    let mut plot = curves::over_steps(recording, cursor, options.window, title, y_label);
+    let at = cursor.step(recording.newest_step());
+    let mut plot = curves::over_steps(recording, cursor, options.curves(), title, y_label);
     plot.y_log = options.gradients_log;
     let mut rows_a_point = 1;
-    let detail = plot.detail();
-    let (first, last) = detail.reach(series.steps());
     for group in 0..series.width() {
         let name = recording.header.parameter_groups.get(group).cloned();
         let label = name.unwrap_or_else(|| format!("group {}", group + 1));
-        let (points, rows) = series.decimated(group, first, last, detail.columns);
-        rows_a_point = rows;
         let style = if (group / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
-        plot.add(&label, points, style, group % COLORS);
-        plot.add_value(&label, at.map(|(_, row)| f64::from(row[group])));
+        rows_a_point = plot.add_rows(series, &[group], &label, (style, group % COLORS), at);
     }
     if rows_a_point > 1 {
         plot.notes.push(format!("mean over {rows_a_point} measurements a point"));
@@ -105,6 +100,35 @@ fn by_group(
 mod tests {
     use super::*;
     use crate::record::example;
+
+    #[test]
+    fn rows_are_smoothed_as_numbers_are_wherever_one_looks() {
+        let recording = example::recording(3_000);
+        let shown = |window| {
+            let smoothing = crate::plots::Smoothing::HalfLife(40.0);
+            let options = PaneOptions { smoothing, window, ..PaneOptions::default() };
+            match plots(&recording, TimeCursor::At(1_234), &options).remove(0) {
+                Plot::Lines(plot) => plot,
+                other => panic!("{other:?}"),
+            }
+        };
+        let series = recording.vector(&names::GRADIENT_NORM).unwrap();
+        let mut slow = crate::record::Average::new(40.0);
+        let averages: Vec<_> =
+            (0..series.len()).map(|i| slow.after(series.steps()[i] as f64, f64::from(series.row(i)[3]), 1.0)).collect();
+        let all = shown(crate::record::StepWindow::All);
+        let here = series.index_at(1_234).unwrap();
+        assert!((all.at_cursor[3].1 - averages[here]).abs() < 1e-9);
+        assert_eq!(all.raw_at_cursor[3].1, f64::from(series.row(here)[3]));
+        let part = shown(crate::record::StepWindow::Between { from: 1_000, to: 1_300 });
+        assert!(part.lines[6].points.len() > 100);
+        for [step, value] in &part.lines[6].points {
+            let i = series.index_at(*step as u64).unwrap();
+            assert!((value - averages[i]).abs() < 1e-9, "step {step}");
+        }
+        assert_eq!(part.lines[7].style, LineStyle::Faint);
+        assert_eq!(part.lines[6].label, part.lines[7].label);
+    }
 
     #[test]
     fn every_group_is_a_line_of_its_own_look() {

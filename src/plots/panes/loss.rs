@@ -1,8 +1,8 @@
 //! Loss and accuracy.
 
 use crate::plots::lines::{Line, LinePlot, LineStyle};
-use crate::plots::{Pane, PaneId, PaneOptions, Plot, curves, words};
-use crate::record::{Recording, SMOOTHING, SeriesId, StepWindow, TimeCursor, names};
+use crate::plots::{CurveView, Pane, PaneId, PaneOptions, Plot, Smoothing, curves, words};
+use crate::record::{Recording, SMOOTHING, SeriesId, TimeCursor, names};
 
 pub(crate) const PANE: Pane = Pane {
     id: PaneId::Loss,
@@ -14,7 +14,7 @@ pub(crate) const PANE: Pane = Pane {
         Healthy: both fall, quickly at first and then slowly, and stay close together. \
         Unhealthy: the test loss turns upwards while the training loss goes on falling (the network memorises), or both jump up (the learning rate is too high). \
         A flat line at the beginning means that nothing is learnt: chance level is log(number of classes) for the cross-entropy. \
-        The average lags some 20 steps behind, so trust the pale line for when something happened.",
+        The average lags some 20 steps behind, so trust the pale line for when something happened; how strong it is, the list below the panes says.",
     plots,
 };
 
@@ -23,7 +23,7 @@ struct Quantity<'a> {
     y_label: &'a str,
     train: SeriesId,
     test: SeriesId,
-    window: StepWindow,
+    view: CurveView,
 }
 
 /// A loss so many times the usual, and that of the beginning, is off the picture's scale.
@@ -33,7 +33,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
     let header = &recording.header;
     let y_label = if header.loss_title.is_empty() { "loss" } else { &header.loss_title };
     let loss =
-        Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS, window: options.window };
+        Quantity { title: "Loss", y_label, train: names::TRAIN_LOSS, test: names::TEST_LOSS, view: options.curves() };
     let mut plots = vec![curves_of(recording, cursor, &loss, |plot| {
         plot.y_log = options.loss_log;
         cut_explosion(plot);
@@ -43,7 +43,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         y_label: "share classified correctly",
         train: names::TRAIN_ACCURACY,
         test: names::TEST_ACCURACY,
-        window: options.window,
+        view: options.curves(),
     };
     let measured = [&accuracy.train, &accuracy.test].into_iter().any(|id| recording.scalar(id).is_some());
     if header.classes > 0 || measured {
@@ -81,20 +81,24 @@ fn curves_of(
     if train.is_none_or(|s| s.is_empty()) && test.is_none_or(|s| s.is_empty()) {
         return Plot::Empty { title: quantity.title.into(), reason: "No step has been taken yet".into() };
     }
-    let mut plot = curves::over_steps(recording, cursor, quantity.window, quantity.title, quantity.y_label);
+    let mut plot = curves::over_steps(recording, cursor, quantity.view, quantity.title, quantity.y_label);
     if recording.header.watched.is_some() {
         if let Some(train) = train.filter(|s| !s.is_empty()) {
-            plot.add_raw(train, "train", LineStyle::Solid, 0, at);
+            plot.add_series(train, "train", LineStyle::Solid, 0, at);
             plot.notes.push(format!("train: all {} examples", recording.header.train_examples));
         }
     } else if let Some(train) = train.filter(|s| !s.is_empty()) {
-        plot.add_raw(train, "minibatch", LineStyle::Faint, 0, at);
-        plot.add_smoothed(train, "train", 0, at);
-        let memory = 1.0 / (1.0 - SMOOTHING);
-        plot.notes.push(format!("train: moving average over about {memory:.0} steps (factor {SMOOTHING} a step)"));
+        if quantity.view.smoothing == Smoothing::Usual {
+            plot.add_raw(train, "minibatch", LineStyle::Faint, 0, at);
+            plot.add_smoothed(train, "train", 0, at);
+            let memory = 1.0 / (1.0 - SMOOTHING);
+            plot.notes.push(format!("train: moving average over about {memory:.0} steps (factor {SMOOTHING} a step)"));
+        } else {
+            plot.add_series(train, "train", LineStyle::Solid, 0, at);
+        }
     }
     if let Some(test) = test.filter(|s| !s.is_empty()) {
-        plot.add_raw(test, "test", LineStyle::Solid, 1, at);
+        plot.add_series(test, "test", LineStyle::Solid, 1, at);
     }
     if recording.header.test_examples > 0 {
         plot.notes.push(format!("test: {} examples", recording.header.test_examples));
@@ -130,6 +134,44 @@ mod tests {
         assert_eq!(plot.marks.len(), 1);
         assert_eq!(plots[1].y_range, Some([0.0, 1.0]));
         assert_eq!(lines(&recording, TimeCursor::Following)[0].cursor, None);
+    }
+
+    #[test]
+    fn smoothing_has_a_strength_and_can_be_off() {
+        let recording = example::recording(2_000);
+        let shown = |smoothing| {
+            let options = PaneOptions { smoothing, ..PaneOptions::default() };
+            match plots(&recording, TimeCursor::At(700), &options).remove(0) {
+                Plot::Lines(plot) => plot,
+                other => panic!("{other:?}"),
+            }
+        };
+        let styles =
+            |plot: &LinePlot| plot.lines.iter().map(|line| (line.label.clone(), line.style)).collect::<Vec<_>>();
+        let line = |label: &str, style| (label.to_owned(), style);
+        let off = shown(Smoothing::Off);
+        assert_eq!(styles(&off), [line("train", LineStyle::Solid), line("test", LineStyle::Solid)]);
+        assert!(off.raw_at_cursor.is_empty() && !off.notes.iter().any(|note| note.contains("average")));
+        let smooth = shown(Smoothing::HalfLife(30.0));
+        let both = ["train", "test"].map(|name| [line(name, LineStyle::Solid), line(name, LineStyle::Faint)]);
+        assert_eq!(styles(&smooth), both.concat());
+        let series = recording.scalar(&names::TRAIN_LOSS).unwrap();
+        let mut slow = crate::record::Average::new(30.0);
+        let averages: Vec<_> =
+            (0..700).map(|i| slow.after(series.steps()[i] as f64, series.values()[i], 1.0)).collect();
+        let [value, raw] = [&smooth.at_cursor, &smooth.raw_at_cursor].map(|of| of[0].1);
+        assert!((value - averages[699]).abs() < 1e-12);
+        assert_eq!((raw, smooth.raw_at_cursor.len()), (series.values()[699], 2));
+        assert!(smooth.notes.iter().any(|note| note.contains("half-life 30 steps (factor 0.977 a step)")));
+        // Zoomed in, the average is the same one.
+        let zoomed = PaneOptions {
+            smoothing: Smoothing::HalfLife(30.0),
+            window: crate::record::StepWindow::Between { from: 600, to: 700 },
+            ..PaneOptions::default()
+        };
+        let Plot::Lines(zoomed) = plots(&recording, TimeCursor::At(700), &zoomed).remove(0) else { panic!() };
+        let at_650 = zoomed.lines[0].points.iter().find(|point| point[0] == 650.0).unwrap();
+        assert!((at_650[1] - averages[649]).abs() < 1e-12);
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
 fn one(kind: &Kind, recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Option<Plot> {
     let series = recording.scalar(&kind.series).filter(|series| !series.is_empty())?;
     let at = cursor.step(recording.newest_step());
-    let mut plot = curves::over_steps(recording, cursor, options.window, kind.title, kind.y_label);
+    let mut plot = curves::over_steps(recording, cursor, options.curves(), kind.title, kind.y_label);
     let about = series.estimate_at(at).map(|(_, estimate)| &*estimate.circumstances);
     // Which matrix it is, the caption of the measurement knows.
     if let Some((_, matrix)) = about.and_then(|about| about.method.split_once(" products with ")) {
@@ -69,7 +69,7 @@ fn one(kind: &Kind, recording: &Recording, cursor: TimeCursor, options: &PaneOpt
     plot.y_log = options.sharpness_log;
     add_bars(&mut plot, series);
     let style = if series.len() <= MARKED { LineStyle::Marked } else { LineStyle::Solid };
-    plot.add_raw(series, kind.value, style, 0, at);
+    plot.add_series(series, kind.value, style, 0, at);
     add_unconverged(&mut plot, series);
     add_threshold(&mut plot, kind, recording, series, at);
     plot.notes.extend(match series.estimate_at(at) {

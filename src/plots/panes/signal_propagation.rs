@@ -2,8 +2,8 @@
 
 use crate::plots::by_role::{self, RoleLook};
 use crate::plots::lines::{LinePlot, LineStyle, XAxis};
-use crate::plots::{Pane, PaneId, PaneOptions, Plot, SignalStatistic, curves, words};
-use crate::record::{Recording, SeriesId, StepWindow, TimeCursor, TokenKind, VectorSeries, names};
+use crate::plots::{CurveView, Pane, PaneId, PaneOptions, Plot, SignalStatistic, curves, words};
+use crate::record::{Recording, SeriesId, TimeCursor, TokenKind, VectorSeries, names};
 
 pub(crate) const PANE: Pane = Pane {
     id: PaneId::Signal,
@@ -157,19 +157,11 @@ const INT8_KNOB: &str = "Int8 error";
 
 fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Vec<Plot> {
     let log = options.signal_log && !options.signal_statistic.is_linear();
-    let window = options.window;
+    let view = options.curves();
     let weights = |series, title, y_label| {
         let absent = words::absent(recording, Some(INT8_KNOB));
-        let look = RoleLook {
-            series,
-            title,
-            y_label,
-            log,
-            reference: Some(EVEN),
-            note: "mean over the layers",
-            absent,
-            window,
-        };
+        let look =
+            RoleLook { series, title, y_label, log, reference: Some(EVEN), note: "mean over the layers", absent, view };
         vec![by_role::over_steps(recording, cursor, &look, None), by_role::over_depth(recording, cursor, &look, None)]
     };
     match options.signal_statistic {
@@ -188,31 +180,26 @@ fn plots(recording: &Recording, cursor: TimeCursor, options: &PaneOptions) -> Ve
         let empty = |title: String| Plot::Empty { title, reason: reason.clone() };
         return vec![empty(look.title.into()), empty(format!("{} by layer", look.title))];
     };
-    vec![over_steps(recording, cursor, window, &look, series, log), by_layer(recording, cursor, &look, series, log)]
+    vec![over_steps(recording, cursor, view, &look, series, log), by_layer(recording, cursor, &look, series, log)]
 }
 
 fn over_steps(
     recording: &Recording,
     cursor: TimeCursor,
-    window: StepWindow,
+    view: CurveView,
     look: &Look,
     series: &VectorSeries,
     log: bool,
 ) -> Plot {
-    let mut plot = curves::over_steps(recording, cursor, window, look.title, look.y_label);
+    let mut plot = curves::over_steps(recording, cursor, view, look.title, look.y_label);
     plot.y_log = log;
     let step = cursor.step(recording.newest_step());
     let at = series.latest_at(step);
     let mut rows_a_point = 1;
-    let detail = plot.detail();
-    let (first, last) = detail.reach(series.steps());
     for layer in 0..series.width() {
         let label = layer_name(recording, layer);
-        let (points, rows) = series.decimated(layer, first, last, detail.columns);
-        rows_a_point = rows;
         let style = if (layer / COLORS).is_multiple_of(2) { LineStyle::Solid } else { LineStyle::Dashed };
-        plot.add(&label, points, style, layer % COLORS);
-        plot.add_value(&label, at.map(|(_, row)| f64::from(row[layer])));
+        rows_a_point = plot.add_rows(series, &[layer], &label, (style, layer % COLORS), step);
     }
     let ends = [0.0, plot.x_max.max(1.0)];
     references(&mut plot, recording, look, step, ends);

@@ -1,5 +1,6 @@
 //! One quantity over the steps of a track.
 
+mod average;
 mod column;
 mod heavy;
 mod memory;
@@ -8,6 +9,7 @@ mod runs;
 mod scalar;
 mod vector;
 
+pub use average::Average;
 pub use column::Column;
 pub use heavy::{HeavySeries, Place};
 pub use scalar::{SMOOTHING, ScalarSeries};

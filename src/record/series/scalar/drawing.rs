@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{FAN, ScalarSeries, extremes};
+use crate::record::series::average::{Average, REACH};
 use crate::record::series::memory;
 
 impl ScalarSeries {
@@ -68,6 +69,42 @@ impl ScalarSeries {
         let (from, to) = self.range(first_step, last_step);
         let last = |part: Range<usize>| [self.steps[part.end - 1] as f64, self.smoothed[part.end - 1]];
         self.parts(from..to, columns.max(1)).into_iter().map(last).collect()
+    }
+
+    /// At most about `columns` points of the [`Average`] with this half-life (in steps) between two steps (inclusive), the last of
+    /// each of equal parts, and the average at the last entry at or before step `at`. Of entries that stand for several
+    /// measurements [`Self::smoothed`] is averaged, each as many times as it stands for.
+    pub fn averaged(
+        &self,
+        half_life: f64,
+        (first_step, last_step): (u64, u64),
+        columns: usize,
+        at: u64,
+    ) -> (Vec<[f64; 2]>, Option<f64>) {
+        let (from, to) = self.range(first_step, last_step);
+        let parts = self.parts(from..to, columns.max(1));
+        let at = self.index_at(at);
+        // Before that nothing counts.
+        let earliest = at.map_or(from, |at| from.min(at));
+        let earliest = self.steps.get(earliest).map_or(0.0, |step| *step as f64 - REACH * half_life);
+        let begin = self.steps.partition_point(|step| (*step as f64) < earliest);
+        let mut average = Average::new(half_life);
+        let (mut points, mut value) = (Vec::with_capacity(parts.len()), None);
+        let mut ends = parts.iter().map(|part| part.end - 1).peekable();
+        for i in begin..to.max(at.map_or(0, |at| at + 1)) {
+            let (entry, count) = match i < self.merged.len() {
+                true => (self.smoothed[i], self.runs.weight(i) as f64),
+                false => (self.values[i], 1.0),
+            };
+            let mean = average.after(self.steps[i] as f64, entry, count);
+            if ends.next_if_eq(&i).is_some() {
+                points.push([self.steps[i] as f64, mean]);
+            }
+            if at == Some(i) {
+                value = Some(mean);
+            }
+        }
+        (points, value)
     }
 
     /// Parts of a range of entries, at most about `columns` of them, none empty: blocks of equally many entries; where old
@@ -147,6 +184,42 @@ mod tests {
         assert!(smooth(&summarised).into_iter().all(near));
         // Zoomed in, the spike of an old entry is still there.
         assert!(summarised.decimated(9_000, 11_000, 300).iter().any(|p| p[1] > 29.0));
+    }
+
+    #[test]
+    fn averages_are_those_of_a_scan_wherever_one_looks() {
+        let series = wavy(4_000);
+        let half_life = 25.0;
+        let mut slow = Average::new(half_life);
+        let all: Vec<_> = (0..series.len()).map(|i| slow.after(i as f64, series.values()[i], 1.0)).collect();
+        for (range, at) in [((0, u64::MAX), 3_999), ((3_000, 3_500), 17), ((100, 200), 9_999), ((5_000, 6_000), 50)] {
+            let (points, value) = series.averaged(half_life, range, 100, at);
+            assert!(points.len() <= 101, "{}", points.len());
+            for [step, mean] in &points {
+                assert!((range.0 as f64..=range.1 as f64).contains(step));
+                assert!((mean - all[*step as usize]).abs() < 1e-12, "{range:?} {step}");
+            }
+            assert!((value.unwrap() - all[(at as usize).min(3_999)]).abs() < 1e-12);
+        }
+        assert_eq!(series.averaged(half_life, (0, u64::MAX), 100, 0).0.last().unwrap()[0], 3_999.0);
+        assert_eq!(ScalarSeries::default().averaged(1.0, (0, 9), 10, 9), (Vec::new(), None));
+    }
+
+    #[test]
+    fn averages_of_a_summarised_series_are_near_those_of_the_whole() {
+        let value = |i: u64| 2.0 + (i as f64 * 0.001).sin() + if i.is_multiple_of(2) { 0.5 } else { -0.5 };
+        let (mut whole, mut summarised) = (ScalarSeries::default(), ScalarSeries::default());
+        for i in 0..60_000 {
+            whole.push(i, value(i), None);
+            summarised.push(i, value(i), None);
+            if summarised.len() > 8_192 {
+                assert!(summarised.coarsen());
+            }
+        }
+        for at in [10_000, 30_000, 59_999] {
+            let [a, b] = [&whole, &summarised].map(|s| s.averaged(300.0, (0, u64::MAX), 100, at).1.unwrap());
+            assert!((a - b).abs() < 0.06, "{at}: {a} {b}");
+        }
     }
 
     #[test]
