@@ -75,6 +75,36 @@ pub enum ShareError {
     Invalid(String),
 }
 
+/// Letters of a word, and of a whole message, that a user reads.
+const LONGEST_WORD: usize = 120;
+const LONGEST_MESSAGE: usize = 800;
+
+impl ShareError {
+    /// Values that are named in it are shortened: a damaged text may have one of a hundred thousand letters.
+    fn brief(self) -> Self {
+        let brief = |text: &str| {
+            let words = text.split(' ').map(|word| elided(word, LONGEST_WORD)).collect::<Vec<_>>();
+            elided(&words.join(" "), LONGEST_MESSAGE)
+        };
+        match self {
+            Self::Toml(text) => Self::Toml(brief(&text)),
+            Self::Invalid(text) => Self::Invalid(brief(&text)),
+            other => other,
+        }
+    }
+}
+
+/// The beginning and the end of a text that is too long.
+fn elided(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(most / 2).collect();
+    let end: String = text.chars().skip(length - most / 2).collect();
+    format!("{start} … {end}")
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -194,7 +224,8 @@ impl SharedState {
     /// # Errors
     /// [`ShareError`] names the field, the value and what is allowed.
     pub fn read(text: &str) -> Result<(Self, Vec<String>), ShareError> {
-        if link::is_one(text) { Self::from_toml(&link::unpack(text)?) } else { Self::from_toml(text) }
+        let read = if link::is_one(text) { Self::from_toml(&link::unpack(text)?) } else { Self::from_toml(text) };
+        read.map_err(ShareError::brief)
     }
 
     fn from_toml(text: &str) -> Result<(Self, Vec<String>), ShareError> {

@@ -251,3 +251,20 @@ fn strangers_and_other_defaults_are_remarked_and_files_are_listed() {
     let layout = view.layout.unwrap();
     assert!(layout.root.panes().len() == PANES.len() && layout.root.panes()[0] == "loss");
 }
+
+/// Found by the long run of `fuzz`.
+#[test]
+fn values_without_end_are_named_in_short_and_cameras_arrive_as_they_are_sent() {
+    for text in [
+        format!("landscope = 1\nexperiment = '{}'", "9".repeat(50_000)),
+        format!("landscope = 1\nexperiment = 'playground'\n[spec]\n{} = 1", "a".repeat(50_000)),
+        format!("landscope = 1\nexperiment = 'rank-collapse'\n[knobs]\nlayers = '{}'", "1, ".repeat(50_000)),
+    ] {
+        let error = SharedState::read(&text).unwrap_err().to_string();
+        assert!(error.len() < 1_000 && error.contains('…') && error.starts_with("the state can't"), "{error}");
+    }
+    let text = "landscope = 1\nexperiment = 'playground'\n[view.options]\nsimilarity_layer = 2000000000\n\
+                [view.cameras]\nlandscape = [0.12345, 1.0, 1.1844]\n";
+    let (state, _) = SharedState::read(text).unwrap();
+    assert_eq!(SharedState::read(&state.to_link().unwrap()).unwrap().0, state);
+}
