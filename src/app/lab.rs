@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::labs::{self, Experiment, Lab};
+use crate::run::course::Course;
 use crate::run::bench::{Preset, Values};
 use crate::run::knobs::KnobValue;
 use crate::run::messages::Command;
@@ -56,6 +57,15 @@ impl Window {
 
     /// As [`Self::open_lab`], with knobs that were set before.
     pub fn begin(&mut self, front: Option<LabInFront>) {
+        self.begin_with(front, Course::default());
+    }
+
+    /// The Playground's run with the knobs as they stand, to which is done what `course` says.
+    pub fn begin_again(&mut self, course: Course) {
+        self.begin_with(None, course);
+    }
+
+    fn begin_with(&mut self, front: Option<LabInFront>, course: Course) {
         let ring = self.wake.clone();
         // A lab is written when it is saved: it begins anew with every knob that is turned.
         let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
@@ -67,7 +77,7 @@ impl Window {
         };
         let session = match &front {
             Some(front) => Session::start_lab(Box::new(Experiment(front.lab)), front.draft.clone(), options),
-            None => Session::start(self.draft.clone(), options),
+            None => Session::start_again(self.draft.clone(), course, options),
         };
         let session = match session {
             Ok(session) => session,

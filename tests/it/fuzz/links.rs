@@ -4,6 +4,7 @@ use landscope::app::share::{Experiment, SharedState, link};
 use landscope::base::rng::Stream;
 use landscope::labs::LABS;
 use landscope::run::bench::{Preset, Values};
+use landscope::run::course::Course;
 use landscope::run::knobs::{self, Knob, KnobKind, KnobValue};
 use landscope::run::spec::RunSpec;
 use rand::Rng;
@@ -58,7 +59,7 @@ fn whole(random: &mut Stream) -> String {
         }
         Experiment::Lab { lab, values }
     };
-    let text = SharedState { experiment, view: None }.to_toml().unwrap();
+    let text = SharedState { experiment, course: Course::default(), view: None }.to_toml().unwrap();
     text + "\n" + VIEWS[random.random_range(0..VIEWS.len())]
 }
 

@@ -10,7 +10,8 @@ use crate::record::{ParamRole, SliceMetric};
 use crate::run::knobs::{Knob, KnobKind};
 
 fn playground(spec: RunSpec) -> SharedState {
-    SharedState { experiment: Experiment::Playground(Box::new(spec)), view: Some(View::default()) }
+    let experiment = Experiment::Playground(Box::new(spec));
+    SharedState { experiment, course: Course::default(), view: Some(View::default()) }
 }
 
 /// A value in a knob's range, from one number in [0, 1).
