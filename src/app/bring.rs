@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::nesting;
 use crate::labs;
-use crate::run::course::Course;
 use crate::run::bench::{Preset, Values};
+use crate::run::course::Course;
 use crate::run::file_kind::{self, FileKind};
 use crate::run::knobs::{self, KnobValue};
 use crate::run::spec::RunSpec;

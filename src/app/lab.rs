@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::labs::{self, Experiment, Lab};
-use crate::run::course::Course;
 use crate::run::bench::{Preset, Values};
+use crate::run::course::Course;
 use crate::run::knobs::KnobValue;
 use crate::run::messages::Command;
 use crate::run::session::{Session, SessionOptions};

@@ -69,6 +69,21 @@ impl Lockstep {
     /// Does what a course says is due before the next update; `ended` says that training has ended by itself. Whether the run
     /// goes on elsewhere, or beyond its end.
     pub fn follow_course(&mut self, ended: Option<RunState>, outbox: &Outbox) -> Result<bool, Stop> {
+        self.turn_due(outbox)?;
+        if ended == Some(RunState::Finished) && self.plan.goes_beyond(self.step()) {
+            self.go_on();
+            return Ok(true);
+        }
+        let Some(fork) = self.plan.next_branch(self.step(), ended.is_some()) else { return Ok(false) };
+        let Some(run) = self.runs.first_mut() else { return Ok(false) };
+        run.fork(fork, outbox)?;
+        self.plan.began(run.track());
+        self.ended = vec![None];
+        self.turn_due(outbox)?;
+        Ok(true)
+    }
+
+    fn turn_due(&mut self, outbox: &Outbox) -> Result<(), Stop> {
         for (i, run) in self.runs.iter_mut().enumerate() {
             if self.ended[i] == Some(RunState::Diverged) {
                 continue;
@@ -81,16 +96,7 @@ impl Lockstep {
                 }
             }
         }
-        if ended == Some(RunState::Finished) && self.plan.goes_beyond(self.step()) {
-            self.go_on();
-            return Ok(true);
-        }
-        let Some(fork) = self.plan.next_branch(self.step(), ended.is_some()) else { return Ok(false) };
-        let Some(run) = self.runs.first_mut() else { return Ok(false) };
-        run.fork(fork, outbox)?;
-        self.plan.began(run.track());
-        self.ended = vec![None];
-        Ok(true)
+        Ok(())
     }
 
     /// The run itself, for what goes with one only; a sentence for the user otherwise.

@@ -148,7 +148,7 @@ fn run(
         }
         if state == RunState::Running || single_step {
             told_at_rest = None;
-            if run.follow_course(None, outbox)? {
+            while run.follow_course(None, outbox)? {
                 // A branch ends what was said of the track before it.
                 outbox.send(Event::State(state))?;
             }

@@ -134,7 +134,10 @@ impl Course {
             let mut start = 0;
             if let Some(Branch { from, step, .. }) = index.checked_sub(1).map(|index| &self.branches[index]) {
                 if *from >= index {
-                    return Err(format!("branch {index} can't come from {from}; give an earlier one, 0 to {}", index - 1));
+                    return Err(format!(
+                        "branch {index} can't come from {from}; give an earlier one, 0 to {}",
+                        index - 1
+                    ));
                 }
                 start = *step;
                 let parent = Some(Fork { track: track(*from), step: start });
@@ -176,7 +179,8 @@ fn reached(recording: &Recording, id: TrackId) -> Option<u64> {
         return None;
     }
     let track = recording.track(id)?;
-    let updated = track.scalar(names::TRAIN_LOSS.as_str()).and_then(|losses| losses.steps().last().map(|step| step + 1));
+    let updated =
+        track.scalar(names::TRAIN_LOSS.as_str()).and_then(|losses| losses.steps().last().map(|step| step + 1));
     Some(track.newest_step().max(updated.unwrap_or(0)))
 }
 

@@ -4,7 +4,7 @@ use landscope::app::share::{Experiment, SharedState, link};
 use landscope::base::rng::Stream;
 use landscope::labs::LABS;
 use landscope::run::bench::{Preset, Values};
-use landscope::run::course::Course;
+use landscope::run::course::{Beside, Branch, Course, Leg, Turn};
 use landscope::run::knobs::{self, Knob, KnobKind, KnobValue};
 use landscope::run::spec::RunSpec;
 use rand::Rng;
@@ -45,10 +45,44 @@ fn turned(mut spec: RunSpec, random: &mut Stream) -> RunSpec {
     spec
 }
 
+/// Knobs turned while a run goes on, a run beside it, branches; without those that its rules forbid.
+fn course(spec: &RunSpec, random: &mut Stream) -> Course {
+    let live: Vec<_> = knobs::all().filter(|knob| knob.is_live()).collect();
+    let turns = |random: &mut Stream, start: u64| {
+        let mut step = start;
+        let turns = (0..random.random_range(0..3)).map(|_| {
+            step += random.random_range(0..50);
+            let knob = live[random.random_range(0..live.len())];
+            Turn { step, knob: knob.id.into(), to: value(knob, random).to_string() }
+        });
+        turns.collect::<Vec<_>>()
+    };
+    let mut course = Course::default();
+    course.first.turns = turns(random, 0);
+    if random.random_bool(0.3) {
+        let turns = if random.random_bool(0.5) { course.first.turns.clone() } else { turns(random, 0) };
+        course.beside = Some(Beside { spec: Box::new(turned(spec.clone(), random)), turns });
+    } else if random.random_bool(0.7) {
+        course.first.until = random.random_bool(0.7).then(|| random.random_range(0..500));
+        for index in 0..random.random_range(1..4) {
+            let step = random.random_range(0..200);
+            let until = random.random_bool(0.5).then(|| step + random.random_range(0..100));
+            let leg = Leg { turns: turns(random, step), until };
+            course.branches.push(Branch { from: random.random_range(0..=index), step, leg });
+        }
+    }
+    if course.check(spec).is_ok() { course } else { Course::default() }
+}
+
 /// A whole text of one kind or another.
 fn whole(random: &mut Stream) -> String {
-    let experiment = if random.random_bool(0.5) {
-        Experiment::Playground(Box::new(turned(RunSpec::default(), random)))
+    let mut done = Course::default();
+    let experiment = if random.random_bool(0.6) {
+        let spec = turned(RunSpec::default(), random);
+        if random.random_bool(0.6) {
+            done = course(&spec, random);
+        }
+        Experiment::Playground(Box::new(spec))
     } else {
         let lab = LABS[random.random_range(0..LABS.len())];
         let mut values = Values::preset(lab.knobs(), Preset::ALL[random.random_range(0..Preset::ALL.len())]);
@@ -59,7 +93,7 @@ fn whole(random: &mut Stream) -> String {
         }
         Experiment::Lab { lab, values }
     };
-    let text = SharedState { experiment, course: Course::default(), view: None }.to_toml().unwrap();
+    let text = SharedState { experiment, course: done, view: None }.to_toml().unwrap();
     text + "\n" + VIEWS[random.random_range(0..VIEWS.len())]
 }
 
@@ -101,7 +135,7 @@ pub fn link(case: &mut Case<'_>) {
             assert_eq!(again.to_toml().unwrap(), canonical);
             let sent = SharedState::read(&state.to_link().unwrap()).unwrap().0;
             assert!(sent == state, "{canonical}");
-            state.experiment.paths();
+            state.paths();
         }
     }
 }
