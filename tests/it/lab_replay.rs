@@ -66,16 +66,18 @@ fn check(id: &str, knobs: &[(&str, &str)], turn: Option<(&'static str, KnobValue
     assert_eq!(told["tracks"], recording.tracks().count(), "{id}");
     assert!(told["compared"].as_u64().unwrap() > 20, "{id}: {told}");
 
-    // A finite number in the middle; and the last bit of a vector's first number.
+    // A finite number in the middle that no later row replaces; and the last bit of a vector's first number.
     let database = rusqlite::Connection::open(&path).unwrap();
     let value = if table == "scalar" { "value" } else { "data" };
     let sql = format!(
-        "SELECT {table}.rowid, track, step, name FROM {table} JOIN series ON id = series \
-         WHERE {value} IS NOT NULL \
-         AND NOT EXISTS (SELECT 1 FROM {table} AS later WHERE later.series = id AND later.step = {table}.step AND later.rowid > {table}.rowid) AND name NOT LIKE '%seconds' ORDER BY {table}.rowid LIMIT 1 OFFSET (SELECT count(*) / 2 FROM {table})"
+        "SELECT max({table}.rowid), track, step, name FROM {table} JOIN series ON id = series \
+         WHERE {value} IS NOT NULL AND name NOT LIKE '%seconds' GROUP BY id, step ORDER BY max({table}.rowid)"
     );
-    let (row, track, step, name): (i64, u32, i64, String) =
-        database.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    let mut statement = database.prepare(&sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    let mut rows: Vec<(i64, u32, i64, String)> = rows.map(Result::unwrap).collect();
+    let (row, track, step, name) = rows.swap_remove(rows.len() / 2);
+    drop(statement);
     if table == "scalar" {
         database.execute("UPDATE scalar SET value = value * (1 + 1e-15) + 1e-300 WHERE rowid = ?1", [row]).unwrap();
     } else {

@@ -1,7 +1,7 @@
 //! What was done to a run, in the text of a state.
 
 use serde::{Deserialize, Serialize};
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::run::course::{Beside, Branch, Course, Leg, Turn};
 use crate::run::spec::RunSpec;
@@ -9,8 +9,31 @@ use crate::run::spec::RunSpec;
 use super::sparse;
 use super::view::one_line;
 
-/// Step, knob, value.
-type WrittenTurn = (u64, String, String);
+/// Step, knob, value; read also where the value is written as a number or a truth.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "Vec<Value>")]
+pub(super) struct WrittenTurn(u64, String, String);
+
+impl TryFrom<Vec<Value>> for WrittenTurn {
+    type Error = String;
+
+    fn try_from(found: Vec<Value>) -> Result<Self, String> {
+        if let [Value::Integer(step), Value::String(knob), to] = found.as_slice()
+            && let Ok(step) = u64::try_from(*step)
+        {
+            let text = match to {
+                Value::String(text) => Some(text.clone()),
+                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => Some(to.to_string()),
+                Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+            };
+            if let Some(text) = text {
+                return Ok(Self(step, knob.clone(), text));
+            }
+        }
+        let found = Value::Array(found);
+        Err(format!("turns: {found} isn't a step, a knob and a value; write them like [300, \"lr\", \"0.1\"]"))
+    }
+}
 
 /// Parts of a state's text. What wasn't done isn't there.
 pub(super) struct Written {
@@ -48,11 +71,11 @@ fn is_zero(from: &usize) -> bool {
 }
 
 fn written(turns: &[Turn]) -> Vec<WrittenTurn> {
-    turns.iter().map(|turn| (turn.step, turn.knob.clone(), turn.to.clone())).collect()
+    turns.iter().map(|turn| WrittenTurn(turn.step, turn.knob.clone(), turn.to.clone())).collect()
 }
 
 fn read(turns: Vec<WrittenTurn>) -> Vec<Turn> {
-    turns.into_iter().map(|(step, knob, to)| Turn { step, knob, to }).collect()
+    turns.into_iter().map(|WrittenTurn(step, knob, to)| Turn { step, knob, to }).collect()
 }
 
 impl Written {

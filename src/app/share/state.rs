@@ -122,7 +122,7 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    turns: Vec<(u64, String, String)>,
+    turns: Vec<course::WrittenTurn>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     knobs: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Table::is_empty")]

@@ -269,7 +269,7 @@ fn what_is_wrong_is_named() {
         ("landscope = ", &["line 1"]),
         ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'width', '8']]", &["width", "while a run goes on"]),
         ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'lr', 'x']]", &["lr", "x"]),
-        ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'lr']]", &["turns"]),
+        ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'lr']]", &["turns", "[300, \"lr\", \"0.1\"]"]),
         ("landscope = 1\nexperiment = 'playground'\n[[branches]]\nfrom = 2\nstep = 3", &["branch 1", "2"]),
         ("landscope = 1\nexperiment = 'playground'\n[beside.spec]\nsede = 3", &["beside.spec", "sede"]),
         ("landscope = 1\nexperiment = 'rank-collapse'\nturns = [[3, 'lr', '0.1']]", &["turns", "Playground"]),
@@ -313,7 +313,7 @@ fn values_without_end_are_named_in_short_and_cameras_arrive_as_they_are_sent() {
 
 #[test]
 fn a_branch_and_a_twin_are_written_as_a_user_would_write_them() {
-    let text = "landscope = 1\nexperiment = 'playground'\nuntil = 700\nturns = [[120, 'momentum', '8.5e-1']]\n\
+    let text = "landscope = 1\nexperiment = 'playground'\nuntil = 700\nturns = [[120, 'momentum', 0.85]]\n\
                 [[branches]]\nstep = 300\nturns = [[300, 'lr', '0.1']]\n[[branches]]\nfrom = 1\nstep = 350\nuntil = 400";
     let (state, remarks) = SharedState::read(text).unwrap();
     assert!(remarks.is_empty());
