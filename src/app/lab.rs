@@ -67,8 +67,7 @@ impl Window {
 
     fn begin_with(&mut self, front: Option<LabInFront>, course: Course) {
         let ring = self.wake.clone();
-        // A lab is written when it is saved: it begins anew with every knob that is turned.
-        let recording = self.new_recording.filter(|_| front.is_none()).and_then(|name| name());
+        let recording = self.new_recording.and_then(|name| name());
         let file = recording.clone();
         let options = SessionOptions {
             wake: Arc::new(move || ring.ring()),

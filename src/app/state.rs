@@ -462,12 +462,14 @@ impl Window {
         if self.viewed.is_none() {
             self.saving = Some((path.clone(), self.live.recording.newest_step()));
         }
-        if self.has_transport() && self.lab.is_none() {
+        let used = self.recording().memory();
+        let is_whole = !(used.is_summarised || used.is_thinned);
+        // What a lab's memory holds can be written at once, whatever became of its file.
+        if self.has_transport() && (self.lab.is_none() || !is_whole && self.recorded.is_some()) {
             self.send(Command::Save(path));
         } else {
-            let used = self.recording().memory();
             let lone = self.viewed.as_ref().filter(|viewed| viewed.others == 0);
-            match lone.filter(|_| used.is_summarised || used.is_thinned) {
+            match lone.filter(|_| !is_whole) {
                 // The file has what memory hasn't.
                 Some(viewed) => self.background.copy(viewed.path.clone(), path),
                 None => self.background.save(self.recording().clone(), path),

@@ -167,6 +167,7 @@ pub fn run(source: Source, places: Places) -> Result<(), WindowError> {
                 }
                 Source::Lab { lab, values, wake } => {
                     let mut window = Window::idle(wake);
+                    window.new_recording = places.new_recording;
                     window.begin(Some(LabInFront { lab, draft: values }));
                     window
                 }

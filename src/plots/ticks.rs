@@ -32,6 +32,9 @@ pub fn logarithmic([low, high]: [f64; 2], max: usize) -> Vec<Tick> {
     }
     let plain = first >= -3 && last <= 4;
     let stride = decades.div_ceil(max).max(1) as i64;
+    let at_multiples = (first..=last).filter(|decade| decade.rem_euclid(stride) == 0).count();
+    // One number says nothing about a scale: then from the first decade on.
+    let phase = if at_multiples < 2 && max >= 2 { first.rem_euclid(stride) } else { 0 };
     let dense = decades * 3 <= max + 2;
     let mut ticks = Vec::new();
     for decade in first - 1..=last {
@@ -40,7 +43,7 @@ pub fn logarithmic([low, high]: [f64; 2], max: usize) -> Vec<Tick> {
             if at < low - 1e-9 || at > high + 1e-9 {
                 continue;
             }
-            let labelled = (digit == 1 && decade.rem_euclid(stride) == 0) || (dense && matches!(digit, 2 | 5));
+            let labelled = (digit == 1 && decade.rem_euclid(stride) == phase) || (dense && matches!(digit, 2 | 5));
             if labelled || stride == 1 {
                 ticks.push(Tick { at, label: if labelled { power(decade, digit, plain) } else { String::new() } });
             }
@@ -136,6 +139,7 @@ mod tests {
         check(&logarithmic([-3.0, 0.0], 4), &["0.001", "0.01", "0.1", "1"]);
         check(&logarithmic([-6.0, 0.0], 4), &["1e-6", "1e-4", "1e-2", "1e0"]);
         check(&logarithmic([2f64.log10(), 5f64.log10()], 4), &["2", "3", "4", "5"]);
+        check(&logarithmic([-1.4, 1.4], 2), &["0.1", "10"]);
         check(&logarithmic([-1.0, 1.0], 12), &["0.1", "0.2", "0.5", "1", "2", "5", "10"]);
     }
 

@@ -102,6 +102,16 @@ impl CurvatureProbe {
     /// # Errors
     /// [`TrainError::Tensor`].
     pub fn measure(&mut self, trainer: &Trainer) -> Result<Option<Curvature>, TrainError> {
+        self.measure_also(trainer, self.wanted)
+    }
+
+    /// The same with other parts, kernel, trace and bounds of their searches this once. The sharpness is searched for as
+    /// always, from where it was last: a probe of its own for the rarer parts would begin at a vector long gone, next to
+    /// the eigenvector of some smaller eigenvalue, and could take that for the largest.
+    ///
+    /// # Errors
+    /// As [`Self::measure`].
+    pub fn measure_also(&mut self, trainer: &Trainer, wanted: Wanted) -> Result<Option<Curvature>, TrainError> {
         let total = trainer.model().layout().total();
         let factors = match trainer.preconditioning()? {
             Some(factors) => factors,
@@ -113,15 +123,14 @@ impl CurvatureProbe {
             None => Batch::new(&trainer.train().first(self.wanted.examples.max(1)), trainer.dtype(), trainer.device())?,
         };
         let at = Point { trainer, batch: &batch, factors: &factors, params: trainer.params().frozen()? };
-        let found = self.at(&at);
+        let found = self.at(&at, wanted);
         self.batch = Some(batch);
         found
     }
 
-    fn at(&mut self, at: &Point) -> Result<Option<Curvature>, TrainError> {
+    fn at(&mut self, at: &Point, wanted: Wanted) -> Result<Option<Curvature>, TrainError> {
         let loss = at.trainer.spec().loss.clone();
-        let wanted = self.wanted;
-        let sharpness = largest(&mut at.hessian(&loss)?, &mut self.sharpness, wanted, at.random("sharpness"))?;
+        let sharpness = largest(&mut at.hessian(&loss)?, &mut self.sharpness, self.wanted, at.random("sharpness"))?;
         if !sharpness.value.is_finite() {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
@@ -18,6 +18,9 @@ use super::outbox::Wake;
 const QUEUE: usize = 4_096;
 /// A quiet run's last rows are on disk after so long.
 const FLUSH: Duration = Duration::from_millis(500);
+
+/// A lab that is begun anew within this time, as it is at each knob while somebody looks for a setting, leaves no file.
+const PASSING: Duration = Duration::from_secs(3);
 
 /// What the recorder is told.
 pub enum Order {
@@ -114,12 +117,23 @@ fn record(first: PathBuf, resumed: Option<RecordingWriter>, orders: &Receiver<Or
     let mut runs = usize::from(resumed.is_some());
     let mut writer = resumed;
     let mut path = first.clone();
+    // Since when there is a lab's run that nobody asked to keep.
+    let mut passing: Option<Instant> = None;
     loop {
         let result = match orders.recv_timeout(FLUSH) {
             Ok(order) => {
-                if let Order::Begin(_) = &order {
-                    runs += 1;
-                    path = numbered(&first, runs);
+                match &order {
+                    Order::Begin(header) => {
+                        runs += 1;
+                        path = numbered(&first, runs);
+                        let is_passing = passing.is_some_and(|since| since.elapsed() < PASSING);
+                        if let Some(Err(error)) = writer.take_if(|_| is_passing).map(RecordingWriter::discard) {
+                            tell(Event::SaveFailed(format!("A run of a moment stays on the disk: {error}")));
+                        }
+                        passing = header.lab.is_some().then(Instant::now);
+                    }
+                    Order::SaveCopy(_) | Order::Note(_) => passing = None,
+                    _ => {}
                 }
                 obey(&path, &mut writer, order, tell)
             }
@@ -153,7 +167,12 @@ fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dy
         *slot = Some(RecordingWriter::create(path, header)?);
         return Ok(());
     }
-    let Some(writer) = slot else { return Ok(()) };
+    let Some(writer) = slot else {
+        if let Order::SaveCopy(_) = &order {
+            tell(Event::SaveFailed("Recording stopped earlier, so there is nothing to save".into()));
+        }
+        return Ok(());
+    };
     match order {
         Order::Begin(_) => {}
         Order::Track(info) => writer.begin_track(&info)?,
@@ -175,7 +194,33 @@ fn obey(path: &Path, slot: &mut Option<RecordingWriter>, order: Order, tell: &dy
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::record::LabHeader;
+
+    #[test]
+    fn a_lab_that_is_begun_anew_at_once_leaves_no_file_and_other_runs_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("r.landscope");
+        let (events, told) = bounded(9);
+        let recorder = Recorder::start(first.clone(), events, Arc::new(|| ())).unwrap();
+        let lab = LabHeader { id: "l".into(), title: String::new(), seed: 0, knobs: BTreeMap::new() };
+        let begin = |is_lab: bool| {
+            let lab = is_lab.then(|| lab.clone());
+            recorder.send(Order::Begin(Arc::new(Header { lab, ..Header::default() })));
+        };
+        begin(true);
+        begin(true);
+        recorder.send(Order::Note(Note { track: TrackId(0), step: 0, text: "keep".into() }));
+        begin(false);
+        begin(true);
+        begin(true);
+        drop(recorder);
+        let kept = (1..=5).filter(|run| numbered(&first, *run).exists()).collect::<Vec<_>>();
+        assert_eq!(kept, [2, 3, 5]);
+        assert!(told.try_recv().is_err());
+    }
 
     #[test]
     fn a_restarted_run_gets_a_file_of_its_own() {

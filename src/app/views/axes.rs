@@ -8,6 +8,9 @@ use crate::app::theme::{self, Tokens};
 /// Between a tick's label and the picture.
 const LABEL_GAP: f32 = 5.0;
 
+/// A note that is cut shorter than this says nothing.
+const LEAST_NOTE: f32 = 90.0;
+
 /// A maximised picture is shown to a room: text and lines grow with it, up to this factor.
 const LARGEST: f32 = 1.5;
 
@@ -61,8 +64,9 @@ pub fn x_room(width: f32) -> usize {
     ((width / 50.0) as usize).clamp(1, 12)
 }
 
+/// Two at least where two labels have room: one number is no scale.
 pub fn y_room(height: f32) -> usize {
-    ((height / 34.0) as usize).clamp(1, 12)
+    ((height / 34.0) as usize).clamp(if height > 34.0 { 2 } else { 1 }, 12)
 }
 
 pub fn text_width(ui: &Ui, text: &str) -> f32 {
@@ -131,7 +135,7 @@ pub fn y_labels(ui: &Ui, rect: Rect, scale: &Scale, ticks: &[Tick], tokens: &Tok
 }
 
 /// The row below the picture: notes on the left, as many as fit, and the name of the x axis on the right. What does
-/// not fit is shown on hover.
+/// not fit is shown on hover; where next to nothing fits, one word stands for all of it.
 pub fn foot(ui: &mut Ui, id: egui::Id, rect: Rect, notes: &[String], x_label: &str) {
     let tokens = theme::of(ui.visuals());
     let label = ui.painter().layout_no_wrap(x_label.to_owned(), font(ui), tokens.text_weak);
@@ -142,11 +146,13 @@ pub fn foot(ui: &mut Ui, id: egui::Id, rect: Rect, notes: &[String], x_label: &s
         return;
     }
     let text = notes.join("  ·  ");
-    let mut job = egui::text::LayoutJob::simple_singleline(text.clone(), font(ui), tokens.text_faint);
+    let is_word = room < LEAST_NOTE && text_width(ui, &text) > room;
+    let shown = if is_word { "note".to_owned() } else { text.clone() };
+    let mut job = egui::text::LayoutJob::simple_singleline(shown, font(ui), tokens.text_faint);
     job.wrap = egui::text::TextWrapping::truncate_at_width(room);
     let galley = ui.painter().layout_job(job);
     let place = Rect::from_min_size(pos2(rect.left(), rect.bottom() - galley.size().y), vec2(room, galley.size().y));
-    let elided = galley.elided;
+    let elided = galley.elided || is_word;
     ui.painter().galley(place.min, galley, tokens.text_faint);
     let response = ui.interact(place, id.with("notes"), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &text));

@@ -63,19 +63,22 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Optio
 
     let bar = Rect::from_min_max(pos2(inner.right() + 10.0, inner.top()), pos2(area.right(), inner.bottom()));
     let label_right = (bar.left() + bar_width).max(bar.left() + axes::text_width(ui, key.label)).min(area.right());
-    let top_right = pos2(label_right, area.top());
+    // A square picture in a high pane takes its names along.
+    let head = inner.top() - axes::row(ui) - 2.0;
+    let top_right = pos2(label_right, head);
     let of_bar = ui.painter().text(top_right, Align2::RIGHT_TOP, key.label, axes::font(ui), tokens.text_weak);
     let left = inner.left() - column.min(inner.left() - area.left());
     let mut job = egui::text::LayoutJob::simple_singleline(plot.y_label.clone(), axes::font(ui), tokens.text_weak);
     job.wrap = egui::text::TextWrapping::truncate_at_width((of_bar.left() - 10.0 - left).max(0.0));
-    ui.painter().galley(pos2(left, area.top()), ui.painter().layout_job(job), tokens.text_weak);
+    ui.painter().galley(pos2(left, head), ui.painter().layout_job(job), tokens.text_weak);
 
     let mut pointed = response.hover_pos().filter(|p| inner.contains(*p));
     let mut under = pointed.and_then(|p| plot.value_at(x.unit(p.x), y.unit(p.y)));
     color_bar::show(ui, bar, &key, under);
     // A square picture in a wide pane takes its foot along.
     let foot_right = if plot.square { label_right.max(inner.right()) } else { area.right() };
-    let foot = Rect::from_min_max(pos2(area.left(), area.bottom() - axes::row(ui)), pos2(foot_right, area.bottom()));
+    let foot_bottom = inner.bottom() + 2.0 * axes::row(ui);
+    let foot = Rect::from_min_max(pos2(area.left(), foot_bottom - axes::row(ui)), pos2(foot_right, foot_bottom));
     axes::foot(ui, id, foot, &plot.notes, &plot.x_label);
     let mut picked = None;
     if !plot.column_labels.is_empty() {

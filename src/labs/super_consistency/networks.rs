@@ -22,7 +22,6 @@ struct Curve {
     member: Member,
     size: f64,
     probe: CurvatureProbe,
-    parts: CurvatureProbe,
     /// The largest eigenvalue of the kernel at the start.
     first_kernel: Option<f64>,
     /// To the papers' loss.
@@ -81,15 +80,7 @@ fn begin(bench: &mut Bench<'_>, values: &Values, row: &Row) -> Result<(TrackId, 
         let factor = squared_error_factor(member.trainer());
         member.set_live(|spec| spec.optimizer.lr = factor * row.eta0);
         let wanted = Wanted { examples: values.int("examples"), ..Wanted::default() };
-        let with_parts = Wanted { parts: true, kernel: KERNEL, tolerance: 0.05, most_products: 40, ..wanted };
-        curves.push(Curve {
-            member,
-            size,
-            probe: CurvatureProbe::new(wanted),
-            parts: CurvatureProbe::new(with_parts),
-            first_kernel: None,
-            factor,
-        });
+        curves.push(Curve { member, size, probe: CurvatureProbe::new(wanted), first_kernel: None, factor });
     }
     Ok((edge, compared, curves))
 }
@@ -104,8 +95,10 @@ fn measure(
     if curve.member.diverged().is_some() {
         return Ok(());
     }
-    let probe = if with_parts { &mut curve.parts } else { &mut curve.probe };
-    let Some(found) = probe.measure(curve.member.trainer())? else { return Ok(()) };
+    let trainer = curve.member.trainer();
+    let also = Wanted { parts: true, kernel: KERNEL, tolerance: 0.05, most_products: 40, ..Wanted::default() };
+    let found = if with_parts { curve.probe.measure_also(trainer, also)? } else { curve.probe.measure(trainer)? };
+    let Some(found) = found else { return Ok(()) };
     let sharpness = curve.factor * found.sharpness.value;
     measured[0].values.push([curve.size, sharpness]);
     if let Some(top) = found.kernel.first() {

@@ -102,6 +102,17 @@ impl RecordingWriter {
         &self.path
     }
 
+    /// Throws the recording away, file and all.
+    ///
+    /// # Errors
+    /// [`FileError::Unwritable`] if it can't be removed.
+    pub fn discard(mut self) -> Result<(), FileError> {
+        self.waiting.clear();
+        let path = self.path.clone();
+        drop(self);
+        std::fs::remove_file(&path).map_err(|error| FileError::Unwritable { path, reason: error.to_string() })
+    }
+
     /// Adds a snapshot; it is in the file within [`COMMIT_SECS`] if further calls follow.
     ///
     /// # Errors
