@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::base::nesting;
 use crate::labs;
 use crate::run::bench::{Preset, Values};
+use crate::run::course::Course;
 use crate::run::file_kind::{self, FileKind};
 use crate::run::knobs::{self, KnobValue};
 use crate::run::spec::RunSpec;
@@ -75,7 +76,7 @@ pub fn setting(text: &str, path: &Path) -> Result<(SharedState, Vec<String>), St
     nesting::check(text).map_err(named)?;
     let table: Option<toml::Table> = text.parse().ok();
     let has = |key| table.as_ref().is_some_and(|table| table.contains_key(key));
-    let bare = |experiment| (SharedState { experiment, view: None }, Vec::new());
+    let bare = |experiment| (SharedState { experiment, course: Course::default(), view: None }, Vec::new());
     if has("lab") {
         let id = Values::lab_of(text)
             .ok_or_else(|| named("it isn't the setting of a lab as `landscope run` writes it".into()))?;
@@ -186,7 +187,8 @@ impl Window {
                 }
             }
             // The file was brought by hand: nobody has to be asked whether it may be read.
-            let state = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: None };
+            let experiment = Experiment::Playground(Box::new(spec));
+            let state = SharedState { experiment, course: Course::default(), view: None };
             match self.at_stake() {
                 None => self.begin_playground(&state),
                 Some(_) => self.arrive(state, Vec::new()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::labs::{self, Experiment, Lab};
 use crate::run::bench::{Preset, Values};
+use crate::run::course::Course;
 use crate::run::knobs::KnobValue;
 use crate::run::messages::Command;
 use crate::run::session::{Session, SessionOptions};
@@ -56,6 +57,15 @@ impl Window {
 
     /// As [`Self::open_lab`], with knobs that were set before.
     pub fn begin(&mut self, front: Option<LabInFront>) {
+        self.begin_with(front, Course::default());
+    }
+
+    /// The Playground's run with the knobs as they stand, to which is done what `course` says.
+    pub fn begin_again(&mut self, course: Course) {
+        self.begin_with(None, course);
+    }
+
+    fn begin_with(&mut self, front: Option<LabInFront>, course: Course) {
         let ring = self.wake.clone();
         let recording = self.new_recording.and_then(|name| name());
         let file = recording.clone();
@@ -66,7 +76,7 @@ impl Window {
         };
         let session = match &front {
             Some(front) => Session::start_lab(Box::new(Experiment(front.lab)), front.draft.clone(), options),
-            None => Session::start(self.draft.clone(), options),
+            None => Session::start_again(self.draft.clone(), course, options),
         };
         let session = match session {
             Ok(session) => session,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use crate::plots::{PaneId, pane};
 use crate::record::TimeCursor;
+use crate::run::course::Course;
 use crate::run::messages::{Command, RunState};
+use crate::run::spec::RunSpec;
 
 use super::action::Action;
 use super::arrangement::{self, PaneLayout};
@@ -27,6 +29,8 @@ pub enum ShareAction {
     SaveAs(PathBuf),
     /// Whether the link holds the view, too.
     WithView(bool),
+    /// Whether the link holds what was done to the run, too.
+    WithCourse(bool),
     /// Hide these knobs, or show them again.
     HideKnobs(Vec<String>, bool),
     /// Something was copied: say so.
@@ -48,6 +52,8 @@ pub struct Arranged {
     pub cursor_to_come: Option<u64>,
     /// Whether links leave the view out.
     pub without_view: bool,
+    /// Whether they leave out what was done to the run.
+    pub without_course: bool,
 }
 
 /// Something that was opened and that the user should see before it begins.
@@ -80,15 +86,35 @@ impl Window {
     /// # Errors
     /// One sentence for the user.
     pub fn shared_state(&self) -> Result<SharedState, String> {
-        let experiment =
+        let mut experiment =
             self.shown_experiment().ok_or("A sweep isn't one experiment: open one of its cells and share that")?;
         if let Experiment::Playground(spec) = &experiment
             && let Some(obstacle) = draft::obstacle(spec)
         {
             return Err(format!("These knobs can't be run, so there is nothing to share yet. {obstacle}"));
         }
+        let mut course = Course::default();
+        if let (Experiment::Playground(spec), false, Some((began, done))) =
+            (&mut experiment, self.arranged.without_course, self.course_now())
+        {
+            (**spec, course) = (began, done);
+        }
         let view = (!self.arranged.without_view).then(|| self.view_now());
-        Ok(SharedState { experiment, view })
+        Ok(SharedState { experiment, course, view })
+    }
+
+    /// What was done to the run that is shown, and the knobs that it began with. None where nothing was done, and where knobs were set
+    /// that the run doesn't have yet: they are another run's.
+    pub fn course_now(&self) -> Option<(RunSpec, Course)> {
+        let known = match &self.viewed {
+            Some(viewed) => viewed.others == 0,
+            None => self.is_following_a_file() || (self.has_playground() && self.draft == self.live.spec),
+        };
+        let recording = self.recording();
+        if !known || recording.header.lab.is_some() || recording.header.spec.is_empty() {
+            return None;
+        }
+        Course::of(recording).ok().filter(|(_, course)| !course.is_empty())
     }
 
     /// Panes, panels, colours and cursor as they stand.
@@ -130,6 +156,7 @@ impl Window {
                 }
             }
             ShareAction::WithView(with) => self.arranged.without_view = !with,
+            ShareAction::WithCourse(with) => self.arranged.without_course = !with,
             ShareAction::HideKnobs(ids, hide) => {
                 for id in ids {
                     if hide {
@@ -145,7 +172,7 @@ impl Window {
 
     /// Begins what was opened, unless it reads files of this computer or something would be lost: then the user is asked first.
     pub fn arrive(&mut self, state: SharedState, remarks: Vec<String>) {
-        let files = state.experiment.paths();
+        let files = state.paths();
         let at_stake = self.at_stake();
         if files.is_empty() && at_stake.is_none() {
             remarks.into_iter().for_each(|remark| self.toasts.push(Notice::remark(remark)));
@@ -177,7 +204,7 @@ impl Window {
     }
 
     fn begin_shared(&mut self, state: SharedState) {
-        let SharedState { experiment, view } = state;
+        let SharedState { experiment, course, view } = state;
         let title = experiment.title();
         let maximised =
             view.as_ref().and_then(|view| view.maximised.as_deref()).and_then(|name| pane_named(&experiment, name));
@@ -195,9 +222,14 @@ impl Window {
                     self.history.clear();
                     self.cursor = TimeCursor::Following;
                     self.maximised = None;
-                    self.send(Command::Restart(Box::new(self.draft.clone())));
+                    let spec = Box::new(self.draft.clone());
+                    self.send(if course.is_empty() {
+                        Command::Restart(spec)
+                    } else {
+                        Command::Repeat { spec, course: Box::new(course) }
+                    });
                 } else {
-                    self.begin(None);
+                    self.begin_again(course);
                 }
             }
         }

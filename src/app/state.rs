@@ -85,7 +85,7 @@ pub struct Window {
     /// Where the panes are, and what else a link says of the view.
     pub arranged: Arranged,
     /// Names new files for runs that the window begins.
-    pub(super) new_recording: Option<fn() -> Option<PathBuf>>,
+    pub new_recording: Option<fn() -> Option<PathBuf>>,
     /// The newest step when the run was saved last.
     pub(super) saved_at: Option<u64>,
     /// Where the run is being saved to, and its newest step then.

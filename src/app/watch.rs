@@ -14,7 +14,10 @@ impl Window {
     /// Watches a folder that another program trains into, in the place of the run before.
     pub fn watch_training(&mut self, folder: &Path) {
         let ring = self.wake.clone();
-        let options = SessionOptions { wake: Arc::new(move || ring.ring()), ..SessionOptions::default() };
+        // As a run of this program is: what was measured outlasts the other program's checkpoints.
+        let recording = self.new_recording.and_then(|name| name());
+        let file = recording.clone();
+        let options = SessionOptions { wake: Arc::new(move || ring.ring()), recording, ..SessionOptions::default() };
         let order = WatchOrder { folder: folder.to_owned(), ..WatchOrder::default() };
         match Session::start_watch(order, options) {
             Ok(session) => {
@@ -22,6 +25,7 @@ impl Window {
                 self.followed = None;
                 self.live = Live::default();
                 (self.maximised, self.dialog) = (None, None);
+                self.recorded_in(file.as_deref());
                 self.changed_as_a_whole();
             }
             Err(error) => {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::record::{Outcome, TrackId, TrackInfo};
 
 use super::connectivity::Checkpoints;
-use super::knobs;
+use super::course::{Course, Plan, Turn};
+use super::knobs::{self, KnobValue, SpecKnob};
 use super::live_run::{LiveRun, Stop};
 use super::messages::{Event, RunState};
 use super::outbox::Outbox;
@@ -18,11 +19,21 @@ pub const SPEC: &str = "spec";
 pub struct Lockstep {
     runs: Vec<LiveRun>,
     ended: Vec<Option<RunState>>,
+    plan: Plan,
 }
 
 impl Lockstep {
     pub fn of(run: LiveRun) -> Self {
-        Self { runs: vec![run], ended: vec![None] }
+        Self { runs: vec![run], ended: vec![None], plan: Plan::default() }
+    }
+
+    /// A run during which knobs are turned and branches begin as they once did; two side by side, if so it was.
+    pub fn again(spec: RunSpec, course: Course, finest_slice: usize, outbox: &Outbox) -> Result<Self, Stop> {
+        let begun = match &course.beside {
+            Some(beside) => Self::twin([spec, (*beside.spec).clone()], finest_slice, outbox)?,
+            None => Self::of(LiveRun::begin(spec, finest_slice, outbox)?),
+        };
+        Ok(Self { plan: Plan::of(course), ..begun })
     }
 
     /// Two runs of specifications that differ, from one seed and on the same batches where these don't depend on what differs.
@@ -39,7 +50,7 @@ impl Lockstep {
         let first = LiveRun::begin(first, finest_slice, outbox)?;
         infos.into_iter().try_for_each(|info| outbox.send(Event::Track(info)))?;
         let second = LiveRun::begin_beside(second, TrackId(1), finest_slice)?;
-        Ok(Self { runs: vec![first, second], ended: vec![None, None] })
+        Ok(Self { runs: vec![first, second], ended: vec![None, None], plan: Plan::default() })
     }
 
     /// The run that a question about one run is about.
@@ -55,6 +66,39 @@ impl Lockstep {
         self.first().step()
     }
 
+    /// Does what a course says is due before the next update; `ended` says that training has ended by itself. Whether the run
+    /// goes on elsewhere, or beyond its end.
+    pub fn follow_course(&mut self, ended: Option<RunState>, outbox: &Outbox) -> Result<bool, Stop> {
+        self.turn_due(outbox)?;
+        if ended == Some(RunState::Finished) && self.plan.goes_beyond(self.step()) {
+            self.go_on();
+            return Ok(true);
+        }
+        let Some(fork) = self.plan.next_branch(self.step(), ended.is_some()) else { return Ok(false) };
+        let Some(run) = self.runs.first_mut() else { return Ok(false) };
+        run.fork(fork, outbox)?;
+        self.plan.began(run.track());
+        self.ended = vec![None];
+        self.turn_due(outbox)?;
+        Ok(true)
+    }
+
+    fn turn_due(&mut self, outbox: &Outbox) -> Result<(), Stop> {
+        for (i, run) in self.runs.iter_mut().enumerate() {
+            if self.ended[i] == Some(RunState::Diverged) {
+                continue;
+            }
+            while let Some(Turn { knob, to, .. }) = self.plan.due(i, run.step()) {
+                if let Some(knob) = knobs::find(&knob).filter(|knob| knob.is_live())
+                    && let Ok(value) = knob.parse(&to)
+                {
+                    turn(run, knob, &value, outbox)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The run itself, for what goes with one only; a sentence for the user otherwise.
     pub fn alone(&mut self, outbox: &Outbox) -> Result<Option<&mut LiveRun>, Stop> {
         if self.is_twin() {
@@ -63,6 +107,8 @@ impl Lockstep {
             return Ok(None);
         }
         self.ended = vec![None];
+        // The user goes another way.
+        self.plan = Plan::default();
         Ok(self.runs.first_mut())
     }
 
@@ -92,20 +138,16 @@ impl Lockstep {
     }
 
     /// Turns a live knob of all runs, but for the one in which they differ.
-    pub fn set_knob(&mut self, id: &'static str, value: &knobs::KnobValue, outbox: &Outbox) -> Result<(), Stop> {
+    pub fn set_knob(&mut self, id: &'static str, value: &KnobValue, outbox: &Outbox) -> Result<(), Stop> {
         let Some(knob) = knobs::find(id).filter(|knob| knob.is_live()) else { return Ok(()) };
         if self.is_twin() && self.runs.windows(2).any(|pair| knob.get(pair[0].spec()) != knob.get(pair[1].spec())) {
             let text = format!("{} is what the two runs differ in: it stays as it is in each", knob.label);
             return Ok(outbox.send(Event::SaveFailed(text))?);
         }
         for (run, ended) in self.runs.iter_mut().zip(&self.ended) {
-            let mut spec = run.spec().clone();
-            let from = knob.get(&spec);
-            // The widget has checked; a caller that hasn't is told by nothing changing.
-            if from == *value || *ended == Some(RunState::Diverged) || knob.set(&mut spec, value).is_err() {
-                continue;
+            if *ended != Some(RunState::Diverged) {
+                turn(run, knob, value, outbox)?;
             }
-            run.turn(spec, id, from.to_string(), value.to_string(), outbox)?;
         }
         Ok(())
     }
@@ -161,6 +203,16 @@ impl Lockstep {
     pub fn save_weights(&self, path: PathBuf, outbox: &Outbox) -> Result<(), Stop> {
         self.first().save_weights(path, outbox)
     }
+}
+
+/// Turns a live knob of a run, if that changes anything. (Who asks has checked; one who hasn't is told by nothing changing.)
+fn turn(run: &mut LiveRun, knob: &SpecKnob, value: &KnobValue, outbox: &Outbox) -> Result<(), Stop> {
+    let mut spec = run.spec().clone();
+    let from = knob.get(&spec);
+    if from == *value || knob.set(&mut spec, value).is_err() {
+        return Ok(());
+    }
+    run.turn(spec, knob.id, from.to_string(), value.to_string(), outbox)
 }
 
 /// What sets two specifications apart, in the order of the knobs: `lr 0.004`, `lr 0.04`.

@@ -7,6 +7,7 @@ use crate::record::{Fingerprint, Fork, Header, Intervention, Note, Outcome, Snap
 
 use super::bench::Values;
 use super::connectivity::Checkpoints;
+use super::course::Course;
 use super::keeper::Keeping;
 use super::knobs::KnobValue;
 use super::spec::RunSpec;
@@ -23,6 +24,12 @@ pub enum Command {
     Restart(Box<RunSpec>),
     /// The same for two runs that are trained in turn, from one seed: each is a track.
     Twin(Box<[RunSpec; 2]>),
+    /// Drop the run and do another again: its knobs are turned and its branches begin where `course` says. A branch that the user
+    /// begins meanwhile ends the course.
+    Repeat {
+        spec: Box<RunSpec>,
+        course: Box<Course>,
+    },
     /// Set a live knob before the next update: [`Event::Intervention`] follows. Cold knobs need [`Command::Restart`].
     SetKnob {
         id: &'static str,

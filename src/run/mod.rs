@@ -6,6 +6,7 @@ mod budget;
 pub mod command_line;
 pub mod connectivity;
 pub mod coord_check;
+pub mod course;
 pub mod curvature;
 pub mod device;
 mod divergence;

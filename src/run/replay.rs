@@ -177,11 +177,18 @@ impl Comparison<'_> {
 
     fn loss(&mut self, series: &str, step: u64, repeated: f64) {
         let at = self.recording.track(self.track).and_then(|track| track.scalar(series)?.exactly_at(step));
-        let Some(recorded) = at else { return };
+        if let Some(recorded) = at {
+            self.number(step, series, recorded, repeated);
+        }
+    }
+
+    fn number(&mut self, step: u64, what: &str, recorded: f64, repeated: f64) {
         self.compared += 1;
-        let close = (recorded - repeated).abs() <= self.tolerance * recorded.abs().max(1e-3);
-        if recorded.to_bits() != repeated.to_bits() && !close {
-            self.differs(step, series, recorded.to_string(), repeated.to_string());
+        // Files know one NaN only.
+        let same = recorded.to_bits() == repeated.to_bits() || (recorded.is_nan() && repeated.is_nan());
+        let close = self.tolerance > 0.0 && (recorded - repeated).abs() <= self.tolerance * recorded.abs().max(1e-3);
+        if !same && !close {
+            self.differs(step, what, recorded.to_string(), repeated.to_string());
         }
     }
 
@@ -225,7 +232,8 @@ impl Comparison<'_> {
     }
 }
 
-/// Compares the scalars of two recordings, track by track.
+/// Compares the numbers of two recordings, track by track: those that the first has must be in the second, too. (A recording that
+/// was cut short says nothing of what came after.)
 pub fn compare(recorded: &Recording, repeated: &Recording, tolerance: f64) -> Verdict {
     let mut verdict = Verdict { steps: repeated.newest_step(), ..Verdict::default() };
     for (id, track) in recorded.tracks() {
@@ -237,12 +245,36 @@ pub fn compare(recorded: &Recording, repeated: &Recording, tolerance: f64) -> Ve
             continue;
         };
         let mut firsts = Vec::new();
-        for (series, _) in track.series() {
-            let (Some(a), Some(b)) = (track.scalar(series.as_str()), again.scalar(series.as_str())) else { continue };
-            for (&step, &value) in b.steps().iter().zip(b.values()) {
-                // A recording that was cut short says nothing of what came after.
-                if a.exactly_at(step).is_some() && !series.as_str().ends_with("seconds") {
-                    found.loss(series.as_str(), step, value);
+        // What took how long is never the same.
+        for (series, _) in track.series().filter(|(series, _)| !series.as_str().ends_with("seconds")) {
+            let name = series.as_str();
+            if let Some(a) = track.scalar(name) {
+                let b = again.scalar(name);
+                // Entries of a long series may stand for several steps, and not for the same in both.
+                let is_whole = a.coarseness().max(b.map_or(1, |b| b.coarseness())) == 1;
+                for (&step, &value) in a.steps().iter().zip(a.values()) {
+                    match b.and_then(|b| b.exactly_at(step)) {
+                        Some(now) => found.number(step, name, value, now),
+                        None if is_whole => found.differs(step, name, value.to_string(), "nothing".into()),
+                        None => {}
+                    }
+                }
+            } else if let Some(a) = track.vector(name) {
+                let b = again.vector(name);
+                let is_whole = a.coarseness().max(b.map_or(1, |b| b.coarseness())) == 1;
+                for (row, &step) in a.steps().iter().enumerate() {
+                    let now = b.and_then(|b| b.latest_at(step)).filter(|(at, _)| *at == step).map(|(_, row)| row);
+                    match now.filter(|now| now.len() == a.width()) {
+                        Some(now) => {
+                            for (i, (&value, &now)) in a.row(row).iter().zip(now).enumerate() {
+                                found.number(step, &format!("{name}[{i}]"), value.into(), now.into());
+                            }
+                        }
+                        None if is_whole => {
+                            found.differs(step, name, format!("{} numbers", a.width()), "nothing of the kind".into());
+                        }
+                        None => {}
+                    }
                 }
             }
             firsts.extend(found.difference.take());

@@ -11,6 +11,7 @@ use crate::nn::autodiff::STACK_BYTES;
 use crate::record::file::{FileError, Follower};
 
 use super::bench::{self, Program, Values};
+use super::course::Course;
 use super::follow;
 use super::live_run::Past;
 use super::messages::{Command, Event};
@@ -65,6 +66,16 @@ impl Session {
     pub fn start_twin(specs: [RunSpec; 2], options: SessionOptions) -> std::io::Result<Self> {
         Self::spawn(options, move |worker, commands, outbox| {
             work(Beginning::Twin(Box::new(specs)), worker, commands, outbox);
+        })
+    }
+
+    /// Starts the worker on a run to which is done what was done before.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start_again(spec: RunSpec, course: Course, options: SessionOptions) -> std::io::Result<Self> {
+        Self::spawn(options, move |worker, commands, outbox| {
+            work(Beginning::Again(Box::new(spec), Box::new(course)), worker, commands, outbox);
         })
     }
 

@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError};
 use crate::nn::autodiff;
 use crate::record::{Outcome, TrackId};
 
+use super::course::Course;
 use super::live_run::{LiveRun, Past, Stop};
 use super::lockstep::Lockstep;
 use super::messages::{Command, Event, RunState};
@@ -39,6 +40,8 @@ pub enum Beginning {
     Spec(Box<RunSpec>),
     /// Two that are trained in turn.
     Twin(Box<[RunSpec; 2]>),
+    /// One or two, to which is done what was done before.
+    Again(Box<RunSpec>, Box<Course>),
     /// A step of a recording.
     Past(Past),
 }
@@ -76,6 +79,7 @@ fn run(
     let mut run = match beginning {
         Beginning::Spec(spec) => Lockstep::of(LiveRun::begin(*spec, options.finest_slice, outbox)?),
         Beginning::Twin(specs) => Lockstep::twin(*specs, options.finest_slice, outbox)?,
+        Beginning::Again(spec, course) => Lockstep::again(*spec, *course, options.finest_slice, outbox)?,
         Beginning::Past(past) => Lockstep::of(LiveRun::resume(past, options.finest_slice, outbox)?),
     };
     let mut state = if *play { RunState::Running } else { RunState::Paused };
@@ -102,6 +106,10 @@ fn run(
                 Command::Twin(specs) => {
                     *play = state != RunState::Paused;
                     return Ok(Next::Begin(Box::new(Beginning::Twin(specs))));
+                }
+                Command::Repeat { spec, course } => {
+                    *play = state != RunState::Paused;
+                    return Ok(Next::Begin(Box::new(Beginning::Again(spec, course))));
                 }
                 Command::Play if state != RunState::Diverged => {
                     run.go_on();
@@ -140,8 +148,16 @@ fn run(
         }
         if state == RunState::Running || single_step {
             told_at_rest = None;
+            while run.follow_course(None, outbox)? {
+                // A branch ends what was said of the track before it.
+                outbox.send(Event::State(state))?;
+            }
             if let Some(ended) = run.work(single_step, &interrupted, outbox)? {
-                state = change(state, ended, outbox)?;
+                if run.follow_course(Some(ended), outbox)? {
+                    outbox.send(Event::State(state))?;
+                } else {
+                    state = change(state, ended, outbox)?;
+                }
             } else if single_step {
                 run.rest(outbox)?;
             }
@@ -189,6 +205,7 @@ pub(super) fn wait_for_restart(message: String, commands: &Receiver<Command>, ou
         match commands.recv_timeout(REST) {
             Ok(Command::Restart(spec)) => return Next::Begin(Box::new(Beginning::Spec(spec))),
             Ok(Command::Twin(specs)) => return Next::Begin(Box::new(Beginning::Twin(specs))),
+            Ok(Command::Repeat { spec, course }) => return Next::Begin(Box::new(Beginning::Again(spec, course))),
             Ok(Command::Save(path)) => {
                 if outbox.save(path).is_err() {
                     return Next::Quit;

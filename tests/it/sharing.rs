@@ -14,6 +14,7 @@ use landscope::app::state::Dialog;
 use landscope::app::{Wake, Window};
 use landscope::plots::{PaneId, PaneOptions};
 use landscope::record::TimeCursor;
+use landscope::run::course::Course;
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event};
 use landscope::run::spec::RunSpec;
@@ -86,7 +87,8 @@ fn what_is_no_link_is_one_message_and_changes_nothing() {
 #[test]
 fn a_link_that_reads_files_or_ends_a_run_that_is_not_saved_asks_first() {
     let spec = RunSpec { init_weights: Some("secret/w.safetensors".into()), ..RunSpec::default() };
-    let reads = SharedState { experiment: Experiment::Playground(Box::new(spec)), view: None };
+    let experiment = Experiment::Playground(Box::new(spec));
+    let reads = SharedState { experiment, course: Course::default(), view: None };
     let mut desk = kept_desk();
     apply(&mut desk, Action::Share(ShareAction::Open(reads.to_link().unwrap())));
     desk.harness.get_by_label("secret/w.safetensors");

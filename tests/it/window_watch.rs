@@ -9,7 +9,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use landscope::app::action::Action;
 use landscope::app::{Wake, Window};
-use landscope::record::{Header, names};
+use landscope::record::{Header, file, names};
 use landscope::run::knobs::KnobValue;
 use landscope::run::messages::{Command, Event, RunState};
 use landscope::run::spec::RunSpec;
@@ -56,11 +56,13 @@ fn the_transport_says_what_is_watched_and_only_measurements_can_be_turned() {
 }
 
 #[test]
-fn a_folder_that_is_opened_is_watched() {
+fn a_folder_that_is_opened_is_watched_and_recorded_as_a_run_is() {
+    static HOME: std::sync::LazyLock<tempfile::TempDir> = std::sync::LazyLock::new(|| tempfile::tempdir().unwrap());
     let folder = folder_with(60);
     let mut elsewhere = Elsewhere::new(folder.path());
     elsewhere.leave(4);
     let mut harness = harness(Window::idle(Wake::default()));
+    harness.state_mut().window.new_recording = Some(|| Some(HOME.path().join("watched.landscope")));
     harness.state_mut().window.apply(Action::Open(folder.path().into()));
     let measured = |window: &Window, step| {
         let losses = window.recording().scalar(&names::TRAIN_LOSS);
@@ -80,4 +82,8 @@ fn a_folder_that_is_opened_is_watched() {
         }
     }
     assert!(harness.state().window.is_watching());
+    drop(harness);
+    let read = file::read(&HOME.path().join("watched.landscope")).unwrap();
+    assert!(read.header.watched.is_some());
+    assert!(read.scalar(&names::TRAIN_LOSS).unwrap().steps().iter().eq(&[4, 9]));
 }

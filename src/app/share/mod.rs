@@ -3,6 +3,7 @@
 //! [`SharedState`] is the state, [`SharedState::to_toml`] its canonical text, [`link`] packs that text into one line, and
 //! [`qr`] draws the line. `docs/SHARING.md` has the format.
 
+mod course;
 pub mod link;
 pub mod qr;
 mod sparse;

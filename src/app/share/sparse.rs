@@ -21,6 +21,18 @@ pub fn difference(table: &Table, defaults: &Table) -> Table {
     found
 }
 
+/// `defaults` with what `table` says in its place: what undoes [`difference`].
+pub fn laid_over(mut defaults: Table, table: Table) -> Table {
+    for (key, value) in table {
+        let value = match (defaults.remove(&key), value) {
+            (Some(Value::Table(below)), Value::Table(inner)) => Value::Table(laid_over(below, inner)),
+            (_, value) => value,
+        };
+        defaults.insert(key, value);
+    }
+    defaults
+}
+
 /// Equality to the bit: `-0.0` isn't `0.0`, as the two may act differently.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -40,5 +52,7 @@ mod tests {
         assert!(difference(&defaults, &defaults).is_empty());
         let other = table("a = 1\nb = [1]\nc = -0.0\nnew = true\n[t]\nx = 2\n[t.u]\ny = 'z'");
         assert_eq!(difference(&other, &defaults), table("b = [1]\nc = -0.0\nnew = true\n[t]\nx = 2"));
+        assert_eq!(laid_over(defaults.clone(), difference(&other, &defaults)), other);
+        assert_eq!(laid_over(defaults.clone(), Table::new()), defaults);
     }
 }

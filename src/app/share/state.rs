@@ -11,9 +11,11 @@ use crate::base::nesting;
 use crate::labs::{self, Lab};
 use crate::plots::pane::PANES;
 use crate::run::bench::{Preset, Values};
+use crate::run::course::Course;
 use crate::run::knobs::{self, KnobValue};
 use crate::run::spec::RunSpec;
 
+use super::course;
 use super::link::{self, LinkError};
 use super::sparse;
 use super::view::{View, one_line};
@@ -49,10 +51,12 @@ impl fmt::Debug for Experiment {
     }
 }
 
-/// The state of the window: an experiment and a view of it. Measurements aren't in it: whoever opens it runs it anew.
+/// The state of the window: an experiment, what is done to it by hand, and a view of it. Measurements aren't in it: whoever opens it runs it anew.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedState {
     pub experiment: Experiment,
+    /// Of the Playground: what is done to its run, which begins with the experiment's knobs.
+    pub course: Course,
     /// None leaves the window as it is, as a bare specification does.
     pub view: Option<View>,
 }
@@ -75,6 +79,36 @@ pub enum ShareError {
     Invalid(String),
 }
 
+/// Letters of a word, and of a whole message, that a user reads.
+const LONGEST_WORD: usize = 120;
+const LONGEST_MESSAGE: usize = 800;
+
+impl ShareError {
+    /// Values that are named in it are shortened: a damaged text may have one of a hundred thousand letters.
+    fn brief(self) -> Self {
+        let brief = |text: &str| {
+            let words = text.split(' ').map(|word| elided(word, LONGEST_WORD)).collect::<Vec<_>>();
+            elided(&words.join(" "), LONGEST_MESSAGE)
+        };
+        match self {
+            Self::Toml(text) => Self::Toml(brief(&text)),
+            Self::Invalid(text) => Self::Invalid(brief(&text)),
+            other => other,
+        }
+    }
+}
+
+/// The beginning and the end of a text that is too long.
+fn elided(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(most / 2).collect();
+    let end: String = text.chars().skip(length - most / 2).collect();
+    format!("{start} … {end}")
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -85,10 +119,18 @@ struct Written {
     defaults: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    turns: Vec<course::WrittenTurn>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     knobs: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     spec: Table,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside: Option<course::WrittenBeside>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    branches: Vec<course::WrittenBranch>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     view: Option<Table>,
 }
@@ -152,6 +194,16 @@ impl Experiment {
 }
 
 impl SharedState {
+    /// The files and folders of this computer that it reads.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = self.experiment.paths();
+        if let Some(beside) = &self.course.beside {
+            let others = Experiment::Playground(beside.spec.clone()).paths();
+            paths.extend(others.into_iter().filter(|path| !self.experiment.paths().contains(path)));
+        }
+        paths
+    }
+
     /// The canonical text: equal states have equal texts. What is as the program has it by default isn't mentioned.
     ///
     /// # Errors
@@ -162,8 +214,12 @@ impl SharedState {
             experiment: self.experiment.name().into(),
             defaults: Some(self.experiment.defaults()),
             seed: None,
+            until: None,
+            turns: Vec::new(),
             knobs: BTreeMap::new(),
             spec: Table::new(),
+            beside: None,
+            branches: Vec::new(),
             view: self.view.as_ref().map(View::to_table),
         };
         let unsayable = |error: toml::ser::Error| format!("The state can't be written down: {error}");
@@ -171,6 +227,9 @@ impl SharedState {
             Experiment::Playground(spec) => {
                 let table = |spec: &RunSpec| Table::try_from(spec).map_err(unsayable);
                 written.spec = sparse::difference(&table(spec)?, &table(&RunSpec::default())?);
+                let course = course::Written::of(&self.course, spec).map_err(unsayable)?;
+                (written.until, written.turns) = (course.until, course.turns);
+                (written.beside, written.branches) = (course.beside, course.branches);
             }
             Experiment::Lab { lab, values } => {
                 let defaults = Values::preset(lab.knobs(), Preset::Instant).texts();
@@ -194,7 +253,8 @@ impl SharedState {
     /// # Errors
     /// [`ShareError`] names the field, the value and what is allowed.
     pub fn read(text: &str) -> Result<(Self, Vec<String>), ShareError> {
-        if link::is_one(text) { Self::from_toml(&link::unpack(text)?) } else { Self::from_toml(text) }
+        let read = if link::is_one(text) { Self::from_toml(&link::unpack(text)?) } else { Self::from_toml(text) };
+        read.map_err(ShareError::brief)
     }
 
     fn from_toml(text: &str) -> Result<(Self, Vec<String>), ShareError> {
@@ -214,6 +274,15 @@ impl SharedState {
 
     fn from_written(written: Written) -> Result<(Self, Vec<String>), String> {
         let experiment = experiment(&written)?;
+        let Written { until, turns, beside, branches, .. } = written;
+        let course = course::Written { until, turns, beside, branches };
+        let course = match &experiment {
+            Experiment::Playground(spec) => course.course(spec)?,
+            Experiment::Lab { .. } if course.is_empty() => Course::default(),
+            Experiment::Lab { .. } => {
+                return Err("`turns`, `until`, `beside` and `branches` belong to the Playground; leave them out".into());
+            }
+        };
         let mut remarks = Vec::new();
         if written.defaults.is_some_and(|defaults| defaults != experiment.defaults()) {
             remarks.push(
@@ -224,7 +293,7 @@ impl SharedState {
         if let Some(view) = &mut view {
             forget_strangers(view, &experiment, &mut remarks);
         }
-        Ok((Self { experiment, view }, remarks))
+        Ok((Self { experiment, course, view }, remarks))
     }
 }
 

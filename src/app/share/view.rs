@@ -105,7 +105,12 @@ const MOST_LAYERS: usize = 1 << 30;
 /// # Errors
 /// One sentence that names the option.
 pub(super) fn read_options(table: Table) -> Result<PaneOptions, String> {
-    table.try_into().map_err(|error: toml::de::Error| format!("view.options: {}", one_line(&error)))
+    let mut options: PaneOptions =
+        table.try_into().map_err(|error: toml::de::Error| format!("view.options: {}", one_line(&error)))?;
+    if options.similarity_layer > MOST_LAYERS {
+        options.similarity_layer = PaneOptions::default().similarity_layer;
+    }
+    Ok(options)
 }
 
 /// A parser's message in one line.
@@ -188,5 +193,7 @@ fn orbit(name: String, [yaw, pitch, zoom]: [f64; 3]) -> Result<(String, Orbit), 
             "view.cameras.{name} can't be [{yaw}, {pitch}, {zoom}]; give yaw (-3.2 to 3.2) and pitch (0 to 1.6) in radians, and zoom (0.1 to 10)"
         ));
     }
-    Ok((name, Orbit { yaw: yaw as f32, pitch: pitch as f32, zoom: zoom as f32 }))
+    // As it is written, so that a state that was read is sent on equal.
+    let [yaw, pitch, zoom] = [yaw, pitch, zoom].map(|x| ((x * 1_000.0).round() / 1_000.0) as f32);
+    Ok((name, Orbit { yaw, pitch, zoom }))
 }

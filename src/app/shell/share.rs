@@ -13,6 +13,7 @@ use crate::app::share::{Experiment, SharedState};
 use crate::app::sharing::{Arriving, ShareAction};
 use crate::app::state::{Dialog, Window};
 use crate::app::theme::{self, size};
+use crate::run::course::Course;
 use crate::run::knobs::{self, Group};
 
 /// Height in points that a link takes at most; it scrolls.
@@ -132,16 +133,20 @@ fn notes(window: &Window, ui: &mut Ui, memory: &Memory, actions: &mut Vec<Action
     if ui.checkbox(&mut with_view, "With the view, not the experiment alone").on_hover_text(tip).changed() {
         actions.push(Action::Share(ShareAction::WithView(with_view)));
     }
+    if let Some((_, course)) = window.course_now() {
+        let mut with_course = !window.arranged.without_course;
+        let tip = "Whoever opens the link sees the run with all of it, step for step; without it a run that begins with the knobs as they \
+                   stand now";
+        let text = format!("With what was done by hand: {}", done(&course));
+        if ui.checkbox(&mut with_course, text).on_hover_text(tip).changed() {
+            actions.push(Action::Share(ShareAction::WithCourse(with_course)));
+        }
+    }
     let note = |ui: &mut Ui, text: String| ui.label(RichText::new(text).color(tokens.warning));
     let Some(state) = &memory.state else { return };
-    let files = state.experiment.paths();
+    let files = state.paths();
     if !files.is_empty() {
         note(ui, format!("It names what others may not have: {}", listed(&files)));
-    }
-    let turned = window.recording().interventions.len();
-    if turned > 0 {
-        let knobs = if turned == 1 { "1 intervention" } else { &format!("{turned} interventions") };
-        note(ui, format!("{knobs} of this run: a run from the link begins with the knobs as they stand now"));
     }
     if memory.code.is_none() {
         let length = memory.link.len();
@@ -154,6 +159,21 @@ fn notes(window: &Window, ui: &mut Ui, memory: &Memory, actions: &mut Vec<Action
     } else if memory.code.as_ref().is_some_and(|code| !code.is_easily_read()) {
         note(ui, "The QR code is fine: from far away it is hard to read; without the view it is coarser".into());
     }
+}
+
+/// `3 knobs turned, 1 branch`.
+fn done(course: &Course) -> String {
+    let counted = |n: usize, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    };
+    let parts = [
+        course.beside.is_some().then(|| "a second run beside".to_owned()),
+        counted(course.turns(), "knob turned", "knobs turned"),
+        counted(course.branches.len(), "branch", "branches"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn listed(files: &[PathBuf]) -> String {

@@ -237,6 +237,7 @@ impl<'a> Bench<'a> {
                 // These belong to the Playground.
                 Command::Restart(_)
                 | Command::Twin(_)
+                | Command::Repeat { .. }
                 | Command::RestoreLastGood { .. }
                 | Command::Checkpoints
                 | Command::Fork(_)

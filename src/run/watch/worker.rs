@@ -108,6 +108,7 @@ fn obey(command: Command, watching: &mut Watching, over: bool, outbox: &Outbox) 
         | Command::SpeedLimit(_)
         | Command::Fork(_)
         | Command::Twin(_)
+        | Command::Repeat { .. }
         | Command::RestoreLastGood { .. }
         | Command::RestartLab(_) => {}
     }

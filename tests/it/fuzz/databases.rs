@@ -9,9 +9,10 @@ use landscope::record::file::{self, RecordingWriter};
 use landscope::record::{Reading, SeriesId, Snapshot, TrackId, TrackInfo};
 use landscope::run::bench::{Preset, Program, Values};
 use rand::Rng;
-use rusqlite::Connection;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
 
-use super::{Case, bytes, exercise, texts};
+use super::{Case, bytes, exercise, texts, trained};
 
 const TABLES: &[&str] = &[
     "scalar",
@@ -51,9 +52,9 @@ const HOSTILE: &[&str] = &[
     "x'00ff'",
     "x''",
     "zeroblob(4)",
-    "zeroblob(1000000)",
-    "randomblob(36)",
-    "randomblob(324)",
+    "zeroblob(100000)",
+    "x'0000c07f000080ff00000080ffff7f7f01000000'",
+    "zeroblob(324)",
     "CAST(x'fffe80' AS TEXT)",
     "'{}'",
     "'[]'",
@@ -167,35 +168,141 @@ fn statement(database: &Connection, random: &mut Stream) -> String {
                 .join(", ")
         ),
         14 => format!("CREATE INDEX i ON {table}({column}); UPDATE {table} SET {column} = {value} {rows}"),
-        _ => {
-            let sql = format!("SELECT {column} FROM {table} WHERE typeof({column}) = 'text' ORDER BY random() LIMIT 1");
-            let text: String = database.query_row(&sql, [], |row| row.get(0)).unwrap_or_default();
-            let text = texts::damage(&text, random).replace('\'', "''").replace('\0', "");
-            format!("UPDATE {table} SET {column} = '{text}' {rows}")
+        _ => format!("UPDATE {table} SET {column} = (SELECT {column} FROM {table} LIMIT 1)"),
+    }
+}
+
+/// What a value of a valid recording may have become: near to it, at the end of its range, of another kind.
+fn near(value: &Value, random: &mut Stream) -> Value {
+    let whole = |random: &mut Stream, at: i64| {
+        let far = [0, 1, -1, 65_536, 1 << 32, i64::MAX, i64::MIN];
+        match random.random_range(0..10) {
+            0..=2 => at.saturating_add(random.random_range(-2..=2)),
+            3 => at.saturating_mul(random.random_range(-3..=7)),
+            _ => far[random.random_range(0..far.len())],
+        }
+    };
+    let real = |random: &mut Stream, at: f64| {
+        let far = [0.0, -0.0, 5e-324, 1e-40, 1e38, 1e39, 1e308, -1e308, f64::INFINITY, f64::NEG_INFINITY];
+        match random.random_range(0..3) {
+            0 => at * [-1.0, 1e-9, 1e9, 1.0 + 1e-15][random.random_range(0..4)],
+            _ => far[random.random_range(0..far.len())],
+        }
+    };
+    if random.random_bool(0.1) {
+        // Of another kind. SQLite makes of it what suits the column.
+        return match random.random_range(0..5) {
+            0 => Value::Null,
+            1 => Value::Integer(whole(random, 1)),
+            2 => Value::Real(real(random, 0.5)),
+            3 => Value::Text("é\n'\"\u{202e}".repeat(random.random_range(0..50))),
+            _ => Value::Blob(vec![random.random(); random.random_range(0..80)]),
+        };
+    }
+    match value {
+        Value::Null => Value::Real(real(random, 1.0)),
+        Value::Integer(at) => Value::Integer(whole(random, *at)),
+        Value::Real(at) => Value::Real(real(random, *at)),
+        Value::Text(text) => Value::Text(match random.random_range(0..8) {
+            0 => String::new(),
+            1 if text.len() < 1_000 => text.repeat(random.random_range(2..200)),
+            _ => texts::damage(text, random),
+        }),
+        Value::Blob(bytes) => {
+            let mut bytes = bytes.clone();
+            let size = bytes.len() / 4;
+            match random.random_range(0..7) {
+                // Numbers among the others that are none, or the largest.
+                0..=2 if size > 0 => {
+                    for _ in 0..random.random_range(1..=4) {
+                        let at = 4 * random.random_range(0..size);
+                        let number = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -1e30, 1e-45, 0.0];
+                        let number = number[random.random_range(0..number.len())];
+                        bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+                    }
+                }
+                3 => bytes.truncate(4 * random.random_range(0..=size)),
+                4 if bytes.len() < 10_000 => bytes.extend_from_within(..),
+                5 => bytes.fill([0, 0xff, 0x7f][random.random_range(0..3)]),
+                _ => bytes::damage(&mut bytes, random, &[]),
+            }
+            Value::Blob(bytes)
         }
     }
 }
 
+/// Changes one value, or the values of a column in a few rows, and leaves the rest of the recording as it is.
+fn change(database: &Connection, random: &mut Stream) -> rusqlite::Result<()> {
+    let filled = |table: &&&str| {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+        database.query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
+    };
+    let tables: Vec<&&str> = TABLES.iter().filter(filled).collect();
+    let table = tables[random.random_range(0..tables.len())];
+    let columns = columns(database, table);
+    let column = &columns[random.random_range(0..columns.len())];
+    // The format's version and the header are one value each: without them there is no recording.
+    if ["meta", "header"].contains(table) && random.random_bool(0.8) {
+        return Ok(());
+    }
+    let rows: Vec<i64> = database
+        .prepare(&format!("SELECT rowid FROM {table}"))?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for _ in 0..[1, 1, 1, 2, 5][random.random_range(0..5)] {
+        let row = rows[random.random_range(0..rows.len())];
+        let before: Value =
+            database.query_row(&format!("SELECT {column} FROM {table} WHERE rowid = ?1"), [row], |row| row.get(0))?;
+        let after = near(&before, random);
+        match random.random_range(0..12) {
+            0 => database.execute(&format!("DELETE FROM {table} WHERE rowid = ?1"), [row])?,
+            1 => {
+                // Once more, at the end: a row that comes late, or replaces another.
+                let of: Vec<_> = columns.iter().map(|name| if name == column { "?2" } else { name }).collect();
+                let sql = format!("INSERT INTO {table} SELECT {} FROM {table} WHERE rowid = ?1", of.join(", "));
+                database.execute(&sql, params![row, after])?
+            }
+            _ => {
+                database.execute(&format!("UPDATE {table} SET {column} = ?2 WHERE rowid = ?1"), params![row, after])?
+            }
+        };
+    }
+    Ok(())
+}
+
 pub fn recording(case: &mut Case<'_>) {
-    let base = match case.random.random_range(0..LABS.len() + 4) {
+    let base = match case.random.random_range(0..LABS.len() + 8) {
         index if index < LABS.len() => lab_recording(case.place, index),
+        index if index < LABS.len() + 4 => trained::recording(case.place),
         _ => bytes::small_recordings(case.place)[1].clone(),
     };
     let path = case.place.join("case.landscope");
     let _ = fs::remove_file(case.place.join("case.landscope-journal"));
     fs::copy(base, &path).unwrap();
     let database = Connection::open(&path).unwrap();
-    // What a statement adds ends somewhere: 64 MiB.
-    let _ = database.pragma_update(None, "max_page_count", 2_048);
+    // What a statement adds ends somewhere: 16 MiB, or 64 of large pages.
+    let page: i64 = database.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    let _ = database.pragma_update(None, "max_page_count", if page > 4_096 { 2_048 } else { 16_384 });
     database.pragma_update(None, "journal_mode", "OFF").unwrap();
     database.pragma_update(None, "synchronous", "OFF").unwrap();
-    for _ in 0..case.random.random_range(1..5) {
-        let sql = statement(&database, &mut case.random);
-        if let Some(table) = TABLES.iter().find(|table| sql.contains(&format!("UPDATE {table} SET"))) {
-            without_rules(&database, table);
+    if case.random.random_bool(0.8) {
+        let _ = database.pragma_update(None, "journal_mode", "MEMORY");
+        let changes = database.unchecked_transaction().unwrap();
+        for _ in 0..case.random.random_range(1..6) {
+            // The table's own rules refuse some, and those are then as they were.
+            let _ = change(&changes, &mut case.random);
         }
-        // Some make no sense after those before.
-        let _ = database.execute_batch(&sql);
+        // Where the file would have become too large, all of it is taken back.
+        let _ = changes.commit();
+    } else {
+        for _ in 0..case.random.random_range(1..4) {
+            let sql = statement(&database, &mut case.random);
+            if let Some(table) = TABLES.iter().find(|table| sql.contains(&format!("UPDATE {table} SET"))) {
+                without_rules(&database, table);
+            }
+            // Some make no sense after those before.
+            let _ = database.execute_batch(&sql);
+        }
     }
     drop(database);
     exercise::open(case, &path);

@@ -7,10 +7,12 @@ use crate::app::arrangement::{PaneLayout, Part, Place};
 use crate::app::views::Orbit;
 use crate::plots::{ActivationView, LandscapeMetric, LandscapeView, PaneOptions, SignalStatistic};
 use crate::record::{ParamRole, SliceMetric};
+use crate::run::course::{Beside, Branch, Leg, Turn};
 use crate::run::knobs::{Knob, KnobKind};
 
 fn playground(spec: RunSpec) -> SharedState {
-    SharedState { experiment: Experiment::Playground(Box::new(spec)), view: Some(View::default()) }
+    let experiment = Experiment::Playground(Box::new(spec));
+    SharedState { experiment, course: Course::default(), view: Some(View::default()) }
 }
 
 /// A value in a knob's range, from one number in [0, 1).
@@ -72,6 +74,35 @@ fn experiments() -> impl Strategy<Value = Experiment> {
     ]
 }
 
+/// What may be done to a run, from a few numbers; nothing where the rules between knobs forbid it.
+fn courses(spec: &RunSpec, steps: &[(usize, u64, f64)], which: u8) -> Course {
+    let live: Vec<_> = knobs::all().filter(|knob| knob.is_live()).collect();
+    let mut at = 0;
+    let turns = steps.iter().map(|(index, step, share)| {
+        at += step;
+        let knob = live[index % live.len()];
+        Turn { step: at, knob: knob.id.into(), to: value(knob, *share).to_string() }
+    });
+    let turns: Vec<_> = turns.collect();
+    let mut course = Course { first: Leg { turns: turns.clone(), until: None }, ..Course::default() };
+    let leg = |turns: &[Turn], until| Leg { turns: turns.to_vec(), until };
+    match which % 4 {
+        0 => {}
+        1 => {
+            let spec = Box::new(RunSpec { batch_size: spec.batch_size / 2 + 1, ..spec.clone() });
+            course.beside = Some(Beside { spec, turns: if which < 128 { turns } else { Vec::new() } });
+        }
+        _ => {
+            course.first.until = (which < 128).then_some(at + 7);
+            course.branches = vec![
+                Branch { from: 0, step: at / 2, leg: leg(&[], Some(at + 9)) },
+                Branch { from: usize::from(which % 2), step: 0, leg: leg(&turns, None) },
+            ];
+        }
+    }
+    if course.check(spec).is_ok() { course } else { Course::default() }
+}
+
 fn options() -> impl Strategy<Value = PaneOptions> {
     (any::<[bool; 4]>(), 0..9usize, 0..9usize).prop_map(|(on, layer, pick)| PaneOptions {
         loss_log: on[0],
@@ -123,8 +154,13 @@ fn states() -> impl Strategy<Value = SharedState> {
     let shape = proptest::option::of(proptest::collection::vec((any::<u8>(), 1u32..4_000), 0..8));
     let angles = (-3.1..3.1f32, 0.1..1.4f32, 0.5..5.0f32);
     let flags = any::<[bool; 6]>();
-    (experiments(), options(), shape, angles, flags, 0..1_000_000u64).prop_map(
-        |(experiment, options, shape, angles, on, number)| {
+    let done = (proptest::collection::vec((any::<usize>(), 0..90u64, 0.0..1.0f64), 0..5), any::<u8>());
+    (experiments(), options(), shape, angles, flags, 0..1_000_000u64, done).prop_map(
+        |(experiment, options, shape, angles, on, number, (steps, which))| {
+            let course = match &experiment {
+                Experiment::Playground(spec) => courses(spec, &steps, which),
+                Experiment::Lab { .. } => Course::default(),
+            };
             let panes = experiment.panes();
             let round = |x: f32| ((f64::from(x) * 1_000.0).round() / 1_000.0) as f32;
             let orbit = Orbit { yaw: round(angles.0), pitch: round(angles.1), zoom: round(angles.2) };
@@ -151,7 +187,7 @@ fn states() -> impl Strategy<Value = SharedState> {
                 speed_limit: on[2].then_some(0.5 + number as f64 / 3.0),
                 paused: on[3],
             };
-            SharedState { experiment, view: (!on.iter().all(|on| *on)).then_some(view) }
+            SharedState { experiment, course, view: (!on.iter().all(|on| *on)).then_some(view) }
         },
     )
 }
@@ -231,6 +267,12 @@ fn what_is_wrong_is_named() {
         ("landscope = 1\nexperiment = 'playground'\n[view.options]\nloss_logg = true", &["loss_logg"]),
         ("landscope = 1\nexperiment = 'playground'\n[view.cameras]\nlandscape = [9.0, 0.0, 1.0]", &["landscape", "9"]),
         ("landscope = ", &["line 1"]),
+        ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'width', '8']]", &["width", "while a run goes on"]),
+        ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'lr', 'x']]", &["lr", "x"]),
+        ("landscope = 1\nexperiment = 'playground'\nturns = [[3, 'lr']]", &["turns", "[300, \"lr\", \"0.1\"]"]),
+        ("landscope = 1\nexperiment = 'playground'\n[[branches]]\nfrom = 2\nstep = 3", &["branch 1", "2"]),
+        ("landscope = 1\nexperiment = 'playground'\n[beside.spec]\nsede = 3", &["beside.spec", "sede"]),
+        ("landscope = 1\nexperiment = 'rank-collapse'\nturns = [[3, 'lr', '0.1']]", &["turns", "Playground"]),
     ] {
         let error = SharedState::read(text).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)) && !error.contains('\n'), "{text}: {error}");
@@ -250,4 +292,44 @@ fn strangers_and_other_defaults_are_remarked_and_files_are_listed() {
     assert_eq!(view.hidden_knobs, BTreeSet::from(["lr".to_owned()]));
     let layout = view.layout.unwrap();
     assert!(layout.root.panes().len() == PANES.len() && layout.root.panes()[0] == "loss");
+}
+
+/// Found by the long run of `fuzz`.
+#[test]
+fn values_without_end_are_named_in_short_and_cameras_arrive_as_they_are_sent() {
+    for text in [
+        format!("landscope = 1\nexperiment = '{}'", "9".repeat(50_000)),
+        format!("landscope = 1\nexperiment = 'playground'\n[spec]\n{} = 1", "a".repeat(50_000)),
+        format!("landscope = 1\nexperiment = 'rank-collapse'\n[knobs]\nlayers = '{}'", "1, ".repeat(50_000)),
+    ] {
+        let error = SharedState::read(&text).unwrap_err().to_string();
+        assert!(error.len() < 1_000 && error.contains('…') && error.starts_with("the state can't"), "{error}");
+    }
+    let text = "landscope = 1\nexperiment = 'playground'\n[view.options]\nsimilarity_layer = 2000000000\n\
+                [view.cameras]\nlandscape = [0.12345, 1.0, 1.1844]\n";
+    let (state, _) = SharedState::read(text).unwrap();
+    assert_eq!(SharedState::read(&state.to_link().unwrap()).unwrap().0, state);
+}
+
+#[test]
+fn a_branch_and_a_twin_are_written_as_a_user_would_write_them() {
+    let text = "landscope = 1\nexperiment = 'playground'\nuntil = 700\nturns = [[120, 'momentum', 0.85]]\n\
+                [[branches]]\nstep = 300\nturns = [[300, 'lr', '0.1']]\n[[branches]]\nfrom = 1\nstep = 350\nuntil = 400";
+    let (state, remarks) = SharedState::read(text).unwrap();
+    assert!(remarks.is_empty());
+    let turn = |step, knob: &str, to: &str| Turn { step, knob: knob.into(), to: to.into() };
+    let first = Leg { turns: vec![turn(120, "momentum", "0.85")], until: Some(700) };
+    let branch = |from, step, turns| Branch { from, step, leg: Leg { turns, until: None } };
+    let branches = vec![branch(0, 300, vec![turn(300, "lr", "0.1")]), branch(1, 350, vec![])];
+    assert_eq!(state.course, Course { first, beside: None, branches }, "the last leg goes on");
+    let canonical = state.to_toml().unwrap();
+    assert!(canonical.contains("[[branches]]\nstep = 300\n") && canonical.contains("\"0.85\""), "{canonical}");
+
+    let text = "landscope = 1\nexperiment = 'playground'\nturns = [[5, 'momentum', '0.5']]\n[spec]\nseed = 3\n\
+                [beside.spec.optimizer]\nlr = 0.04\n[beside.spec.task]\nkind = 'csv'\npath = 'b.csv'\n[beside.spec.model]\nkind = 'mlp'";
+    let (state, _) = SharedState::read(text).unwrap();
+    let beside = state.course.beside.clone().unwrap();
+    assert_eq!((beside.spec.seed, beside.spec.optimizer.lr, &beside.turns), (3, 0.04, &state.course.first.turns));
+    assert_eq!(state.paths(), [PathBuf::from("b.csv")], "files of the second run are asked for, too");
+    assert!(!state.to_toml().unwrap().contains("seed = 3\n\n[beside.spec]\nseed"), "only what differs from the first");
 }
