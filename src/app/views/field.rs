@@ -70,10 +70,13 @@ pub fn show(ui: &mut Ui, id: Id, plot: &FieldPlot, memory: &mut Memory) -> Optio
         job.wrap = egui::text::TextWrapping::truncate_at_width(most.max(0.0));
         ui.painter().layout_job(job)
     };
-    let of_bar = cut(key.label, label_right - area.left());
+    let left = inner.left() - column.min(inner.left() - area.left());
+    let room = label_right - left;
+    // Where both names are long, each keeps enough to be told.
+    let of_rows = axes::text_width(ui, &plot.y_label).min(0.45 * room);
+    let of_bar = cut(key.label, room - of_rows - 10.0);
     let from = label_right - of_bar.size().x;
     ui.painter().galley(pos2(from, head), of_bar, tokens.text_weak);
-    let left = inner.left() - column.min(inner.left() - area.left());
     ui.painter().galley(pos2(left, head), cut(&plot.y_label, from - 10.0 - left), tokens.text_weak);
 
     let mut pointed = response.hover_pos().filter(|p| inner.contains(*p));
