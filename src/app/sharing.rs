@@ -114,7 +114,9 @@ impl Window {
         if !known || recording.header.lab.is_some() || recording.header.spec.is_empty() {
             return None;
         }
-        Course::of(recording).ok().filter(|(_, course)| !course.is_empty())
+        // Of a recording of another version, knobs may be unknown here: what couldn't be opened isn't offered.
+        let sayable = |(spec, course): &(RunSpec, Course)| !course.is_empty() && course.clone().check(spec).is_ok();
+        Course::of(recording).ok().filter(sayable)
     }
 
     /// Panes, panels, colours and cursor as they stand.
