@@ -46,8 +46,11 @@ impl Lab for RankCollapse {
     }
 
     fn protocol(&self, bench: &mut Bench<'_>) -> Result<(), Halt> {
+        // All of it from the start: a bar that goes back makes nobody wiser.
+        let trains = bench.values().toggle("training");
+        bench.plan(picture::ROUNDS + if trains { training::rounds(bench.values()) } else { 0 });
         picture::record(bench)?;
-        if bench.values().toggle("training") { training::run(bench) } else { Ok(()) }
+        if trains { training::run(bench) } else { Ok(()) }
     }
 
     fn claims(&self) -> &'static [Claim] {

@@ -110,11 +110,13 @@ pub(super) fn predicted(network: &Network, n: usize, d: usize, cosine: f64) -> O
     })
 }
 
+/// Of the bench, that drawing takes.
+pub(super) const ROUNDS: u64 = 4;
+
 /// Draws and records it.
 pub(super) fn record(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let values = bench.values().clone();
     let (n, d, cosine) = (values.int("tokens"), values.int("width"), values.float("rho-0"));
-    bench.plan(4);
     let shown = shown(&values);
     // The chosen network may be one of the others.
     let mut networks: Vec<(Network, f64)> = Vec::new();

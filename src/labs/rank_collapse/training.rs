@@ -118,6 +118,11 @@ impl Job {
     }
 }
 
+/// Of the bench, that training takes.
+pub(super) fn rounds(values: &Values) -> u64 {
+    values.int("steps") as u64 + 1
+}
+
 /// Trains them side by side; beside their curves that of the best rate of each depth and setting at each step.
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
     let values = bench.values().clone();
@@ -136,7 +141,6 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), Halt> {
         bench.record(track, 0, Vec::new())?;
     }
     let every = steps.div_ceil(EVALUATIONS);
-    bench.plan(steps + 1);
     for step in 0..=steps {
         let is_tested = step == steps || step.is_multiple_of(every);
         let mut tests = Vec::with_capacity(curves.len());
