@@ -170,13 +170,14 @@ impl<'a> Bench<'a> {
     /// [`Halt`] if the protocol is to begin anew or to end.
     pub fn round(&mut self) -> Result<(), Halt> {
         self.rounds += 1;
+        // Before commands are taken: a step that was asked for meanwhile is one more.
+        if std::mem::take(&mut self.single_step) {
+            self.change(RunState::Paused)?;
+        }
         self.obey()?;
         self.turn_knobs()?;
         self.report()?;
         let paused = Instant::now();
-        if std::mem::take(&mut self.single_step) {
-            self.change(RunState::Paused)?;
-        }
         while self.state == RunState::Paused && !self.single_step {
             worker::wait(self.commands, self.outbox)?;
             self.obey()?;
